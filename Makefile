@@ -1,0 +1,49 @@
+# make serve   MCP over WebSocket on PORT; ARGS go to twistd mcpws: make serve ARGS="--stdio my-server"
+# make test    the whole test suite
+# make lint    ruff and mypy
+#
+# Each sets up what it needs first: .venv from PYTHON (3.11 or newer), and for the tests the foreign
+# programs under .foreign. Nothing is installed again until pyproject.toml changes.
+
+PYTHON ?= python3
+PORT ?= 8082
+ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin
+
+export PYTHON
+# An environment whose Python is gone, as after an upgrade, is made anew.
+$(shell test -x $(RUN)/python || rm -f $(VENV)/pyvenv.cfg)
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: serve test lint coverage
+
+serve: $(VENV)/installed-cli
+	$(RUN)/twistd -n --pidfile= mcpws --port $(PORT) $(ARGS)
+
+test: $(VENV)/installed-test
+	@tests/integration/foreign/setup.sh
+	$(RUN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-test $(VENV)/installed-lint
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+
+# Every branch of the pure layers, by the tests of these layers alone.
+coverage: $(VENV)/installed-test
+	$(RUN)/coverage erase
+	$(RUN)/coverage run -m pytest -q tests/core tests/policy
+	$(RUN)/coverage combine --quiet
+	$(RUN)/coverage report --include='mcpws/core/*,mcpws/policy/*' --fail-under=100
+
+$(VENV)/installed-%: pyproject.toml $(VENV)/pyvenv.cfg
+	@echo "installing mcpws[$*] into $(VENV)"
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@touch $@
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mcpws needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,1 @@
+"""What answers conversations: methods of this process, child processes, other servers."""

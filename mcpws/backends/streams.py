@@ -1,0 +1,170 @@
+"""The two streams of a child that need more than framing: its input, which it may not read, and its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IDelayedCall, IPullProducer, IReactorTime
+from zope.interface import implementer
+
+from mcpws.interfaces import Producer
+
+PIECE = 16 * 1024
+"""Bytes that the pipe is given at a time. It is how finely progress is seen with a child that reads slowly; more
+would not make a fast one faster."""
+
+ROOM = 64 * 1024
+"""Bytes that may wait before the client is paused; it is resumed below half of them."""
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *range(127, 160))}
+
+
+@implementer(IPullProducer)
+class Intake:
+    """What waits to be read by a child, as the producer of the pipe to its standard input.
+
+    Twisted's own buffer tells when it is empty, never that it becomes less; so it gets little at a time, and the rest
+    waits here, where it is seen to shrink.
+
+    :param pipe: the write end; from now on it is written and closed here alone.
+    :param client: paused while more than `ROOM` waits.
+    :param stall_timeout: seconds for which the child may take nothing while the client is paused.
+    :param on_stall: called when it has not; nothing else is done about it here.
+    """
+
+    def __init__(
+        self,
+        pipe: FileDescriptor,
+        client: Producer,
+        clock: IReactorTime,
+        stall_timeout: float,
+        on_stall: Callable[[], None],
+    ) -> None:
+        self._pipe = pipe
+        self._client = client
+        self._clock = clock
+        self._stall_timeout = stall_timeout
+        self._on_stall = on_stall
+        self._waiting = bytearray()
+        self._open = True
+        self._idle = False
+        self._taken_at = 0.0
+        self._watch: IDelayedCall | None = None
+        pipe.registerProducer(self, False)
+
+    def write(self, line: bytes) -> None:
+        """Give `line` to the child, when it reads; nothing once the input is closed."""
+        if not self._open:
+            return
+        self._waiting += line
+        if self._idle:
+            self.resumeProducing()
+        if len(self._waiting) > ROOM and self._watch is None:
+            self._taken_at = self._clock.seconds()
+            self._watch = self._clock.callLater(self._stall_timeout, self._check)
+            self._client.pauseProducing()
+
+    def finish(self) -> None:
+        """Close the input after all that waits has been read."""
+        if self._open:
+            rest = bytes(self._waiting)
+            self.drop()
+            self._pipe.write(rest)
+            self._pipe.loseConnection()
+
+    def drop(self) -> None:
+        """There is nobody to read what waits: forget it."""
+        if self._open:
+            self.stopProducing()
+            self._pipe.unregisterProducer()
+
+    def resumeProducing(self) -> None:
+        """The pipe has taken what it was given."""
+        self._taken_at = self._clock.seconds()
+        piece = bytes(self._waiting[:PIECE])
+        del self._waiting[:PIECE]
+        self._idle = not piece
+        if piece:
+            # Not when empty: a ProcessWriter that is written to no longer notices that the other end is closed.
+            self._pipe.write(piece)
+        if self._watch is not None and len(self._waiting) * 2 < ROOM:
+            self._stop_watch()
+            self._client.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The pipe is closed."""
+        self._open = False
+        self._waiting.clear()
+        self._stop_watch()
+
+    def _check(self) -> None:
+        self._watch = None
+        left = self._taken_at + self._stall_timeout - self._clock.seconds()
+        if left > 0:
+            self._watch = self._clock.callLater(left, self._check)
+        else:
+            self._on_stall()
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+
+class ErrorLines:
+    """What a child writes to standard error, line by line for the log, however much it is.
+
+    Control characters are escaped: a log is read on terminals.
+
+    :param show: called with each line to be logged.
+    :param max_line: bytes of a line that are kept; what follows becomes `...`.
+    :param per_second: lines that are shown; those beyond are counted, and the count is shown with the next line.
+    """
+
+    def __init__(self, show: Callable[[str], None], max_line: int, per_second: int) -> None:
+        self._show = show
+        self._max_line = max_line
+        self._per_second = per_second
+        self._line = b""
+        self._second = 0.0
+        self._shown = 0
+        self._hidden = 0
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Take in what was read at `now`, in seconds."""
+        first, *others = data.split(b"\n")
+        self._extend(first)
+        for other in others:
+            self._end_line(now)
+            self._extend(other)
+
+    def finish(self, now: float) -> None:
+        """The stream has ended: show what is left, and how much was not shown."""
+        self._end_line(now)
+        self._report()
+
+    def _extend(self, data: bytes) -> None:
+        # One byte over the limit is kept, to know that there was more.
+        self._line = (self._line + data[: self._max_line + 1])[: self._max_line + 1]
+
+    def _end_line(self, now: float) -> None:
+        line, self._line = self._line.rstrip(b"\r"), b""
+        if not line:
+            return
+        if now - self._second >= 1:
+            self._report()
+            self._second = now
+            self._shown = 0
+        if self._shown == self._per_second:
+            self._hidden += 1
+            return
+        self._shown += 1
+        end = "..." if len(line) > self._max_line else ""
+        text = line[: self._max_line].decode("utf-8", "backslashreplace")
+        self._show(text.translate(_CONTROLS) + end)
+
+    def _report(self) -> None:
+        if self._hidden:
+            self._show(f"{self._hidden} more lines not shown")
+            self._hidden = 0

@@ -1,0 +1,1 @@
+"""What programs that call MCP servers hold: sessions."""

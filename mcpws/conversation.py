@@ -1,0 +1,224 @@
+"""A conversation as Twisted code uses it: requests are Deferreds, methods plain or asynchronous."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from inspect import iscoroutine
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.core.messages import (
+    Answer,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Result,
+    to_raw,
+)
+from mcpws.core.peer import OnProgress, Peer, Progress
+from mcpws.errors import InternalError, McpwsError, RequestTimeout, RpcError
+
+log = Logger()
+
+
+def to_rpc_error(failure: Failure) -> RpcError:
+    """The one door from exception to wire.
+
+    An RpcError goes as it is. Anything else was not meant for the peer: it is logged with its
+    traceback, and the peer gets a reference to that log entry.
+    """
+    if isinstance(failure.value, RpcError):
+        return failure.value
+    reference = secrets.token_hex(4)
+    log.failure("a method failed, reference {reference}", failure=failure, reference=reference)
+    return InternalError(reference)
+
+
+def _fail(peer: Peer, id: RequestId, failure: Failure) -> None:
+    try:
+        peer.fail(id, to_rpc_error(failure))
+    except TypeError:
+        # An RpcError whose `data` is no JSON: a defect like any other.
+        peer.fail(id, to_rpc_error(Failure()))
+
+
+class Conversation:
+    """One end of a JSON-RPC conversation.
+
+    :param send: takes each message that is to go out.
+    :param clock: for timeouts.
+    :param dispatch: called with each request; returns its result (anything JSON, or Raw), a Deferred
+        or a coroutine of it, or raises. RpcError answers the request as it says.
+    :param notified: called with each notification that is not about a request of either side.
+    :param max_pending: requests of ours that may wait for an answer.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        clock: IReactorTime,
+        dispatch: Callable[[Request], object],
+        notified: Callable[[Notification], None],
+        max_pending: int = 1024,
+    ) -> None:
+        self.peer = Peer(send, max_pending)
+        self._clock = clock
+        self._dispatch = dispatch
+        self._notified = notified
+        self._lost: McpwsError | None = None
+
+    def request(
+        self,
+        method: str,
+        params: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+        type: Any = Any,
+    ) -> Deferred[Any]:
+        """Ask the other end; fires with the result, decoded as `type`.
+
+        Fails with RemoteError (its error object), RequestTimeout after `timeout` seconds, the reason
+        of the loss once the connection is gone, QueueFull when too many wait already, TypeError for
+        parameters that are no JSON, msgspec.ValidationError for a result that is no `type`.
+        Cancelling it tells the other end; so does the timeout.
+        """
+        call = _Call(self, method, on_progress, type)
+        if self._lost is not None:
+            call.deferred.errback(self._lost)
+            return call.deferred
+        try:
+            progressed = None if on_progress is None else call.progressed
+            call.id = self.peer.request(method, params, call.answered, progressed)
+        except (McpwsError, TypeError):
+            call.deferred.errback()
+            return call.deferred
+        if timeout is not None and not call.deferred.called:
+            call.timer = self._clock.callLater(timeout, call.timed_out, timeout)
+        return call.deferred
+
+    def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
+        """Tell the other end; after the loss it does nothing."""
+        if self._lost is None:
+            self.peer.notify(method, params)
+
+    def receive(self, message: Message) -> None:
+        """Take in a message from the other end."""
+        ours = self.peer.receive(message)
+        if type(ours) is Request:
+            try:
+                outcome = self._dispatch(ours)
+                if isinstance(outcome, Deferred):
+                    _Work(self.peer, ours.id, outcome)
+                elif iscoroutine(outcome):
+                    _Work(self.peer, ours.id, Deferred.fromCoroutine(outcome))
+                else:
+                    self.peer.answer(ours.id, to_raw(outcome))
+            except Exception:
+                _fail(self.peer, ours.id, Failure())
+        elif type(ours) is Notification:
+            try:
+                self._notified(ours)
+            except Exception:
+                log.failure("a notification could not be taken: {method}", method=ours.method)
+
+    def lost(self, reason: McpwsError) -> None:
+        """No more can come or go: what is pending fails with `reason`, what is worked on is cancelled.
+
+        Later calls do nothing.
+        """
+        if self._lost is None:
+            self._lost = reason
+            self.peer.lost(reason)
+
+
+class _Call:
+    """A request of ours that waits for its answer."""
+
+    __slots__ = ("conversation", "deferred", "id", "method", "on_progress", "timer", "type")
+
+    def __init__(
+        self, conversation: Conversation, method: str, on_progress: OnProgress | None, type: Any
+    ) -> None:
+        self.conversation = conversation
+        self.method = method
+        self.on_progress = on_progress
+        self.type = type
+        self.id: RequestId = -1
+        self.timer: IDelayedCall | None = None
+        self.deferred: Deferred[Any] = Deferred(self._cancelled)
+
+    def answered(self, answer: Answer | McpwsError) -> None:
+        self._stop_timer()
+        if isinstance(answer, McpwsError):
+            self.deferred.errback(answer)
+            return
+        try:
+            if not isinstance(answer, Result):
+                raise answer.exception()
+            result = msgspec.json.decode(answer.result, type=self.type)
+        except Exception:
+            # Decoding runs the code of the caller's `type` too, and the Deferred has to fire.
+            self.deferred.errback()
+        else:
+            self.deferred.callback(result)
+
+    def progressed(self, progress: Progress) -> None:
+        assert self.on_progress is not None
+        try:
+            self.on_progress(progress)
+        except Exception:
+            log.failure("progress could not be taken: {method}", method=self.method)
+
+    def timed_out(self, seconds: float) -> None:
+        self.timer = None
+        self.conversation.peer.withdraw(self.id, f"no answer within {seconds:g} s")
+        self.deferred.errback(RequestTimeout(self.method, seconds))
+
+    def _cancelled(self, _: Deferred[Any]) -> None:
+        self._stop_timer()
+        self.conversation.peer.withdraw(self.id, "cancelled")
+
+    def _stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class _Work:
+    """A request of theirs that a Deferred will answer, unless it is cancelled first."""
+
+    __slots__ = ("cancelled", "deferred", "id", "peer")
+
+    def __init__(self, peer: Peer, id: RequestId, deferred: Deferred[Any]) -> None:
+        self.peer = peer
+        self.id = id
+        self.deferred = deferred
+        self.cancelled = False
+        peer.work(id, self.cancel)
+        deferred.addCallback(self._done)
+        deferred.addErrback(self._failed)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        try:
+            self.deferred.cancel()
+        except Exception:
+            log.failure("a method could not be cancelled")
+
+    def _done(self, result: object) -> None:
+        if not self.cancelled:
+            self.peer.answer(self.id, to_raw(result))
+
+    def _failed(self, failure: Failure) -> None:
+        if not self.cancelled:
+            _fail(self.peer, self.id, failure)
+        elif not failure.check(CancelledError):
+            log.failure("a cancelled method failed", failure=failure)

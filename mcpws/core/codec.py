@@ -1,0 +1,202 @@
+"""Bytes to messages and back (JSON-RPC 2.0, as narrowed by MCP).
+
+`decode` never raises anything but ParseError and InvalidRequest, whatever the bytes;
+`decode(encode(m)) == m` but for `data`, the bytes themselves.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from mcpws.core.messages import (
+    Error,
+    ErrorObject,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Result,
+)
+from mcpws.errors import InvalidRequest, ParseError
+
+MAX_DEPTH = 128
+"""JSON arrays and objects within each other; more would exhaust somebody's stack."""
+
+
+class _Envelope(Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    id: RequestId | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    params: Raw | UnsetType = UNSET
+    result: Raw | UnsetType = UNSET
+    error: ErrorObject | UnsetType = UNSET
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_json = msgspec.json.Decoder(Raw).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_id = msgspec.json.Decoder(RequestId).decode
+_decode_error = msgspec.json.Decoder(ErrorObject).decode
+_encode = msgspec.json.Encoder().encode
+
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OBJECT, _ARRAY, _NULL = b"{[n"
+
+
+def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Message:
+    """The one message that `data` holds.
+
+    :raises ParseError: not UTF-8, not JSON, or nested deeper than `max_depth`.
+    :raises InvalidRequest: JSON, but no JSON-RPC 2.0 message. Carries the id, so far as there is
+        one to read, of what may have been a request; the id of a bad response is one of ours.
+    """
+    if not data.isascii():
+        # What stays raw is not looked at below, but may be passed on in a text frame.
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise _unparsable(f"not UTF-8 at byte {error.start}") from None
+    try:
+        envelope = _decode_envelope(data)
+    except (ValueError, RecursionError):
+        return _diagnose(data, max_depth)
+    _check_depth(data, max_depth)
+    id, method, params = envelope.id, envelope.method, envelope.params
+    answered = (envelope.result is not UNSET) + (envelope.error is not UNSET)
+    if isinstance(method, str) and not answered:
+        if isinstance(params, UnsetType):
+            raw = None
+        else:
+            first = memoryview(params)[0]
+            if first in (_OBJECT, _ARRAY):
+                raw = params
+            elif first == _NULL:
+                raw = None
+            else:
+                raise _invalid("$.params", "must be an object or an array", id)
+        if isinstance(id, UnsetType):
+            return Notification(method, raw, data)
+        return Request(id, method, raw, data)
+    if answered == 1 and isinstance(method, UnsetType):
+        if not isinstance(envelope.error, UnsetType):
+            return Error(None if isinstance(id, UnsetType) else id, envelope.error, data)
+        if not isinstance(id, UnsetType) and not isinstance(envelope.result, UnsetType):
+            return Result(id, envelope.result, data)
+        raise _invalid("$.id", "missing in a response")
+    if not answered:
+        raise _invalid("$", "has neither a method, nor a result, nor an error", id)
+    attributable = None if isinstance(method, UnsetType) else id
+    raise _invalid("$", "has more than one of method, result and error", attributable)
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of `message`: those it came in, if it came from a peer."""
+    if message.data is not None:
+        return message.data
+    if type(message) is Result:
+        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(message.id), message.result)
+    if type(message) is Error:
+        error = _encode(message.error)
+        if message.id is None:
+            return b'{"jsonrpc":"2.0","error":%b}' % error
+        return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (_encode(message.id), error)
+    if type(message) is Request:
+        head = b'{"jsonrpc":"2.0","id":%b,"method":%b' % (
+            _encode(message.id),
+            _encode(message.method),
+        )
+        return head + _tail(message.params)
+    assert type(message) is Notification
+    return b'{"jsonrpc":"2.0","method":%b' % _encode(message.method) + _tail(message.params)
+
+
+def _tail(params: Raw | None) -> bytes:
+    return b"}" if params is None else b',"params":%b}' % params
+
+
+def _unparsable(reason: str) -> ParseError:
+    return ParseError("Parse error", {"reason": reason})
+
+
+def _invalid(path: str, reason: str, id: RequestId | UnsetType | None = None) -> InvalidRequest:
+    return InvalidRequest(
+        "Invalid Request",
+        {"path": path, "reason": reason},
+        id=None if isinstance(id, UnsetType) else id,
+    )
+
+
+def _diagnose(data: bytes, max_depth: int) -> Message:
+    """Say what is wrong with `data`; the slow way, taken only by what the envelope refused."""
+    try:
+        # Types are checked as soon as they are met: look first whether all of it is JSON.
+        _decode_json(data)
+        _check_depth(data, max_depth)
+        members = _decode_members(data)
+    except msgspec.ValidationError:
+        raise _invalid("$", "must be an object") from None
+    except RecursionError:
+        raise _unparsable(f"nested deeper than {max_depth} levels") from None
+    except ValueError as error:
+        raise _unparsable(str(error)) from None
+    id, bad_id = _read_id(members)
+    kinds = members.keys() & {"method", "result", "error"}
+    if kinds and "method" not in kinds:
+        id = None
+    if _read(members, "jsonrpc") != "2.0":
+        raise _invalid("$.jsonrpc", 'must be "2.0"', id)
+    if bad_id is not None:
+        # JSON-RPC 2.0 answers what it cannot attribute with a null id: take that from any peer.
+        if bad_id == "null" and kinds == {"error"}:
+            try:
+                return Error(None, _decode_error(members["error"]), data)
+            except ValueError as error:
+                raise _invalid("$.error", str(error)) from None
+        raise _invalid("$.id", f"must be a string or an integer, not {bad_id}")
+    if "method" in members and not isinstance(_read(members, "method"), str):
+        raise _invalid("$.method", "must be a string", id)
+    if "error" in members:
+        try:
+            _decode_error(members["error"])
+        except ValueError as error:
+            raise _invalid("$.error", str(error), id) from None
+    # The envelope was refused for the first of two values, and only the last is left here.
+    raise _invalid("$", "has a member more than once", id)
+
+
+def _read(members: dict[str, Raw], name: str) -> Any:
+    try:
+        return msgspec.json.decode(members[name])
+    except (KeyError, ValueError, RecursionError):
+        return None
+
+
+def _read_id(members: dict[str, Raw]) -> tuple[RequestId | None, str | None]:
+    """The id, and what stands in its place when it is none."""
+    if "id" not in members:
+        return None, None
+    try:
+        return _decode_id(members["id"]), None
+    except ValueError:
+        shown = bytes(members["id"])[:32].decode("utf-8", "replace")
+        return None, shown
+
+
+def _check_depth(data: bytes, max_depth: int) -> None:
+    if data.count(b"[") + data.count(b"{") > max_depth and _depth(data) > max_depth:
+        raise _unparsable(f"nested deeper than {max_depth} levels")
+
+
+def _depth(data: bytes) -> int:
+    """How deep valid JSON nests: drop the strings, keep the brackets, add them up.
+
+    Every step runs at C speed and is linear: no choice of brackets buys more time than another.
+    """
+    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    brackets = outside.translate(None, _NOT_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)

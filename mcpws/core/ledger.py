@@ -1,0 +1,187 @@
+"""What is open in a conversation that passes through, and so what may pass.
+
+Between a client and whatever answers it stands one ledger. It knows which requests are open in either
+direction and lets through only what belongs: no answer to a request that is not open, no second
+answer, no progress after the answer, no request before `initialize`. It needs no trust in either
+side, and it reads parameters only where the rules depend on them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from mcpws.core.lifecycle import Phase
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.errors import InvalidRequest
+
+CANCELLED = "notifications/cancelled"
+PROGRESS = "notifications/progress"
+INITIALIZE = "initialize"
+
+
+class _Meta(Struct, gc=False):
+    progress_token: RequestId | UnsetType = msgspec.field(name="progressToken", default=UNSET)
+
+
+class _WithMeta(Struct, gc=False):
+    meta: _Meta | UnsetType = msgspec.field(name="_meta", default=UNSET)
+
+
+class _Cancelled(Struct, gc=False):
+    request_id: RequestId = msgspec.field(name="requestId")
+
+
+class _Progress(Struct, gc=False):
+    progress_token: RequestId = msgspec.field(name="progressToken")
+
+
+_decode_meta = msgspec.json.Decoder(_WithMeta).decode
+_decode_cancelled = msgspec.json.Decoder(_Cancelled).decode
+_decode_progress = msgspec.json.Decoder(_Progress).decode
+
+
+def progress_token(request: Request) -> RequestId | None:
+    """The token in `_meta` under which a request wants to hear of its progress.
+
+    None without a usable one.
+    """
+    params = request.params
+    # A search costs far less than a decode, and few requests have a token.
+    if params is None or b'"progressToken"' not in (request.data or bytes(params)):
+        return None
+    try:
+        meta = _decode_meta(params).meta
+    except ValueError:
+        return None
+    if isinstance(meta, UnsetType) or isinstance(meta.progress_token, UnsetType):
+        return None
+    return meta.progress_token
+
+
+def cancelled_id(notification: Notification) -> RequestId | None:
+    """Which request a `notifications/cancelled` is about; None if it does not say."""
+    try:
+        return _decode_cancelled(notification.params or b"{}").request_id
+    except ValueError:
+        return None
+
+
+def reported_token(notification: Notification) -> RequestId | None:
+    """Which token a `notifications/progress` is about; None if it does not say."""
+    try:
+        return _decode_progress(notification.params or b"{}").progress_token
+    except ValueError:
+        return None
+
+
+class Ledger:
+    """The open requests of one conversation.
+
+    `inbound` holds the client's requests that wait for an answer: id to progress token, or None.
+    `outbound` holds the ids of the server's. `dropped` counts what was not let through: late, unknown
+    or unattributable.
+    """
+
+    __slots__ = ("_initialize", "_tokens", "dropped", "inbound", "outbound", "phase")
+
+    def __init__(self) -> None:
+        self.phase = Phase.NEW
+        self.inbound: dict[RequestId, RequestId | None] = {}
+        self.outbound: set[RequestId] = set()
+        self.dropped = 0
+        self._tokens: dict[RequestId, RequestId] = {}
+        self._initialize: RequestId | None = None
+
+    def from_client(self, message: Message) -> bool:
+        """Whether what the client sent goes on to the server.
+
+        :raises InvalidRequest: for a request that may not come now, or whose id or progress token is
+            in use. What is in use is not disturbed.
+        """
+        if type(message) is Request:
+            return self._request(message)
+        if type(message) is Notification:
+            if message.method == CANCELLED:
+                return self._keep(self._cancel(cancelled_id(message)))
+            return True
+        assert isinstance(message, Result | Error)
+        if message.id in self.outbound:
+            self.outbound.remove(message.id)
+            return True
+        return self._keep(False)
+
+    def to_client(self, message: Message) -> bool:
+        """Whether what the server sent goes on to the client."""
+        if type(message) is Notification:
+            if message.method == PROGRESS:
+                return self._keep(reported_token(message) in self._tokens)
+            if message.method == CANCELLED:
+                id = cancelled_id(message)
+                if id is None or id not in self.outbound:
+                    return self._keep(False)
+                self.outbound.discard(id)
+            return True
+        if type(message) is Request:
+            if message.id in self.outbound:
+                return self._keep(False)
+            self.outbound.add(message.id)
+            return True
+        assert isinstance(message, Result | Error)
+        return self._answer(message)
+
+    def abandon(self) -> list[RequestId]:
+        """Forget all that is open; returns the client's ids, which now need an error each."""
+        left = list(self.inbound)
+        if self._initialize is not None:
+            self.phase = self.phase.initialize_answered(False)
+        self.inbound.clear()
+        self.outbound.clear()
+        self._tokens.clear()
+        self._initialize = None
+        return left
+
+    def _request(self, request: Request) -> bool:
+        if request.id in self.inbound:
+            raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
+        token = progress_token(request)
+        if token is not None and token in self._tokens:
+            raise InvalidRequest(
+                "Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id
+            )
+        self.phase = self.phase.permit(request.method, request.id)
+        if request.method == INITIALIZE:
+            self._initialize = request.id
+        self.inbound[request.id] = token
+        if token is not None:
+            self._tokens[token] = request.id
+        return True
+
+    def _cancel(self, id: RequestId | None) -> bool:
+        # MCP: `initialize` must not be cancelled.
+        if id is None or id not in self.inbound or id == self._initialize:
+            return False
+        self._close(id)
+        return True
+
+    def _answer(self, answer: Answer) -> bool:
+        id = answer.id
+        if id is None:
+            return True
+        if id not in self.inbound:
+            return self._keep(False)
+        self._close(id)
+        if id == self._initialize:
+            self._initialize = None
+            self.phase = self.phase.initialize_answered(type(answer) is Result)
+        return True
+
+    def _close(self, id: RequestId) -> None:
+        token = self.inbound.pop(id)
+        if token is not None:
+            del self._tokens[token]
+
+    def _keep(self, passes: bool) -> bool:
+        if not passes:
+            self.dropped += 1
+        return passes

@@ -1,0 +1,96 @@
+"""JSON-RPC 2.0 messages as values.
+
+Only the envelope is decoded: `params` and `result` stay raw JSON until somebody wants them. A
+message that came from a peer keeps the bytes it came in (`data`), so passing it on costs no encoding
+and changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from mcpws.errors import RemoteError, RpcError
+
+RequestId: TypeAlias = str | int
+"""JSON-RPC ids as MCP narrows them: a string or an integer. `"1"` and `1` are different ids."""
+
+NULL = Raw(b"null")
+EMPTY = Raw(b"{}")
+
+
+class Request(Struct, frozen=True, gc=False):
+    """Asks for `method`; must be answered once, unless it is cancelled."""
+
+    id: RequestId
+    method: str
+    params: Raw | None = None
+    data: bytes | None = None
+
+
+class Notification(Struct, frozen=True, gc=False):
+    """Tells of something; is never answered."""
+
+    method: str
+    params: Raw | None = None
+    data: bytes | None = None
+
+
+class Result(Struct, frozen=True, gc=False):
+    """Answers the request `id` with success."""
+
+    id: RequestId
+    result: Raw
+    data: bytes | None = None
+
+
+class ErrorObject(Struct, frozen=True, gc=False):
+    """JSON-RPC 2.0, section 5.1."""
+
+    code: int
+    message: str
+    data: Raw | UnsetType = UNSET
+
+
+class Error(Struct, frozen=True, gc=False):
+    """Answers the request `id` with failure; `id` is None when the request's could not be read."""
+
+    id: RequestId | None
+    error: ErrorObject
+    data: bytes | None = None
+
+    @classmethod
+    def answering(cls, id: RequestId | None, error: RpcError) -> Error:
+        """The answer that tells the peer of `error`; raises TypeError if its `data` is no JSON."""
+        data = UNSET if error.data is None else to_raw(error.data)
+        # File names, often part of a message, may hold what UTF-8 cannot.
+        message = error.message.encode(errors="backslashreplace").decode()
+        return cls(id, ErrorObject(error.code, message, data))
+
+    def exception(self) -> RemoteError:
+        """This answer as what the caller of the request gets."""
+        data = self.error.data
+        decoded = None if isinstance(data, UnsetType) else msgspec.json.decode(data)
+        return RemoteError(self.error.code, self.error.message, decoded)
+
+
+Answer: TypeAlias = Result | Error
+Message: TypeAlias = Request | Notification | Result | Error
+
+_encoder = msgspec.json.Encoder()
+
+
+def to_raw(value: Any) -> Raw:
+    """`value` as JSON, to be spliced into a message.
+
+    Takes what msgspec encodes: the JSON types, Structs, dataclasses, datetimes, enumerations.
+    Raises TypeError for anything else, lone surrogates and values within themselves included.
+    """
+    if type(value) is Raw:
+        return value
+    try:
+        return Raw(_encoder.encode(value))
+    except (ValueError, RecursionError) as error:
+        raise TypeError(f"cannot be written as JSON: {error}") from error

@@ -1,0 +1,210 @@
+"""One end of a JSON-RPC conversation: numbers its requests, matches the answers, knows its work.
+
+Without I/O: what is to be sent goes to the `send` callable, what an answer brings goes to the
+callable given with the request. The owner calls `receive` with each message, and `lost` once, when
+no more can come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS, cancelled_id, reported_token
+from mcpws.core.messages import (
+    Answer,
+    Error,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Result,
+    to_raw,
+)
+from mcpws.errors import InvalidRequest, McpwsError, QueueFull, RpcError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request is (MCP, progress).
+
+    `progress` only grows; `total` and `message` may be unknown.
+    """
+
+    progress: float
+    total: float | None = None
+    message: str | None = None
+
+
+OnAnswer = Callable[[Answer | McpwsError], None]
+OnProgress = Callable[[Progress], None]
+
+
+class _Pending(NamedTuple):
+    method: str
+    on_answer: OnAnswer
+    on_progress: OnProgress | None
+
+
+_decode_progress = msgspec.json.Decoder(Progress).decode
+
+
+class Peer:
+    """The tables of one end.
+
+    :param send: takes each message that is to go out.
+    :param max_pending: requests of ours that may wait for an answer at the same time.
+    """
+
+    __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "_working", "dropped")
+
+    def __init__(self, send: Callable[[Message], None], max_pending: int = 1024) -> None:
+        self._send = send
+        self._max_pending = max_pending
+        self._next_id = 0
+        self._lost = False
+        self._pending: dict[RequestId, _Pending] = {}
+        self._working: dict[RequestId, Callable[[], None]] = {}
+        self.dropped = 0
+
+    @property
+    def pending(self) -> int:
+        """Requests of ours that wait for an answer."""
+        return len(self._pending)
+
+    @property
+    def working(self) -> int:
+        """Requests of the other end that wait for ours."""
+        return len(self._working)
+
+    def request(
+        self,
+        method: str,
+        params: dict[str, Any] | None,
+        on_answer: OnAnswer,
+        on_progress: OnProgress | None = None,
+    ) -> RequestId:
+        """Send a request; `on_answer` is called exactly once, unless it is withdrawn before.
+
+        Neither callable may raise.
+
+        With `on_progress` the request carries a progress token: its id. Raises QueueFull over
+        `max_pending`, TypeError for parameters that are no JSON, and what `send` raises; nothing is
+        pending then.
+        """
+        if len(self._pending) >= self._max_pending:
+            raise QueueFull("requests waiting for an answer", self._max_pending)
+        id = self._next_id
+        if on_progress is not None:
+            params = dict(params or {})
+            params["_meta"] = {**params.get("_meta", {}), "progressToken": id}
+        raw = None if params is None else to_raw(params)
+        self._next_id += 1
+        self._pending[id] = _Pending(method, on_answer, on_progress)
+        try:
+            self._send(Request(id, method, raw))
+        except BaseException:
+            self._pending.pop(id, None)
+            raise
+        return id
+
+    def withdraw(self, id: RequestId, reason: str) -> bool:
+        """Tell the other end that request `id` of ours is not wanted any more.
+
+        Its late answer will be dropped. False if it was answered already. Of `initialize`, which
+        MCP does not let be cancelled, the other end is not told.
+        """
+        entry = self._pending.pop(id, None)
+        if entry is None:
+            return False
+        if entry.method != INITIALIZE:
+            self.notify(CANCELLED, {"requestId": id, "reason": reason})
+        return True
+
+    def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
+        """Send a notification."""
+        self._send(Notification(method, None if params is None else to_raw(params)))
+
+    def receive(self, message: Message) -> Request | Notification | None:
+        """Take a message in; returns what the owner must look after, None for what is settled here.
+
+        A returned request must come back to `answer` or `fail`, or be entered with `work` until it
+        does.
+        """
+        if type(message) is Request:
+            if message.id in self._working:
+                error = InvalidRequest("Request id in use", {"path": "$.id"})
+                self._send(Error.answering(message.id, error))
+                return None
+            return message
+        if type(message) is Notification:
+            if message.method == CANCELLED:
+                self._cancelled(message)
+                return None
+            if message.method == PROGRESS:
+                self._progress(message)
+                return None
+            return message
+        assert isinstance(message, Result | Error)
+        entry = self._pending.pop(message.id, None) if message.id is not None else None
+        if entry is None:
+            self.dropped += 1
+        else:
+            entry.on_answer(message)
+        return None
+
+    def work(self, id: RequestId, cancel: Callable[[], None]) -> None:
+        """Request `id` is answered later.
+
+        `cancel` is called if the other end withdraws it, or is lost (at once, if it is already); no
+        answer may follow then. It must not raise.
+        """
+        if self._lost:
+            cancel()
+        else:
+            self._working[id] = cancel
+
+    def answer(self, id: RequestId, result: Raw) -> None:
+        """Answer request `id` with success."""
+        self._working.pop(id, None)
+        self._send(Result(id, result))
+
+    def fail(self, id: RequestId, error: RpcError) -> None:
+        """Answer request `id` with failure."""
+        self._working.pop(id, None)
+        self._send(Error.answering(id, error))
+
+    def lost(self, reason: McpwsError) -> None:
+        """No more can come or go: fail what is pending with `reason`, cancel what is worked on."""
+        self._lost = True
+        pending, self._pending = self._pending, {}
+        working, self._working = self._working, {}
+        for entry in pending.values():
+            entry.on_answer(reason)
+        for cancel in working.values():
+            cancel()
+
+    def _cancelled(self, notification: Notification) -> None:
+        id = cancelled_id(notification)
+        cancel = self._working.pop(id, None) if id is not None else None
+        if cancel is None:
+            self.dropped += 1
+        else:
+            cancel()
+
+    def _progress(self, notification: Notification) -> None:
+        token = reported_token(notification)
+        entry = self._pending.get(token) if token is not None else None
+        if entry is None or entry.on_progress is None:
+            self.dropped += 1
+            return
+        try:
+            progress = _decode_progress(notification.params or b"{}")
+        except ValueError:
+            self.dropped += 1
+            return
+        entry.on_progress(progress)

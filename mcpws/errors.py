@@ -1,0 +1,269 @@
+"""Every exception that mcpws raises on purpose, and what each becomes on the wire.
+
+::
+
+    McpwsError
+    ├── ConfigError                 a setting cannot be used; names it and its value
+    ├── RpcError                    is answered to the peer as a JSON-RPC error object
+    │   ├── ParseError              -32700  not JSON, or nested too deep
+    │   ├── InvalidRequest          -32600  JSON, but no JSON-RPC 2.0 message that may stand here
+    │   ├── MethodNotFound          -32601
+    │   ├── InvalidParams           -32602
+    │   ├── InternalError           -32603  a defect of the server's; says no more than a reference
+    │   ├── ResultTooLarge             413  the answer is over the limit for outbound messages
+    │   ├── TooManyRequests            429  more in flight than the connection may have
+    │   ├── BackendLost                502  what would have answered is gone
+    │   └── ShuttingDown               503  the service is draining
+    ├── ToolError                   a tool's own failure, for the model to read: a result
+    ├── RemoteError                 the peer answered our request with an error object
+    ├── RequestTimeout              no answer in time; the request was cancelled
+    ├── UnsupportedVersion          the server speaks no protocol version that we do
+    ├── ConnectFailed               nothing answers at the address
+    ├── HandshakeRefused            the server did not answer the upgrade with HTTP status 101
+    ├── ConnectionClosed            the connection is gone, with close code and reason
+    ├── QueueFull                   a bounded queue of ours was full
+    └── LineTooLong                 a stdio peer sent a longer line than the limit
+
+JSON-RPC 2.0 and MCP reserve -32768 to -32000; codes of our own are HTTP's numbers for the same
+thing, well outside.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+
+
+class McpwsError(Exception):
+    """Base of all exceptions of this package."""
+
+
+class ConfigError(McpwsError, ValueError):
+    """The setting `key` cannot be `value`, because of `problem`."""
+
+    def __init__(self, key: str, value: object, problem: str) -> None:
+        super().__init__(key, value, problem)
+        self.key = key
+        self.value = value
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.problem} (got {self.value!r})"
+
+
+class RpcError(McpwsError):
+    """Raise it in a method to answer the request with exactly this error object.
+
+    :param message: one sentence for a person; it goes to the peer as it is.
+    :param data: anything JSON, or None for no `data` member.
+    :param code: only for codes of your own; the subclasses have theirs.
+    """
+
+    code: int = INTERNAL_ERROR
+
+    def __init__(self, message: str, data: Any = None, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+        if code is not None:
+            self.code = code
+
+
+class ParseError(RpcError):
+    """What came is not JSON (JSON-RPC 2.0, section 5.1)."""
+
+    code = PARSE_ERROR
+
+
+class InvalidRequest(RpcError):
+    """JSON, but no message that may stand here.
+
+    `id` is the request's when it could be read, else None.
+    """
+
+    code = INVALID_REQUEST
+
+    def __init__(self, message: str, data: Any = None, *, id: str | int | None = None) -> None:
+        super().__init__(message, data)
+        self.id = id
+
+
+class MethodNotFound(RpcError):
+    """No such method; `data` names it."""
+
+    code = METHOD_NOT_FOUND
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"Method not found: {method}", {"method": method})
+
+
+class InvalidParams(RpcError):
+    """Parameters do not fit.
+
+    `data` says where (`path`, as in `$.arguments.a`) and why (`reason`).
+    """
+
+    code = INVALID_PARAMS
+
+
+class InternalError(RpcError):
+    """A method failed in a way it did not foresee. Only a reference to the log goes to the peer."""
+
+    code = INTERNAL_ERROR
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("Internal error", {"reference": reference})
+
+
+class ResultTooLarge(RpcError):
+    """The answer is `size` bytes long, over `limit`; the request ran, its answer is lost."""
+
+    code = 413
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"The answer has {size} bytes, more than the limit of {limit}",
+            {"size": size, "limit": limit},
+        )
+
+
+class TooManyRequests(RpcError):
+    """The connection has `limit` requests in flight already."""
+
+    code = 429
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"More than {limit} requests in flight", {"limit": limit})
+
+
+class BackendLost(RpcError):
+    """What answers this conversation ended, could not start, or broke its protocol."""
+
+    code = 502
+
+
+class ShuttingDown(RpcError):
+    """The service is going down and takes no new requests."""
+
+    code = 503
+
+    def __init__(self) -> None:
+        super().__init__("The service is shutting down")
+
+
+class ToolError(McpwsError):
+    """Raise it in a tool: its text becomes a tool result with `isError`, for the model to read."""
+
+
+class RemoteError(McpwsError):
+    """The peer's error object: `code`, `message`, `data` (decoded JSON, or None)."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(code, message, data)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __str__(self) -> str:
+        return f"{self.message} (code {self.code})"
+
+
+class RequestTimeout(McpwsError, TimeoutError):
+    """`method` was not answered within `seconds`; the peer was told that it is cancelled."""
+
+    def __init__(self, method: str, seconds: float) -> None:
+        super().__init__(method, seconds)
+        self.method = method
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"{self.method}: no answer within {self.seconds:g} s"
+
+
+class UnsupportedVersion(McpwsError):
+    """The server answered `initialize` with protocol `version`, which is none of the `supported`."""
+
+    def __init__(self, version: str, supported: tuple[str, ...]) -> None:
+        super().__init__(version, supported)
+        self.version = version
+        self.supported = supported
+
+    def __str__(self) -> str:
+        return f"the server speaks MCP {self.version}, not one of {', '.join(self.supported)}"
+
+
+class ConnectFailed(McpwsError, ConnectionError):
+    """No connection to `url` could be made, because of `problem`."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(url, problem)
+        self.url = url
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"cannot connect to {self.url}: {self.problem}"
+
+
+class HandshakeRefused(McpwsError):
+    """The server refused the upgrade.
+
+    HTTP `status` (None when it spoke no HTTP), `reason`, `headers` with names in lower case.
+    """
+
+    def __init__(
+        self, status: int | None, reason: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers or {}
+
+    def __str__(self) -> str:
+        if self.status is None:
+            return self.reason
+        return (
+            f"the server refused the WebSocket upgrade: HTTP {self.status} {self.reason}".rstrip()
+        )
+
+
+class ConnectionClosed(McpwsError, ConnectionError):
+    """The connection is gone.
+
+    `code` is the close code (RFC 6455, section 7.4), 1006 when there was none.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"connection closed with {self.code}" + (f": {self.reason}" if self.reason else "")
+
+
+class QueueFull(McpwsError):
+    """The bounded queue `name` holds its `limit` already; nothing was added."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        super().__init__(name, limit)
+        self.name = name
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.name} is full ({self.limit})"
+
+
+class LineTooLong(McpwsError):
+    """A line grew past `limit` bytes without an end."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"a line of more than {self.limit} bytes"

@@ -1,0 +1,250 @@
+"""The side of a conversation that faces a client: the rules that are the same whatever carries the messages.
+
+A front gives each client's messages to `Front.receive`; what is to go back comes to its `Client`. Between the two
+stands a Ledger, so neither a hostile client nor a broken backend disturbs more than its own conversation.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.core.codec import encode
+from mcpws.core.ledger import Ledger
+from mcpws.core.messages import Error, Message, Notification, Request, Result
+from mcpws.errors import (
+    BackendLost,
+    InvalidRequest,
+    McpwsError,
+    ResultTooLarge,
+    RpcError,
+    ShuttingDown,
+    TooManyRequests,
+)
+from mcpws.interfaces import Backend, Channel, Identity
+
+log = Logger()
+
+
+class Client(Protocol):
+    """What a Front needs of the transport it faces."""
+
+    def deliver(self, message: Message, data: bytes) -> None:
+        """Send `message`, which is `data` when encoded."""
+
+    def pause_reading(self) -> None:
+        """Give no more messages until `resume_reading`; a few may be under way."""
+
+    def resume_reading(self) -> None: ...
+
+    def backend_lost(self, reason: McpwsError) -> None:
+        """The backend is gone and what was open has its answer: end the conversation."""
+
+    def idle(self) -> None:
+        """Nothing is in flight any more; called after `drain` only."""
+
+
+class Front:
+    """One client's conversation with a backend; the Link that the backend holds.
+
+    :param max_in_flight: open requests above which the client is not read; where it must be read none the less,
+        because the backend waits for an answer of this client, further requests are refused.
+    :param max_outbound_size: bytes of a message to the client; a longer answer becomes an error.
+    """
+
+    __slots__ = (
+        "_backend_pauses",
+        "_channel",
+        "_client",
+        "_closed",
+        "_max_in_flight",
+        "_max_outbound_size",
+        "_opening",
+        "_reading",
+        "_sending",
+        "draining",
+        "errors",
+        "identity",
+        "ledger",
+    )
+
+    def __init__(
+        self,
+        client: Client,
+        identity: Identity,
+        *,
+        max_in_flight: int = 64,
+        max_outbound_size: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.identity = identity
+        self.ledger = Ledger()
+        self.draining = False
+        self.errors = 0
+        self._client = client
+        self._max_in_flight = max_in_flight
+        self._max_outbound_size = max_outbound_size
+        self._channel: Channel | None = None
+        self._opening: Deferred[Channel] | None = None
+        self._backend_pauses = False
+        self._reading = True
+        self._sending = True
+        self._closed = False
+
+    def open(self, backend: Backend) -> None:
+        """Begin the conversation; the client is not read until the backend is ready."""
+        self._opening = backend.open(self)
+        self._opening.addCallbacks(self._opened, self._not_opened)
+        self._flow()
+
+    def receive(self, message: Message) -> None:
+        """A message from the client."""
+        if self._channel is None:
+            # Reading was paused, but the bytes were here already: only a closed conversation gets this far.
+            return
+        if type(message) is Request:
+            if self.draining:
+                self.refuse(ShuttingDown(), message.id)
+                return
+            if len(self.ledger.inbound) >= self._max_in_flight and self.ledger.outbound:
+                self.refuse(TooManyRequests(self._max_in_flight), message.id)
+                return
+        try:
+            passes = self.ledger.from_client(message)
+        except InvalidRequest as error:
+            self.refuse(error, error.id)
+            return
+        if passes:
+            self._channel.receive(message)
+        self._flow()
+
+    def refuse(self, error: RpcError, id: str | int | None) -> None:
+        """Answer what the backend is not to see."""
+        self._deliver(Error.answering(id, error))
+
+    def pause_sending(self) -> None:
+        """The client reads too slowly: slow the backend down."""
+        if self._sending:
+            self._sending = False
+            if self._channel is not None:
+                self._channel.pauseProducing()
+
+    def resume_sending(self) -> None:
+        """The client has caught up."""
+        if not self._sending:
+            self._sending = True
+            if self._channel is not None:
+                self._channel.resumeProducing()
+
+    def drain(self) -> None:
+        """Refuse new requests; `Client.idle` is called once those in flight are answered."""
+        self.draining = True
+        if not self.ledger.inbound:
+            self._client.idle()
+
+    def abandon(self, error: RpcError) -> None:
+        """Answer all that is in flight with `error`, without waiting for the backend any longer."""
+        for id in self.ledger.abandon():
+            self.refuse(error, id)
+
+    def close(self, reason: str) -> None:
+        """The client is gone."""
+        if self._closed:
+            return
+        self._closed = True
+        self.ledger.abandon()
+        opening, channel, self._channel = self._opening, self._channel, None
+        if opening is not None:
+            opening.cancel()
+        if channel is not None:
+            channel.close(reason)
+
+    # What the backend sees: Link.
+
+    def send(self, message: Message) -> None:
+        if self._closed or not self.ledger.to_client(message):
+            return
+        self._deliver(message)
+        self._flow()
+        if self.draining and not self.ledger.inbound:
+            self._client.idle()
+
+    def lost(self, reason: McpwsError) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._channel = None
+        error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
+        self.abandon(error)
+        self._client.backend_lost(reason)
+
+    def pauseProducing(self) -> None:
+        self._backend_pauses = True
+        self._flow()
+
+    def resumeProducing(self) -> None:
+        self._backend_pauses = False
+        self._flow()
+
+    def stopProducing(self) -> None:
+        self.pauseProducing()
+
+    def _opened(self, channel: Channel) -> None:
+        self._opening = None
+        if self._closed:
+            channel.close("the client is gone")
+            return
+        self._channel = channel
+        if not self._sending:
+            channel.pauseProducing()
+        self._flow()
+
+    def _not_opened(self, failure: Failure) -> None:
+        self._opening = None
+        if self._closed and failure.check(CancelledError):
+            return
+        if isinstance(failure.value, McpwsError):
+            self.lost(failure.value)
+            return
+        log.failure("a backend could not open a conversation", failure=failure)
+        self.lost(BackendLost("The backend could not begin the conversation"))
+
+    def _flow(self) -> None:
+        """Read the client, or not.
+
+        A backend that waits for an answer of this client gets it even with everything in flight: not to read it then
+        would be a deadlock.
+        """
+        full = len(self.ledger.inbound) >= self._max_in_flight and not self.ledger.outbound
+        reading = self._closed or not (self._opening is not None or self._backend_pauses or full)
+        if reading is not self._reading:
+            self._reading = reading
+            if reading:
+                self._client.resume_reading()
+            else:
+                self._client.pause_reading()
+
+    def _deliver(self, message: Message) -> None:
+        data = encode(message)
+        if len(data) > self._max_outbound_size:
+            self._too_large(message, len(data))
+            return
+        if type(message) is Error:
+            self.errors += 1
+        self._client.deliver(message, data)
+
+    def _too_large(self, message: Message, size: int) -> None:
+        """Somebody waits for this message: tell them that it does not come."""
+        error = ResultTooLarge(size, self._max_outbound_size)
+        if type(message) is Request:
+            self.ledger.outbound.discard(message.id)
+            if self._channel is not None:
+                self._channel.receive(Error.answering(message.id, error))
+        elif type(message) is Notification:
+            self.ledger.dropped += 1
+            log.warn("dropped a notification of {size} bytes: {method}", size=size, method=message.method)
+        else:
+            assert isinstance(message, Result | Error)
+            self.refuse(error, message.id)

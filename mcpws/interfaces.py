@@ -1,0 +1,83 @@
+"""The seams: what stands between fronts, which face clients, and backends, which answer them.
+
+A front never knows what answers; a backend never knows what carried the message. For every conversation the front
+makes a Link and gives it to the backend, which returns a Channel. Both are push producers: whoever cannot take more
+pauses the other side, so a slow client slows the child or method that feeds it, and a slow child its client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from mcpws.core.messages import Message
+from mcpws.errors import McpwsError
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is at the other end, as far as the handshake told.
+
+    :param peer: network address, as `host:port` or a description; for logs.
+    :param principal: whom the credentials prove, None without any.
+    :param path: of the request target, without the query.
+    :param headers: of the handshake, names in lower case.
+    :param subprotocol: what was selected, None if none was offered.
+    """
+
+    peer: str
+    principal: str | None = None
+    path: str = "/"
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    subprotocol: str | None = None
+
+
+class Producer(Protocol):
+    """Twisted's IPushProducer, for messages; pausing is advisory: a few more may come."""
+
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def stopProducing(self) -> None: ...
+
+
+class Link(Producer, Protocol):
+    """What a backend has of one client. It produces the client's messages: pause it to read less of them."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def send(self, message: Message) -> None:
+        """To the client. Never raises and never blocks; after the end it does nothing.
+
+        What does not belong (an answer to no open request) is dropped and counted.
+        """
+
+    def lost(self, reason: McpwsError) -> None:
+        """The backend has ended: what is open is answered with an error, then the conversation is closed."""
+
+
+class Channel(Producer, Protocol):
+    """What a front has of one conversation with a backend. It produces messages for the client."""
+
+    def receive(self, message: Message) -> None:
+        """From the client. Must not raise: what cannot be done is answered through the link."""
+
+    def close(self, reason: str) -> None:
+        """The client is gone: cancel what is in flight and free everything. Called once; nothing is sent after it."""
+
+
+class Backend(Protocol):
+    """Answers conversations. One instance serves a whole service."""
+
+    def open(self, link: Link) -> Deferred[Channel]:
+        """Begin a conversation. Messages come only after the Deferred has fired.
+
+        It fails with an McpwsError when the conversation cannot begin; cancelling it gives the attempt up.
+        """
+
+    def stop(self) -> Deferred[None]:
+        """Fires when nothing of this backend is left: no child, no connection, no timer."""

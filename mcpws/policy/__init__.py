@@ -1,0 +1,1 @@
+"""Decisions without I/O: `now` is an argument, randomness a callable."""

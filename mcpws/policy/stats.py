@@ -1,0 +1,169 @@
+"""Counting: plain integers where messages pass, frozen snapshots for whoever looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcpws.core.lifecycle import ConnectionState
+
+
+class Counters:
+    """What one connection has done so far.
+
+    Written on every message, so: plain attributes, nothing computed. All times are in seconds of the
+    clock that the owner uses; `round_trip` is None until the first Pong.
+    """
+
+    __slots__ = (
+        "bad_messages",
+        "bytes_received",
+        "bytes_sent",
+        "dropped",
+        "errors",
+        "last_activity",
+        "messages_received",
+        "messages_sent",
+        "opened",
+        "round_trip",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.opened = now
+        self.last_activity = now
+        self.messages_received = 0
+        self.messages_sent = 0
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.errors = 0
+        self.bad_messages = 0
+        self.dropped = 0
+        self.round_trip: float | None = None
+
+    def received(self, size: int, now: float) -> None:
+        """One message of `size` bytes came in."""
+        self.messages_received += 1
+        self.bytes_received += size
+        self.last_activity = now
+
+    def sent(self, size: int) -> None:
+        """One message of `size` bytes went out, or into the queue to go out."""
+        self.messages_sent += 1
+        self.bytes_sent += size
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatistics:
+    """A snapshot of one connection. Sizes in bytes of JSON, times in seconds.
+
+    `errors` counts error answers sent, `bad_messages` what was no JSON-RPC, `dropped` what belonged
+    nowhere, `idle` the time since the last byte came, `queued_bytes` what waits for a slow reader.
+    """
+
+    id: int
+    peer: str
+    state: ConnectionState
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+    errors: int
+    bad_messages: int
+    dropped: int
+    in_flight: int
+    queued_bytes: int
+    uptime: float
+    idle: float
+    round_trip: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatistics:
+    """A snapshot of a whole server.
+
+    What is open now, and totals since its start, closed connections included.
+    """
+
+    connections: tuple[ConnectionStatistics, ...]
+    connections_total: int
+    connections_refused: int
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+    errors: int
+    bad_messages: int
+    dropped: int
+    in_flight: int
+    queued_bytes: int
+    uptime: float
+
+    @property
+    def active_connections(self) -> int:
+        """How many are open now."""
+        return len(self.connections)
+
+
+_SUMMED = (
+    "messages_received",
+    "messages_sent",
+    "bytes_received",
+    "bytes_sent",
+    "errors",
+    "bad_messages",
+    "dropped",
+)
+
+
+class Totals:
+    """What closed connections leave behind, so that totals never fall."""
+
+    def __init__(self, now: float) -> None:
+        self.started = now
+        self.connections = 0
+        self.refused = 0
+        self._closed = dict.fromkeys(_SUMMED, 0)
+
+    def closed(self, counters: Counters) -> None:
+        """Keep the counts of a connection that is gone."""
+        for name in _SUMMED:
+            self._closed[name] += getattr(counters, name)
+
+    def snapshot(self, open: tuple[ConnectionStatistics, ...], now: float) -> ServerStatistics:
+        """The whole, with the connections that are open now."""
+        sums = {
+            name: total + sum(getattr(one, name) for one in open)
+            for name, total in self._closed.items()
+        }
+        return ServerStatistics(
+            connections=open,
+            connections_total=self.connections,
+            connections_refused=self.refused,
+            in_flight=sum(one.in_flight for one in open),
+            queued_bytes=sum(one.queued_bytes for one in open),
+            uptime=now - self.started,
+            **sums,
+        )
+
+
+def snapshot(
+    counters: Counters,
+    *,
+    id: int,
+    peer: str,
+    state: ConnectionState,
+    in_flight: int,
+    queued_bytes: int,
+    now: float,
+) -> ConnectionStatistics:
+    """One connection's counters, frozen."""
+    return ConnectionStatistics(
+        id=id,
+        peer=peer,
+        state=state,
+        in_flight=in_flight,
+        queued_bytes=queued_bytes,
+        uptime=now - counters.opened,
+        idle=now - counters.last_activity,
+        round_trip=counters.round_trip,
+        **{name: getattr(counters, name) for name in _SUMMED},
+    )

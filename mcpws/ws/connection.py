@@ -1,0 +1,277 @@
+"""What both ends of a WebSocket have in common: payloads to messages and back, limits, backpressure, timeouts, close.
+
+An Autobahn protocol forwards its events here and keeps nothing else of ours; its own namespace is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import pack
+from typing import Any
+
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.interfaces import IReactorTime, ITransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.config import WebSocketConfig
+from mcpws.core.codec import decode
+from mcpws.core.lifecycle import ConnectionState
+from mcpws.core.messages import Message
+from mcpws.errors import RpcError
+from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
+from mcpws.ws.outbox import Outbox
+
+log = Logger()
+
+NORMAL = 1000
+GOING_AWAY = 1001
+UNSUPPORTED_DATA = 1003
+NO_STATUS = 1005
+ABNORMAL = 1006
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013
+NO_INITIALIZE = 4408
+
+_MAX_REASON = 123
+_TEXT = WebSocketProtocol.MESSAGE_TYPE_TEXT
+_BINARY = WebSocketProtocol.MESSAGE_TYPE_BINARY
+
+
+class Connection:
+    """One WebSocket, whichever end. Subclasses say what a message, a slow reader and the end mean to them."""
+
+    def __init__(self, protocol: Any, id: int, config: WebSocketConfig, clock: IReactorTime) -> None:
+        self.id = id
+        self.peer = "?"
+        self.state = ConnectionState.CONNECTING
+        self.counters = Counters(clock.seconds())
+        self.close_code = ABNORMAL
+        self.close_reason = ""
+        self._protocol = protocol
+        self._config = config
+        self._clock = clock
+        self._outbox: Outbox | None = None
+        self._bad_since = 0.0
+        self._bad_recently = 0
+        self._closing_since: float | None = None
+        self._ping_sent = clock.seconds()
+        self._ping_number = 0
+        self._ping_pending: bytes | None = None
+        self.reading = True
+        self._consuming = False
+
+    # What subclasses define.
+
+    def message_received(self, message: Message, binary: bool) -> None:
+        """A message came in, in a `binary` or a text frame."""
+        raise NotImplementedError
+
+    def garbage_received(self, error: RpcError, binary: bool) -> None:
+        """What came in is no message."""
+        raise NotImplementedError
+
+    def too_much_queued(self) -> None:
+        """The peer reads too slowly; feed this connection no more."""
+        raise NotImplementedError
+
+    def queue_has_space(self) -> None:
+        """The peer has caught up."""
+        raise NotImplementedError
+
+    def gone(self) -> None:
+        """The connection is no more; called once, after `close_code` and `close_reason` are set."""
+        raise NotImplementedError
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on this connection that wait for an answer."""
+        raise NotImplementedError
+
+    # What the rest of the package uses.
+
+    def send(self, data: bytes, binary: bool = False) -> None:
+        """Send one encoded message; nothing after the close began."""
+        if self.state is ConnectionState.CONNECTED:
+            self.counters.sent(len(data))
+            self._protocol.sendFrame(opcode=_BINARY if binary else _TEXT, payload=data)
+
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Begin the closing handshake; the connection is dropped if the peer does not answer in `close_timeout`.
+
+        Before the handshake is complete there is nobody to send a code to: the connection is dropped at once.
+        """
+        if self.state is ConnectionState.CONNECTED:
+            text = reason.encode()[:_MAX_REASON].decode("utf-8", "ignore")
+            self._protocol.sendCloseFrame(code=code, reasonUtf8=text.encode())
+        elif self.state is ConnectionState.CONNECTING:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection now."""
+        self._protocol.transport.abortConnection()
+
+    def pause_reading(self) -> None:
+        """Read no more messages; those read already stay where they are."""
+        if self.reading:
+            self.reading = False
+            self._protocol.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self.reading:
+            self.reading = True
+            # The silence was of our making.
+            self.counters.last_activity = self._clock.seconds()
+            self._protocol.transport.resumeProducing()
+            self._protocol.consumeData()
+
+    def statistics(self, now: float) -> ConnectionStatistics:
+        """A snapshot."""
+        return snapshot(
+            self.counters,
+            id=self.id,
+            peer=self.peer,
+            state=self.state,
+            in_flight=self.in_flight,
+            queued_bytes=self.queued_bytes,
+            now=now,
+        )
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for a slow reader."""
+        return 0 if self._outbox is None else self._outbox.queued
+
+    # What the protocol forwards.
+
+    def transport_connected(self, transport: ITransport) -> None:
+        self._outbox = Outbox(
+            transport,
+            self._clock,
+            self._config.max_queued_bytes,
+            self.too_much_queued,
+            self.queue_has_space,
+        )
+
+    def bytes_received(self) -> None:
+        self.counters.last_activity = self._clock.seconds()
+
+    def write(self, data: bytes) -> None:
+        outbox = self._outbox
+        if outbox is None:
+            return
+        outbox.write(data)
+        hard_limit = self._config.max_queued_bytes + self._config.max_outbound_size
+        if outbox.queued > hard_limit and self.state is ConnectionState.CONNECTED:
+            outbox.discard()
+            self.close(TRY_AGAIN_LATER, "too much waits to be read")
+
+    def consume(self, step: Callable[[], bool]) -> None:
+        """Let `step` take frames from what was read, for as long as messages are wanted.
+
+        Whoever resumes reading from within a message does not start a second round inside the first.
+        """
+        if self._consuming:
+            return
+        self._consuming = True
+        try:
+            while self.reading and step() and self._protocol.state != WebSocketProtocol.STATE_CLOSED:
+                pass
+        finally:
+            self._consuming = False
+
+    def opened(self) -> None:
+        self.state = self.state.to(ConnectionState.CONNECTED)
+        self._ping_sent = self._clock.seconds()
+
+    def payload_received(self, payload: bytes, binary: bool) -> None:
+        if self.state is not ConnectionState.CONNECTED:
+            return
+        self.counters.received(len(payload), self._clock.seconds())
+        if binary and self._config.binary == "refuse":
+            self.close(UNSUPPORTED_DATA, "binary messages are refused here")
+            return
+        try:
+            message = decode(payload, self._config.max_depth)
+        except RpcError as error:
+            self.counters.bad_messages += 1
+            self.garbage_received(error, binary)
+            self._count_garbage()
+            return
+        self.message_received(message, binary)
+
+    def pong_received(self, payload: bytes) -> None:
+        if payload == self._ping_pending:
+            self._ping_pending = None
+            self.counters.round_trip = self._clock.seconds() - self._ping_sent
+
+    def close_begins(self, code: int | None, reason: bytes | None, reply: bool) -> None:
+        """A Close frame is about to be sent; as a `reply`, what still waits is of no use to the peer any more."""
+        if reply and self._outbox is not None:
+            self._outbox.discard()
+        if self.state is ConnectionState.CONNECTED:
+            self.state = self.state.to(ConnectionState.SHUTTING_DOWN)
+            if not reply:
+                self.close_code = ABNORMAL if code is None else code
+                self.close_reason = (reason or b"").decode()
+        if self._closing_since is None:
+            self._closing_since = self._clock.seconds()
+        # Whatever was paused, the peer's Close frame has to be read.
+        self.resume_reading()
+
+    def transport_closes(self) -> None:
+        """The transport is about to be closed by us."""
+        if self._outbox is not None:
+            self._outbox.hand_over()
+        if self._closing_since is None:
+            self._closing_since = self._clock.seconds()
+
+    def transport_lost(self, reason: Failure) -> None:
+        """Why the transport is gone; `connection_lost` follows."""
+
+    def connection_lost(self, code: int | None, reason: str | None) -> None:
+        if self.state is ConnectionState.DISCONNECTED:
+            return
+        if self.close_code == ABNORMAL:
+            # Nobody of ours closed it: what the peer said counts, 1005 if it said nothing.
+            self.close_code = NO_STATUS if code is None else code
+            self.close_reason = self.close_reason or reason or ""
+        self.state = ConnectionState.DISCONNECTED
+        if self._outbox is not None:
+            self._outbox.stopProducing()
+        self.gone()
+
+    def sweep(self, now: float) -> None:
+        """Do what is due: handshake and close timeouts, a stalled reader, heartbeat."""
+        config = self._config
+        if self._closing_since is not None:
+            if now - self._closing_since > config.close_timeout:
+                self.abort()
+        elif self.state is ConnectionState.CONNECTING:
+            if config.timeout_seconds and now - self.counters.opened > config.timeout_seconds:
+                self.abort()
+        elif self._outbox is not None and self._outbox.stalled(now) > config.stall_timeout:
+            self._outbox.discard()
+            self.close(TRY_AGAIN_LATER, f"nothing was read for {config.stall_timeout:g} s")
+        elif config.heartbeat_timeout and self._silent(now) > config.heartbeat_timeout:
+            self.close_reason = f"nothing was heard for {config.heartbeat_timeout:g} s"
+            self.abort()
+        elif config.heartbeat_interval and now - self._ping_sent >= config.heartbeat_interval:
+            self._ping_number += 1
+            self._ping_sent = now
+            self._ping_pending = pack("!Q", self._ping_number)
+            self._protocol.sendPing(self._ping_pending)
+
+    def _silent(self, now: float) -> float:
+        return now - self.counters.last_activity if self.reading else 0.0
+
+    def _count_garbage(self) -> None:
+        now = self._clock.seconds()
+        if now - self._bad_since >= 60:
+            self._bad_since = now
+            self._bad_recently = 0
+        self._bad_recently += 1
+        if self._bad_recently > self._config.max_bad_messages:
+            self.close(POLICY_VIOLATION, "too many bad messages")

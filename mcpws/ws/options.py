@@ -1,0 +1,71 @@
+"""Every option of Autobahn's protocols, set on purpose. Nothing else calls `setProtocolOptions`.
+
+Its defaults do not suit a server on a hostile network: unlimited messages, every origin, a status page with an open
+redirect, violations answered by dropping TCP. Its timers run on a process-wide loop, whatever reactor one passes, so
+all of them are off: `ws.heartbeat` owns time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketServerFactory
+
+from mcpws.config import WebSocketConfig
+
+
+def _common(config: WebSocketConfig) -> dict[str, Any]:
+    return {
+        "utf8validateIncoming": True,
+        "applyMask": True,
+        "maxFramePayloadSize": config.max_message_size,
+        # Autobahn would apply this to sendMessage as well: what we send has its own limit, in Front.
+        "maxMessagePayloadSize": config.max_message_size,
+        "autoFragmentSize": 0,
+        # False: a violation is answered with its close code, not with a dropped connection (RFC 6455, section 7.1.7).
+        "failByDrop": False,
+        "echoCloseCodeReason": True,
+        "openHandshakeTimeout": 0,
+        "closeHandshakeTimeout": 0,
+        "tcpNoDelay": True,
+        "autoPingInterval": 0,
+        "autoPingTimeout": 0,
+        "autoPingSize": 12,
+        "autoPingRestartOnAnyTraffic": True,
+    }
+
+
+def _no_compression(offers: object) -> None:
+    return None
+
+
+def set_server_options(factory: WebSocketServerFactory, config: WebSocketConfig) -> None:
+    """Set all options of a server."""
+    factory.setProtocolOptions(
+        **_common(config),
+        versions=[13],
+        webStatus=False,
+        requireMaskedClientFrames=True,
+        maskServerFrames=False,
+        perMessageCompressionAccept=_no_compression,
+        serveFlashSocketPolicy=False,
+        flashSocketPolicy="",
+        # Host, Origin and the number of connections are checked by ws.handshake, before Autobahn sees the request.
+        allowedOrigins=["*"],
+        allowNullOrigin=False,
+        maxConnections=0,
+        trustXForwardedFor=0,
+    )
+
+
+def set_client_options(factory: WebSocketClientFactory, config: WebSocketConfig) -> None:
+    """Set all options of a client."""
+    factory.setProtocolOptions(
+        **_common(config),
+        version=18,
+        acceptMaskedServerFrames=False,
+        maskClientFrames=True,
+        serverConnectionDropTimeout=0,
+        perMessageCompressionOffers=[],
+        perMessageCompressionAccept=_no_compression,
+    )

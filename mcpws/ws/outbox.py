@@ -1,0 +1,118 @@
+"""What waits to be sent on one connection, bounded and counted: Twisted's own write buffer is neither."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, ITransport
+from zope.interface import implementer
+
+SLICE = 64 * 1024
+"""What is given to a slow transport at a time. Its size is how finely progress is seen."""
+
+DIRECT = 256 * 1024
+"""A frame up to this size goes to an idle transport whole."""
+
+
+@implementer(IPushProducer)
+class Outbox:
+    """The push producer of a transport. Takes whole frames; keeps their order; never splits one for good.
+
+    :param limit: bytes above which `on_full` is called; the feeding of this connection should be paused.
+    :param on_full: called when more than `limit` bytes wait.
+    :param on_space: called once less than half of `limit` waits again.
+    """
+
+    __slots__ = (
+        "_blocked_at",
+        "_clock",
+        "_frames",
+        "_full",
+        "_limit",
+        "_offset",
+        "_on_full",
+        "_on_space",
+        "_transport",
+        "queued",
+    )
+
+    def __init__(
+        self,
+        transport: ITransport,
+        clock: IReactorTime,
+        limit: int,
+        on_full: Callable[[], None],
+        on_space: Callable[[], None],
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._limit = limit
+        self._on_full = on_full
+        self._on_space = on_space
+        self._frames: deque[bytes] = deque()
+        self._offset = 0
+        self._blocked_at: float | None = None
+        self._full = False
+        self.queued = 0
+        IConsumer(transport).registerProducer(self, True)
+
+    def write(self, frame: bytes) -> None:
+        """Send a frame, now or when there is room."""
+        if self._blocked_at is None and not self._frames and len(frame) <= DIRECT:
+            self._transport.write(frame)
+            return
+        self._frames.append(frame)
+        self.queued += len(frame)
+        if self._blocked_at is None:
+            self._flush()
+        if self.queued > self._limit and not self._full:
+            self._full = True
+            self._on_full()
+
+    def stalled(self, now: float) -> float:
+        """Seconds for which the transport has taken nothing; 0 when nothing waits."""
+        return 0.0 if self._blocked_at is None else now - self._blocked_at
+
+    def discard(self) -> None:
+        """Drop all that waits, but for the rest of a frame whose beginning is out already."""
+        begun = self._frames[0] if self._offset else None
+        self._frames.clear()
+        self.queued = 0
+        if begun is not None:
+            self._frames.append(begun)
+            self.queued = len(begun) - self._offset
+
+    def hand_over(self) -> None:
+        """Give everything to the transport, which is about to be closed and takes no pauses any more."""
+        self._blocked_at = None
+        while self._frames:
+            self._write_slice()
+
+    def pauseProducing(self) -> None:
+        self._blocked_at = self._clock.seconds()
+
+    def resumeProducing(self) -> None:
+        self._blocked_at = None
+        self._flush()
+        if self._full and self.queued * 2 < self._limit:
+            self._full = False
+            self._on_space()
+
+    def stopProducing(self) -> None:
+        self._frames.clear()
+        self._offset = self.queued = 0
+
+    def _flush(self) -> None:
+        while self._frames and self._blocked_at is None:
+            self._write_slice()
+
+    def _write_slice(self) -> None:
+        frame = self._frames[0]
+        part = frame[self._offset : self._offset + SLICE]
+        self._offset += len(part)
+        self.queued -= len(part)
+        if self._offset == len(frame):
+            self._frames.popleft()
+            self._offset = 0
+        self._transport.write(part)

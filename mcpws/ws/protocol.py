@@ -1,0 +1,73 @@
+"""What our Autobahn protocols change, at either end: every event goes to a Connection, every byte out through it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from autobahn.twisted.websocket import WebSocketAdapterProtocol
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.interfaces import ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from mcpws.ws.connection import Connection
+
+MAX_FRAGMENTS = 65_536
+"""Frames of one message. Each costs memory of its own, however small it is."""
+
+
+class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
+    """Mixed in before an Autobahn protocol. Adds one attribute, `_mcpws`; the factory sets it."""
+
+    _mcpws: Connection
+
+    def connectionMade(self) -> None:
+        # First: a client sends its handshake from within Autobahn's connectionMade.
+        self._mcpws.transport_connected(cast(ITransport, self.transport))
+        super().connectionMade()
+        self._mcpws.peer = self.peer or "?"
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        # Past Autobahn's own, which only logs; TLS failures even as errors, where a port scan makes them.
+        self._mcpws.transport_lost(reason)
+        self._connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        # Not Autobahn's own, which formats a debug message for every read.
+        self._mcpws.bytes_received()
+        self._dataReceived(data)
+
+    def consumeData(self) -> None:
+        if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):
+            self._mcpws.consume(self.processData)
+        else:
+            super().consumeData()
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.
+        self._mcpws.write(data)
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        self._mcpws.close_begins(code, reasonUtf8, isReply)
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        self._mcpws.transport_closes()
+        super()._closeConnection(abort)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        super().onMessageFrameBegin(length)
+        if len(self.message_data) > MAX_FRAGMENTS and not self.failedByMe:
+            self._max_message_size_exceeded(len(self.message_data), MAX_FRAGMENTS, "too many fragments")
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self._mcpws.payload_received(payload, isBinary)
+
+    def onPong(self, payload: bytes) -> None:
+        self._mcpws.pong_received(payload)
+
+    def onOpen(self) -> None:
+        self._mcpws.opened()
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self._mcpws.connection_lost(code, reason)

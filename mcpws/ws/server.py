@@ -1,0 +1,341 @@
+"""The WebSocket front: a factory that tracks its connections, and the server's end of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from mcpws.config import WebSocketConfig
+from mcpws.core.lifecycle import ConnectionState, Phase
+from mcpws.core.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.errors import InvalidRequest, McpwsError, RpcError, ShuttingDown
+from mcpws.front import Front
+from mcpws.interfaces import Backend, Identity
+from mcpws.policy.stats import ConnectionStatistics, ServerStatistics, Totals
+from mcpws.ws import handshake
+from mcpws.ws.connection import (
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    NO_INITIALIZE,
+    Connection,
+)
+from mcpws.ws.handshake import Refusal, UpgradeRequest
+from mcpws.ws.heartbeat import Heartbeat, period
+from mcpws.ws.options import set_server_options
+from mcpws.ws.protocol import Forwarding
+
+log = Logger()
+
+
+class ServerConnection(Connection):
+    """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
+
+    front: Front
+
+    def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
+        super().__init__(protocol, id, factory.config, factory.clock)
+        self._factory = factory
+        self._binary_requests: set[RequestId] = set()
+        self._last_was_binary = False
+
+    def accept(self, identity: Identity) -> None:
+        """The handshake has passed its checks."""
+        self.front = Front(
+            self,
+            identity,
+            max_in_flight=self._config.max_in_flight,
+            max_outbound_size=self._config.max_outbound_size,
+        )
+
+    def opened(self) -> None:
+        super().opened()
+        self._factory.connection_opened(self)
+        self.front.open(self._factory.backend)
+
+    def message_received(self, message: Message, binary: bool) -> None:
+        self._last_was_binary = binary
+        if binary and type(message) is Request:
+            self._binary_requests.add(message.id)
+        self.front.receive(message)
+
+    def garbage_received(self, error: RpcError, binary: bool) -> None:
+        self._last_was_binary = binary
+        self.front.refuse(error, error.id if isinstance(error, InvalidRequest) else None)
+
+    def too_much_queued(self) -> None:
+        self.front.pause_sending()
+
+    def queue_has_space(self) -> None:
+        self.front.resume_sending()
+
+    def gone(self) -> None:
+        if hasattr(self, "front"):
+            self.front.close(f"closed with {self.close_code}")
+        self._factory.connection_gone(self)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.front.ledger.inbound) if hasattr(self, "front") else 0
+
+    def drain(self) -> None:
+        """Take no new requests; close with 1001 once those in flight are answered."""
+        if self.state is ConnectionState.CONNECTED:
+            self.front.drain()
+        elif self.state is ConnectionState.CONNECTING:
+            self.abort()
+
+    def give_up(self) -> None:
+        """The time to drain is over: answer what is in flight with an error, and close."""
+        if self.state is ConnectionState.CONNECTED:
+            self.front.abandon(ShuttingDown())
+            self.close(GOING_AWAY, "the service is shutting down")
+
+    def statistics(self, now: float) -> ConnectionStatistics:
+        self.update_counters()
+        return super().statistics(now)
+
+    def update_counters(self) -> None:
+        """Bring in what the front counts."""
+        if hasattr(self, "front"):
+            self.counters.errors = self.front.errors
+            self.counters.dropped = self.front.ledger.dropped
+
+    def sweep(self, now: float) -> None:
+        limit = self._config.initialize_timeout
+        if (
+            limit
+            and self.state is ConnectionState.CONNECTED
+            and self.front.ledger.phase is Phase.NEW
+            and now - self.counters.opened > limit
+        ):
+            self.close(NO_INITIALIZE, f"no initialize within {limit:g} s")
+        super().sweep(now)
+
+    # front.Client
+
+    def deliver(self, message: Message, data: bytes) -> None:
+        binary = self._last_was_binary
+        if isinstance(message, Result | Error) and message.id is not None:
+            binary = message.id in self._binary_requests
+            self._binary_requests.discard(message.id)
+        self.send(data, binary)
+
+    def backend_lost(self, reason: McpwsError) -> None:
+        self.close(INTERNAL_ERROR, str(reason))
+
+    def idle(self) -> None:
+        self.close(GOING_AWAY, "the service is shutting down")
+
+
+class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
+    """Autobahn's server protocol with our handshake. Subclass it and set `factory.protocol` to plug in more."""
+
+    _mcpws: ServerConnection
+
+    def processHandshake(self) -> None:
+        head, end, rest = self.data.partition(handshake.END_OF_HEAD)
+        if len(head) > handshake.MAX_HEAD:
+            self._refuse(handshake.HEAD_TOO_LARGE)
+        elif not handshake.could_be_http(self.data):
+            self._refuse(handshake.NOT_HTTP)
+        elif end:
+            try:
+                request = handshake.parse(head + end)
+                refusal = self.factory.check(request)
+                if refusal is None:
+                    self._accept(request, rest)
+                else:
+                    self._refuse(refusal)
+            except handshake.Refused as refused:
+                self._refuse(refused.refusal)
+            except Exception:
+                log.failure("the handshake with {peer} failed", peer=self.peer)
+                self._refuse(handshake.FAILED)
+
+    def _accept(self, request: UpgradeRequest, rest: bytes) -> None:
+        headers = request.headers
+        offered = request.tokens("sec-websocket-protocol")
+        subprotocol = handshake.select_subprotocol(offered)
+        self._mcpws.accept(Identity(self._mcpws.peer, None, request.path, headers, subprotocol))
+        # What Autobahn's own parser would have left behind, for succeedHandshake and for subclasses.
+        self.http_headers = dict(headers)
+        self.http_request_host = headers["host"]
+        self.http_request_path = request.path
+        self.websocket_origin = headers.get("origin", "")
+        self.websocket_version = 13
+        self.websocket_protocols = offered
+        self.websocket_extensions = self._parseExtensionsHeader(headers.get("sec-websocket-extensions", ""))
+        self._wskey = headers["sec-websocket-key"]
+        self.data = rest
+        self.succeedHandshake(subprotocol)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.factory.handshake_refused(self.peer, refusal)
+        self.sendData(refusal.encode())
+        # A refusal is no failure of ours: nothing for Autobahn to warn of.
+        self.wasClean = True
+        self.dropConnection(abort=False)
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: object = None) -> None:
+        # Autobahn's would put the reason, with what the client sent in it, into the status line.
+        log.info("handshake with {peer} failed: {reason}", peer=self.peer, reason=reason)
+        self._refuse(handshake.BAD_EXTENSIONS)
+
+
+class ServerFactory(WebSocketServerFactory):
+    """Serves a backend on WebSocket; listen with it on any stream endpoint.
+
+    :param backend: answers the clients, an App for example.
+    :param config: limits and policies; the `url` in it is not used here.
+    :param reactor: for time; the global one by default.
+
+    Call `stop` before you give it up, and wait for its Deferred.
+    """
+
+    protocol = ServerProtocol
+    noisy = False
+
+    def __init__(
+        self,
+        backend: Backend,
+        config: WebSocketConfig | None = None,
+        *,
+        reactor: IReactorTime | None = None,
+    ) -> None:
+        super().__init__(server="mcpws", reactor=reactor)
+        self.backend = backend
+        self.config = config or WebSocketConfig()
+        self.clock: IReactorTime = self.reactor
+        set_server_options(self, self.config)
+        self._checks = handshake.checks(self.config, self._admit)
+        self._ids = count(1)
+        self._connections: dict[int, ServerConnection] = {}
+        self._open = 0
+        self._totals = Totals(self.clock.seconds())
+        self._heartbeat = Heartbeat(self.clock, period(self.config), self._connections.values)
+        self._draining = False
+        self._waiting: list[Deferred[None]] = []
+        self._deadline: IDelayedCall | None = None
+
+    # For the embedding program.
+
+    @property
+    def connections(self) -> tuple[ServerConnection, ...]:
+        """Those open now, handshakes included."""
+        return tuple(self._connections.values())
+
+    def statistics(self) -> ServerStatistics:
+        """A snapshot of all connections and of the totals since the start."""
+        now = self.clock.seconds()
+        return self._totals.snapshot(tuple(one.statistics(now) for one in self._connections.values()), now)
+
+    def broadcast(self, method: str, params: dict[str, Any] | None = None) -> int:
+        """Send a notification to every initialised client; returns to how many."""
+        notification = Notification(method, None if params is None else to_raw(params))
+        ready = [one for one in self._connected() if one.front.ledger.phase is Phase.READY]
+        for one in ready:
+            one.front.send(notification)
+        return len(ready)
+
+    def drain(self, seconds: float | None = None) -> Deferred[None]:
+        """Refuse new clients and requests, let those in flight finish, close everything with 1001.
+
+        Requests that take longer than `seconds` (the config's `drain_seconds` by default) are answered with an error.
+        Fires when no connection is left.
+        """
+        if not self._draining:
+            self._draining = True
+            if self._connections:
+                limit = self.config.drain_seconds if seconds is None else seconds
+                self._deadline = self.clock.callLater(limit, self._give_up)
+            for one in self.connections:
+                one.drain()
+        drained: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(drained)
+        self._tell_drained()
+        return drained
+
+    def stop(self, seconds: float | None = None) -> Deferred[None]:
+        """Drain, then stop the backend. Fires when nothing is left."""
+        return self.drain(seconds).addCallback(lambda _: self.backend.stop())
+
+    # For the protocols.
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerProtocol | None:
+        if len(self._connections) - self._open >= self.config.max_connections:
+            # As many have yet to finish their handshake: somebody only opens sockets.
+            self._totals.refused += 1
+            return None
+        protocol: ServerProtocol = self.protocol()
+        protocol.factory = self
+        connection = ServerConnection(protocol, next(self._ids), self)
+        protocol._mcpws = connection
+        self._connections[connection.id] = connection
+        self._heartbeat.start()
+        return protocol
+
+    def check(self, request: UpgradeRequest) -> Refusal | None:
+        """The first check's refusal, None if the request passes all."""
+        for check in self._checks:
+            refusal = check(request)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def handshake_refused(self, peer: str, refusal: Refusal) -> None:
+        """Count and log it."""
+        self._totals.refused += 1
+        log.info(
+            "refused {peer}: {status} {text}",
+            peer=peer,
+            status=refusal.status.value,
+            text=refusal.text,
+        )
+
+    def connection_opened(self, connection: ServerConnection) -> None:
+        """A handshake is complete."""
+        self._open += 1
+        self._totals.connections += 1
+
+    def connection_gone(self, connection: ServerConnection) -> None:
+        """A connection is no more, whether its handshake was complete or not."""
+        if self._connections.pop(connection.id, None) is None:
+            return
+        if hasattr(connection, "front"):
+            self._open -= 1
+        connection.update_counters()
+        self._totals.closed(connection.counters)
+        if not self._connections:
+            self._heartbeat.stop()
+            self._tell_drained()
+
+    def _connected(self) -> Iterable[ServerConnection]:
+        return (one for one in self.connections if one.state is ConnectionState.CONNECTED)
+
+    def _admit(self) -> Refusal | None:
+        if self._draining:
+            return handshake.DRAINING
+        if self._open >= self.config.max_connections:
+            return handshake.BUSY
+        return None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        for one in self.connections:
+            one.give_up()
+
+    def _tell_drained(self) -> None:
+        if not self._draining or self._connections:
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        waiting, self._waiting = self._waiting, []
+        for drained in waiting:
+            drained.callback(None)

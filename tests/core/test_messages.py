@@ -1,0 +1,80 @@
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET, Raw
+
+from mcpws.core.codec import decode, encode
+from mcpws.core.messages import Error, ErrorObject, Request, to_raw
+from mcpws.errors import InvalidParams, ParseError, RpcError
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+def test_to_raw_takes_json_and_what_describes_itself() -> None:
+    assert to_raw({"a": [1, None, "é"]}) == Raw('{"a":[1,null,"é"]}'.encode())
+    assert to_raw(Point(1, 2)) == Raw(b'{"x":1,"y":2}')
+
+
+def test_to_raw_leaves_raw_json_alone() -> None:
+    raw = Raw(b'{ "a" : 1 }')
+    assert to_raw(raw) is raw
+
+
+def within_itself() -> list[Any]:
+    values: list[Any] = []
+    values.append(values)
+    return values
+
+
+@pytest.mark.parametrize("value", [object(), "\ud800", {"\udfff": 1}, {(1,): 2}, within_itself()])
+def test_to_raw_refuses_what_is_no_json_with_one_error(value: object) -> None:
+    with pytest.raises(TypeError):
+        to_raw(value)
+
+
+def test_an_error_answers_with_its_code_message_and_data() -> None:
+    answer = Error.answering("7", InvalidParams("too small", {"path": "$.n"}))
+    assert answer == Error("7", ErrorObject(-32602, "too small", Raw(b'{"path":"$.n"}')))
+
+
+def test_an_error_without_data_has_no_data_member() -> None:
+    assert Error.answering(None, ParseError("no")).error.data is UNSET
+
+
+def test_an_error_whose_data_are_no_json_cannot_answer() -> None:
+    with pytest.raises(TypeError):
+        Error.answering(1, RpcError("x", object()))
+
+
+@settings(deadline=None)
+@given(st.text(st.characters()))
+def test_any_text_of_an_error_reaches_the_peer(text: str) -> None:
+    answer = decode(encode(Error.answering(1, RpcError(text))))
+    assert isinstance(answer, Error)
+    assert answer.error.message.startswith(text[:0])
+    if text.isprintable():
+        assert answer.error.message == text
+
+
+def test_the_caller_gets_an_error_with_its_data_decoded() -> None:
+    error = Error(1, ErrorObject(409, "taken", Raw(b'{"by":[1]}'))).exception()
+    assert (error.code, error.message, error.data) == (409, "taken", {"by": [1]})
+
+
+def test_the_caller_gets_none_for_an_error_without_data() -> None:
+    assert Error(1, ErrorObject(409, "taken")).exception().data is None
+
+
+def test_messages_cannot_be_changed() -> None:
+    request = Request(1, "ping")
+    with pytest.raises(AttributeError):
+        request.method = "pong"  # type: ignore[misc]
+    assert msgspec.structs.replace(request, method="pong") == Request(1, "pong")

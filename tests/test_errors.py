@@ -1,0 +1,148 @@
+import re
+
+import pytest
+
+from mcpws import errors
+from mcpws.errors import (
+    BackendLost,
+    ConfigError,
+    ConnectionClosed,
+    HandshakeRefused,
+    InternalError,
+    InvalidParams,
+    InvalidRequest,
+    LineTooLong,
+    McpwsError,
+    MethodNotFound,
+    ParseError,
+    QueueFull,
+    RemoteError,
+    RequestTimeout,
+    ResultTooLarge,
+    RpcError,
+    ShuttingDown,
+    TooManyRequests,
+)
+
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, McpwsError)
+}
+
+
+def drawn_tree() -> dict[str, tuple[str | None, int | None]]:
+    """What the module's docstring draws: class to parent and JSON-RPC code, if it shows one."""
+    assert errors.__doc__ is not None
+    drawn: dict[str, tuple[str | None, int | None]] = {}
+    path: list[str] = []
+    for line in errors.__doc__.splitlines():
+        match = re.fullmatch(r"    ([│├└─ ]*)([A-Z]\w+)(?: +(-?\d{3,})?.*)?", line)
+        if match is not None:
+            branch, name, code = match.groups()
+            del path[len(branch) // 4 :]
+            drawn[name] = (path[-1] if path else None, int(code) if code else None)
+            path.append(name)
+    return drawn
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
+    drawn = drawn_tree()
+    assert list(drawn) == list(CLASSES)
+    for name, (parent, _) in drawn.items():
+        base = CLASSES[name].__base__
+        assert base is not None
+        assert base.__name__ == (parent or "Exception")
+
+
+def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
+    codes = {name: code for name, (_, code) in drawn_tree().items() if code is not None}
+    assert codes == {
+        name: value.code
+        for name, value in CLASSES.items()
+        if issubclass(value, RpcError) and value is not RpcError
+    }
+    assert len(set(codes.values())) == len(codes)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConfigError("port", 0, "must be 1 or more"), "port: must be 1 or more (got 0)"),
+        (RpcError("not today"), "not today"),
+        (RemoteError(-32601, "no such method"), "no such method (code -32601)"),
+        (RequestTimeout("tools/call", 2.5), "tools/call: no answer within 2.5 s"),
+        (RequestTimeout("tools/call", 30), "tools/call: no answer within 30 s"),
+        (
+            HandshakeRefused(403, "Forbidden"),
+            "the server refused the WebSocket upgrade: HTTP 403 Forbidden",
+        ),
+        (HandshakeRefused(403, ""), "the server refused the WebSocket upgrade: HTTP 403"),
+        (HandshakeRefused(None, "it spoke SSH"), "it spoke SSH"),
+        (ConnectionClosed(1001, "shutting down"), "connection closed with 1001: shutting down"),
+        (ConnectionClosed(1006, ""), "connection closed with 1006"),
+        (QueueFull("requests", 3), "requests is full (3)"),
+        (LineTooLong(9), "a line of more than 9 bytes"),
+    ],
+)
+def test_an_error_says_what_happened(error: McpwsError, text: str) -> None:
+    assert str(error) == text
+
+
+def test_errors_that_python_has_a_word_for_can_be_caught_by_it() -> None:
+    assert issubclass(ConfigError, ValueError)
+    assert issubclass(RequestTimeout, TimeoutError)
+    assert issubclass(ConnectionClosed, ConnectionError)
+
+
+def test_errors_keep_what_they_are_about() -> None:
+    config = ConfigError("port", 0, "must be 1 or more")
+    assert (config.key, config.value, config.problem) == ("port", 0, "must be 1 or more")
+    remote = RemoteError(1, "no", {"a": 1})
+    assert (remote.code, remote.message, remote.data) == (1, "no", {"a": 1})
+    timeout = RequestTimeout("ping", 3)
+    assert (timeout.method, timeout.seconds) == ("ping", 3)
+    refused = HandshakeRefused(429, "Too Many Requests", {"retry-after": "5"})
+    assert (refused.status, refused.reason) == (429, "Too Many Requests")
+    assert refused.headers == {"retry-after": "5"}
+    assert HandshakeRefused(403, "Forbidden").headers == {}
+    closed = ConnectionClosed(1001, "bye")
+    assert (closed.code, closed.reason) == (1001, "bye")
+    full = QueueFull("requests", 3)
+    assert (full.name, full.limit) == ("requests", 3)
+    assert LineTooLong(9).limit == 9
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message", "data"),
+    [
+        (ParseError("Parse error"), -32700, "Parse error", None),
+        (InvalidRequest("Invalid Request", {"a": 1}), -32600, "Invalid Request", {"a": 1}),
+        (MethodNotFound("x"), -32601, "Method not found: x", {"method": "x"}),
+        (InvalidParams("bad", {"path": "$"}), -32602, "bad", {"path": "$"}),
+        (InternalError("c0ffee"), -32603, "Internal error", {"reference": "c0ffee"}),
+        (
+            ResultTooLarge(11, 10),
+            413,
+            "The answer has 11 bytes, more than the limit of 10",
+            {"size": 11, "limit": 10},
+        ),
+        (TooManyRequests(64), 429, "More than 64 requests in flight", {"limit": 64}),
+        (BackendLost("gone"), 502, "gone", None),
+        (ShuttingDown(), 503, "The service is shutting down", None),
+    ],
+)
+def test_an_rpc_error_is_what_the_peer_will_read(
+    error: RpcError, code: int, message: str, data: object
+) -> None:
+    assert (error.code, error.message, error.data) == (code, message, data)
+
+
+def test_a_code_of_your_own_is_that_of_one_error_only() -> None:
+    assert RpcError("taken", code=409).code == 409
+    assert RpcError("failed").code == -32603
+
+
+def test_an_invalid_request_has_the_id_of_the_request_if_it_was_read() -> None:
+    assert InvalidRequest("no", id="7").id == "7"
+    assert InvalidRequest("no").id is None

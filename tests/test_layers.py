@@ -1,0 +1,250 @@
+"""The architecture as a check: who may import whom, who may read a clock, how long a file gets."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# From left to right: a module imports its own layer and those to its left.
+LAYERS = (
+    ("errors", "core"),
+    ("policy",),
+    ("interfaces", "config"),
+    ("conversation",),
+    ("ws",),
+    ("client",),
+    ("backends",),
+    ("transport", "service", "testing"),
+    ("tap", "cli"),
+)
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+
+# These do no I/O, are told the time and are handed their randomness.
+PURE = ("core", "policy")
+IMPURE = (
+    "twisted",
+    "txaio",
+    "asyncio",
+    "socket",
+    "time",
+    "datetime.datetime.now",
+    "datetime.datetime.utcnow",
+    "datetime.datetime.today",
+    "datetime.date.today",
+)
+OWN_RANDOM = ("random.Random", "random.SystemRandom")
+
+MEANINGLESS = ("Manager", "Handler", "Engine", "Processor", "Helper", "Utils")
+MAX_LINES = 500
+
+
+@dataclass(frozen=True)
+class Use:
+    """One place where a module imports or reaches for something from outside."""
+
+    line: int
+    name: str  # dotted and absolute, whatever local name it goes by
+    is_import: bool
+    in_function: bool
+
+
+class Uses(ast.NodeVisitor):
+    """Collects the uses of one module; ``package`` is the dotted package it lies in."""
+
+    def __init__(self, package: tuple[str, ...]) -> None:
+        self._package = package
+        self._depth = 0
+        self._bound: dict[str, str] = {}
+        self._reached: list[tuple[ast.Attribute, int]] = []
+        self._imported: list[Use] = []
+
+    def __iter__(self) -> Iterator[Use]:
+        yield from self._imported
+        for node, depth in self._reached:
+            owner, _, attributes = ast.unparse(node).partition(".")
+            if owner in self._bound:
+                name = f"{self._bound[owner]}.{attributes}"
+                yield Use(node.lineno, name, is_import=False, in_function=depth > 0)
+
+    def _add_import(self, line: int, name: str) -> None:
+        self._imported.append(Use(line, name, is_import=True, in_function=self._depth > 0))
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            first = alias.name.partition(".")[0]
+            self._bound[alias.asname or first] = alias.name if alias.asname else first
+            self._add_import(node.lineno, alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        above = self._package[: len(self._package) + 1 - node.level] if node.level else ()
+        module = ".".join((*above, *([node.module] if node.module else [])))
+        for alias in node.names:
+            self._bound[alias.asname or alias.name] = f"{module}.{alias.name}"
+            self._add_import(node.lineno, f"{module}.{alias.name}")
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._reached.append((node, self._depth))
+        self.generic_visit(node)
+
+    def _visit_function(self, node: ast.AST) -> None:
+        self._depth += 1
+        self.generic_visit(node)
+        self._depth -= 1
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _visit_function
+
+
+def breaches(root: Path) -> list[str]:
+    """Every breach by a module of the package under `root`, as "file:line: what"."""
+    return [
+        f"{path.relative_to(root)}:{line}: {what}"
+        for path in sorted((root / "mcpws").rglob("*.py"))
+        for line, what in _breaches_of(path.relative_to(root), path.read_text())
+    ]
+
+
+def _breaches_of(where: Path, source: str) -> Iterator[tuple[int, str]]:
+    tree = ast.parse(source)
+    uses = Uses(where.parent.parts)
+    uses.visit(tree)
+    part = where.with_suffix("").parts[1]
+    if part != "__init__":
+        yield from _misplaced(part, uses)
+    if part in PURE:
+        yield from _impure(uses)
+    for use in uses:
+        if use.is_import and part != "ws" and _is_within(use.name, "autobahn"):
+            yield use.line, "autobahn is imported by mcpws/ws alone"
+        if not use.in_function and _is_within(use.name, "twisted.internet.reactor"):
+            yield use.line, "the reactor at module level"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and any(word in node.name for word in MEANINGLESS):
+            yield node.lineno, f"the name of class {node.name} says nothing"
+    if (length := len(source.splitlines())) > MAX_LINES:
+        yield length, f"more than {MAX_LINES} lines"
+
+
+def _misplaced(part: str, uses: Uses) -> Iterator[tuple[int, str]]:
+    if part not in RANK:
+        yield 1, f"{part} is in no layer"
+        return
+    for use in uses:
+        if use.is_import and _is_within(use.name, "mcpws"):
+            other = use.name.partition(".")[2].partition(".")[0]
+            if other not in RANK:
+                yield use.line, f"{use.name} is in no layer"
+            elif RANK[other] > RANK[part]:
+                yield use.line, f"{part} imports {use.name}, which is to its right"
+
+
+def _impure(uses: Uses) -> Iterator[tuple[int, str]]:
+    for use in uses:
+        if any(_is_within(use.name, impure) for impure in IMPURE):
+            yield use.line, f"{use.name} in a pure layer"
+        elif use.name.startswith("random.") and not use.name.startswith(OWN_RANDOM):
+            yield use.line, f"{use.name} is the process's own generator"
+
+
+def _is_within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def test_the_package_keeps_its_layers() -> None:
+    assert (ROOT / "mcpws" / "errors.py").exists()
+    assert breaches(ROOT) == []
+
+
+def write_module(root: Path, path: str, source: str) -> None:
+    module = root / path
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text(source)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "breach"),
+    [
+        ("core/peer.py", "from mcpws.policy import backoff", "core imports mcpws.policy.backoff"),
+        ("core/peer.py", "from mcpws import policy", "core imports mcpws.policy"),
+        ("core/peer.py", "import mcpws.ws.server", "core imports mcpws.ws.server"),
+        ("core/peer.py", "from ..ws import server", "core imports mcpws.ws.server"),
+        ("core/peer.py", "from .. import ws", "core imports mcpws.ws"),
+        ("core/__init__.py", "from ..ws import server", "core imports mcpws.ws.server"),
+        ("errors.py", "from .config import Settings", "errors imports mcpws.config.Settings"),
+        ("policy/queue.py", "def f():\n    import mcpws.config", "policy imports mcpws.config"),
+        ("interfaces.py", "from mcpws.conversation import Conversation", "interfaces imports"),
+        ("conversation.py", "import mcpws.ws", "conversation imports mcpws.ws"),
+        ("ws/server.py", "import mcpws.client.session", "ws imports mcpws.client.session"),
+        ("client/pool.py", "import mcpws.backends.upstream", "client imports mcpws.backends"),
+        ("backends/app.py", "import mcpws.transport", "backends imports mcpws.transport"),
+        ("service.py", "from mcpws.tap import Options", "service imports mcpws.tap.Options"),
+        ("service.py", "from mcpws import App", "mcpws.App is in no layer"),
+        ("service.py", "import mcpws", "mcpws is in no layer"),
+        ("extra.py", "", "extra is in no layer"),
+        ("extra/__init__.py", "", "extra is in no layer"),
+        ("core/codec.py", "from twisted.python import failure", "twisted.python.failure in a pure"),
+        ("core/codec.py", "import autobahn", "autobahn is imported by mcpws/ws alone"),
+        ("policy/backoff.py", "import txaio as tx", "txaio in a pure layer"),
+        ("policy/backoff.py", "from time import monotonic", "time.monotonic in a pure layer"),
+        (
+            "policy/stats.py",
+            "from datetime import UTC, datetime as when\nwhen.now(UTC)",
+            "datetime.datetime.now in a pure layer",
+        ),
+        (
+            "policy/stats.py",
+            "import datetime\ndef f():\n    return datetime.date.today()",
+            "datetime.date.today in a pure layer",
+        ),
+        ("policy/backoff.py", "import random\nrandom.random()", "random.random is the process's"),
+        ("policy/backoff.py", "from random import uniform", "random.uniform is the process's"),
+        ("backends/app.py", "import autobahn.twisted", "autobahn is imported by mcpws/ws alone"),
+        ("__init__.py", "from autobahn import websocket", "autobahn is imported by mcpws/ws alone"),
+        ("tap.py", "from twisted.internet import reactor", "the reactor at module level"),
+        ("tap.py", "import twisted.internet.reactor", "the reactor at module level"),
+        ("tap.py", "from twisted.internet.reactor import run", "the reactor at module level"),
+        ("tap.py", "from twisted import internet\ninternet.reactor", "the reactor at module level"),
+        (
+            "tap.py",
+            "class A:\n    if True:\n        from twisted.internet import reactor",
+            "the reactor at module level",
+        ),
+        ("ws/server.py", "class ConnectionManager: pass", "class ConnectionManager says nothing"),
+        ("ws/server.py", "def f():\n    class _Utils: pass", "class _Utils says nothing"),
+        ("config.py", "x = 1\n" * 501, "more than 500 lines"),
+    ],
+)
+def test_a_breach_is_found(tmp_path: Path, path: str, source: str, breach: str) -> None:
+    write_module(tmp_path, f"mcpws/{path}", source)
+    [found] = breaches(tmp_path)
+    assert found.startswith(f"mcpws/{path}:")
+    assert breach in found
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("__init__.py", "from mcpws.tap import Options\nfrom .core.peer import Peer"),
+        ("core/peer.py", "from mcpws.errors import McpwsError\nfrom .messages import Request"),
+        ("policy/queue.py", "from mcpws import errors\nfrom ..core import messages"),
+        ("policy/backoff.py", "import random\ndef f(r: random.Random):\n    return r.random()"),
+        ("policy/backoff.py", "from random import Random\nRandom(1).random()"),
+        ("policy/stats.py", "from datetime import timedelta\ndef f(x):\n    return x.now"),
+        ("config.py", "from mcpws.interfaces import Backend"),
+        ("ws/server.py", "from autobahn.twisted import websocket\nimport time"),
+        ("service.py", "def f():\n    from twisted.internet import reactor\n    return reactor"),
+        (
+            "testing.py",
+            "import mcpws.service\nfrom twisted.internet import interfaces",
+        ),
+        ("cli.py", "from mcpws.tap import Options\nimport mcpws.errors"),
+        ("config.py", "x = 1\n" * 500),
+        ("ws/server.py", "class Connection: pass\ndef handler(): pass"),
+    ],
+)
+def test_what_is_allowed_is_no_breach(tmp_path: Path, path: str, source: str) -> None:
+    write_module(tmp_path, f"mcpws/{path}", source)
+    assert breaches(tmp_path) == []
