@@ -1,5 +1,78 @@
-"""MCP (the Model Context Protocol) over WebSocket, on Twisted and Autobahn."""
+"""MCP (the Model Context Protocol) over WebSocket, on Twisted and Autobahn.
 
+Serve your functions with an App, any stdio MCP server with Stdio, another server with Upstream, each through a
+ServerFactory; call a server with `connect` or a ClientFactory; or move messages yourself with a WebSocketTransport.
+"""
+
+from mcpws.backends.app import App
+from mcpws.backends.context import Context
+from mcpws.backends.stdio import Stdio
+from mcpws.backends.upstream import Upstream
+from mcpws.client.session import ClientFactory, ClientIdentity, Session, connect
+from mcpws.config import WebSocketConfig
+from mcpws.core.lifecycle import ConnectionState
+from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
+from mcpws.core.peer import Progress
+from mcpws.errors import (
+    ConfigError,
+    ConnectFailed,
+    ConnectionClosed,
+    HandshakeRefused,
+    InvalidParams,
+    McpwsError,
+    QueueFull,
+    RemoteError,
+    RequestTimeout,
+    RpcError,
+    ToolError,
+)
+from mcpws.interfaces import Backend, Channel, Identity, Link
+from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
+from mcpws.service import WebSocketService
+from mcpws.transport import Incoming, WebSocketTransport
 from mcpws.version import __version__
+from mcpws.ws.server import ServerFactory, ServerProtocol
 
-__all__ = ["__version__"]
+__all__ = [
+    "App",
+    "Backend",
+    "Channel",
+    "ClientFactory",
+    "ClientIdentity",
+    "ConfigError",
+    "ConnectFailed",
+    "ConnectionClosed",
+    "ConnectionState",
+    "ConnectionStatistics",
+    "Context",
+    "Error",
+    "ErrorObject",
+    "HandshakeRefused",
+    "Identity",
+    "Incoming",
+    "InvalidParams",
+    "Link",
+    "McpwsError",
+    "Message",
+    "Notification",
+    "Progress",
+    "QueueFull",
+    "RemoteError",
+    "Request",
+    "RequestId",
+    "RequestTimeout",
+    "Result",
+    "RpcError",
+    "ServerFactory",
+    "ServerProtocol",
+    "ServerStatistics",
+    "Session",
+    "Stdio",
+    "ToolError",
+    "Upstream",
+    "WebSocketConfig",
+    "WebSocketService",
+    "WebSocketTransport",
+    "__version__",
+    "connect",
+]

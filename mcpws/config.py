@@ -41,6 +41,8 @@ class WebSocketConfig:
     :param initialize_timeout: seconds for the `initialize` request, then 4408; None to wait for ever.
     :param close_timeout: seconds for the other end to answer a Close frame.
     :param drain_seconds: for requests in flight when the server stops.
+    :param progress_gap: seconds between the last progress of a request and its answer, for clients that would lose
+        progress that comes together with the answer; 0 for none.
     :param paths: of the URL that are served; any other is 404.
     :param hosts: names besides the loopback ones that a `Host` header may have, as
         `mcp.example.com` or `mcp.example.com:8082`; `*` for any.
@@ -70,6 +72,7 @@ class WebSocketConfig:
     initialize_timeout: float | None = 60
     close_timeout: float = 5
     drain_seconds: float = 10
+    progress_gap: float = 0.05
     paths: tuple[str, ...] = PATHS
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -92,7 +95,7 @@ class WebSocketConfig:
             value = getattr(self, key)
             if not (_is_number(value) and value > 0):
                 raise ConfigError(key, value, "must be a number of seconds above 0")
-        for key in ("heartbeat_interval", "heartbeat_timeout", "reconnect_delay", "drain_seconds"):
+        for key in ("heartbeat_interval", "heartbeat_timeout", "reconnect_delay", "drain_seconds", "progress_gap"):
             value = getattr(self, key)
             if not (_is_number(value) and value >= 0):
                 raise ConfigError(key, value, "must be 0 or more seconds")

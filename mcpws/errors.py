@@ -10,14 +10,17 @@
     │   ├── MethodNotFound          -32601
     │   ├── InvalidParams           -32602
     │   ├── InternalError           -32603  a defect of the server's; says no more than a reference
+    │   ├── ResourceNotFound        -32002  no resource has this URI
     │   ├── ResultTooLarge             413  the answer is over the limit for outbound messages
     │   ├── TooManyRequests            429  more in flight than the connection may have
     │   ├── BackendLost                502  what would have answered is gone
     │   └── ShuttingDown               503  the service is draining
     ├── ToolError                   a tool's own failure, for the model to read: a result
+    ├── CapabilityMissing           the client did not declare what a request to it needs
     ├── RemoteError                 the peer answered our request with an error object
     ├── RequestTimeout              no answer in time; the request was cancelled
     ├── UnsupportedVersion          the server speaks no protocol version that we do
+    ├── ListenFailed                an endpoint cannot be had
     ├── ConnectFailed               nothing answers at the address
     ├── HandshakeRefused            the server did not answer the upgrade with HTTP status 101
     ├── ConnectionClosed            the connection is gone, with close code and reason
@@ -37,6 +40,7 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+RESOURCE_NOT_FOUND = -32002
 
 
 class McpwsError(Exception):
@@ -120,6 +124,15 @@ class InternalError(RpcError):
         super().__init__("Internal error", {"reference": reference})
 
 
+class ResourceNotFound(RpcError):
+    """No resource and no template has `uri` (MCP 2024-11-05 to 2025-11-25, resources)."""
+
+    code = RESOURCE_NOT_FOUND
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"Resource not found: {uri}", {"uri": uri})
+
+
 class ResultTooLarge(RpcError):
     """The answer is `size` bytes long, over `limit`; the request ran, its answer is lost."""
 
@@ -160,6 +173,18 @@ class ToolError(McpwsError):
     """Raise it in a tool: its text becomes a tool result with `isError`, for the model to read."""
 
 
+class CapabilityMissing(McpwsError):
+    """The client cannot be asked for `method`: it did not declare `capability`."""
+
+    def __init__(self, method: str, capability: str) -> None:
+        super().__init__(method, capability)
+        self.method = method
+        self.capability = capability
+
+    def __str__(self) -> str:
+        return f"the client did not declare the capability {self.capability}, which {self.method} needs"
+
+
 class RemoteError(McpwsError):
     """The peer's error object: `code`, `message`, `data` (decoded JSON, or None)."""
 
@@ -195,6 +220,18 @@ class UnsupportedVersion(McpwsError):
 
     def __str__(self) -> str:
         return f"the server speaks MCP {self.version}, not one of {', '.join(self.supported)}"
+
+
+class ListenFailed(McpwsError):
+    """Nothing can listen on `endpoint`, because of `problem`."""
+
+    def __init__(self, endpoint: str, problem: str) -> None:
+        super().__init__(endpoint, problem)
+        self.endpoint = endpoint
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"cannot listen on {self.endpoint}: {self.problem}"
 
 
 class ConnectFailed(McpwsError, ConnectionError):

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.core.codec import encode
-from mcpws.core.ledger import Ledger
-from mcpws.core.messages import Error, Message, Notification, Request, Result
+from mcpws.core.ledger import PROGRESS, Ledger
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, Result
 from mcpws.errors import (
     BackendLost,
     InvalidRequest,
@@ -53,17 +54,25 @@ class Front:
     :param max_in_flight: open requests above which the client is not read; where it must be read none the less,
         because the backend waits for an answer of this client, further requests are refused.
     :param max_outbound_size: bytes of a message to the client; a longer answer becomes an error.
+    :param progress_gap: seconds at least between the last progress and the answer. The official TypeScript client
+        forgets who waits for progress when the answer comes, and looks at progress only after it has looked at all
+        that it read in the same turn: what comes together is lost to it.
     """
 
     __slots__ = (
         "_backend_pauses",
         "_channel",
         "_client",
+        "_clock",
         "_closed",
+        "_held",
         "_max_in_flight",
         "_max_outbound_size",
         "_opening",
+        "_progress_at",
+        "_progress_gap",
         "_reading",
+        "_release",
         "_sending",
         "draining",
         "errors",
@@ -75,15 +84,22 @@ class Front:
         self,
         client: Client,
         identity: Identity,
+        clock: IReactorTime,
         *,
         max_in_flight: int = 64,
         max_outbound_size: int = 16 * 1024 * 1024,
+        progress_gap: float = 0.05,
     ) -> None:
         self.identity = identity
         self.ledger = Ledger()
         self.draining = False
         self.errors = 0
         self._client = client
+        self._clock = clock
+        self._held: list[Answer] = []
+        self._release: IDelayedCall | None = None
+        self._progress_gap = progress_gap
+        self._progress_at = float("-inf")
         self._max_in_flight = max_in_flight
         self._max_outbound_size = max_outbound_size
         self._channel: Channel | None = None
@@ -154,6 +170,8 @@ class Front:
         if self._closed:
             return
         self._closed = True
+        self._held.clear()
+        self._let_go()
         self.ledger.abandon()
         opening, channel, self._channel = self._opening, self._channel, None
         if opening is not None:
@@ -164,7 +182,18 @@ class Front:
     # What the backend sees: Link.
 
     def send(self, message: Message) -> None:
-        if self._closed or not self.ledger.to_client(message):
+        if self._closed:
+            return
+        if type(message) is Notification:
+            if message.method == PROGRESS:
+                self._progress_at = self._clock.seconds()
+        elif isinstance(message, Result | Error) and self._follows_progress(message):
+            self._hold(message)
+            return
+        self._pass(message)
+
+    def _pass(self, message: Message) -> None:
+        if not self.ledger.to_client(message):
             return
         self._deliver(message)
         self._flow()
@@ -174,6 +203,7 @@ class Front:
     def lost(self, reason: McpwsError) -> None:
         if self._closed:
             return
+        self._let_go()
         self._closed = True
         self._channel = None
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
@@ -225,6 +255,29 @@ class Front:
                 self._client.resume_reading()
             else:
                 self._client.pause_reading()
+
+    def _follows_progress(self, answer: Answer) -> bool:
+        """Whether the client may still be busy with progress of the request that this answers."""
+        if answer.id is None or self.ledger.inbound.get(answer.id) is None:
+            return False
+        return self._clock.seconds() - self._progress_at < self._progress_gap
+
+    def _hold(self, answer: Answer) -> None:
+        self._held.append(answer)
+        if self._release is None:
+            self._release = self._clock.callLater(self._progress_gap, self._released)
+
+    def _released(self) -> None:
+        self._release = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._release is not None:
+            self._release.cancel()
+            self._release = None
+        held, self._held = self._held, []
+        for answer in held:
+            self._pass(answer)
 
     def _deliver(self, message: Message) -> None:
         data = encode(message)

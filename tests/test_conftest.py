@@ -181,9 +181,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("test_timer_left_by_a_fixture", "DelayedCall"),
     ],
 )
-def test_a_test_fails_on_what_it_leaves_behind(
-    verdicts: dict[str, str], name: str, evidence: str
-) -> None:
+def test_a_test_fails_on_what_it_leaves_behind(verdicts: dict[str, str], name: str, evidence: str) -> None:
     assert evidence in verdicts[name]
 
 

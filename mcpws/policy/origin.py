@@ -113,8 +113,8 @@ def check_origin_pattern(pattern: str) -> None:
             "must be SCHEME://HOST or SCHEME://HOST:PORT and no more, SCHEME://*.HOST, SCHEME://*, "
             "null or *, international names in their xn-- form",
         )
-    if authority.startswith("*.") and _is_address(parsed.host):
-        raise ConfigError("origins", pattern, "must not look for names below an address")
+    if authority.startswith("*.") and (not parsed.host or _is_address(parsed.host)):
+        raise ConfigError("origins", pattern, "must have a name after *., not an address")
 
 
 def _parse_authority(text: str) -> tuple[str, int | None] | None:

@@ -30,7 +30,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         # Past Autobahn's own, which only logs; TLS failures even as errors, where a port scan makes them.
         self._mcpws.transport_lost(reason)
-        self._connectionLost(reason)
+        self._connectionLost(reason)  # type: ignore[arg-type]  # annotated as str there
 
     def dataReceived(self, data: bytes) -> None:
         # Not Autobahn's own, which formats a debug message for every read.

@@ -49,8 +49,10 @@ class ServerConnection(Connection):
         self.front = Front(
             self,
             identity,
+            self._clock,
             max_in_flight=self._config.max_in_flight,
             max_outbound_size=self._config.max_outbound_size,
+            progress_gap=self._config.progress_gap,
         )
 
     def opened(self) -> None:

@@ -29,9 +29,7 @@ print(mcpws.__file__)
 def run(*command: str | PurePath, cwd: Path) -> str:
     """Standard output of a command that must succeed, with nothing of this checkout on its path."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -72,9 +70,7 @@ def sdist(checkout: Path) -> Path:
 def test_the_wheel_puts_one_file_into_twisted_and_it_is_no_init(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert [name for name in names if name.startswith("twisted/")] == [
-        "twisted/plugins/mcpws_plugin.py"
-    ]
+    assert [name for name in names if name.startswith("twisted/")] == ["twisted/plugins/mcpws_plugin.py"]
     assert "mcpws/py.typed" in names
     assert {PurePath(name).parts[0].partition("-")[0] for name in names} == {"mcpws", "twisted"}
 
@@ -100,9 +96,7 @@ def required(name: str, extras: frozenset[str]) -> Iterator[Distribution]:
     """The installed distributions that `name` with `extras` requires, in turn, without itself."""
     for line in distribution(name).requires or ():
         requirement = Requirement(line)
-        if requirement.marker is None or any(
-            requirement.marker.evaluate({"extra": extra}) for extra in extras or {""}
-        ):
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras or {""}):
             yield distribution(requirement.name)
             yield from required(requirement.name, frozenset(requirement.extras))
 

@@ -2,6 +2,4 @@
 
 from twisted.application.service import ServiceMaker
 
-mcpws = ServiceMaker(
-    "MCP over WebSocket", "mcpws.tap", "MCP JSON-RPC over WebSocket: server and gateway.", "mcpws"
-)
+mcpws = ServiceMaker("MCP over WebSocket", "mcpws.tap", "MCP JSON-RPC over WebSocket: server and gateway.", "mcpws")

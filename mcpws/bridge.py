@@ -1,0 +1,261 @@
+"""The stdio front: one client on standard input and output, one message a line, before any backend."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.stdio import StandardIO
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mcpws.core.codec import MAX_DEPTH, decode
+from mcpws.core.lifecycle import Phase
+from mcpws.core.lines import LineFramer, to_line
+from mcpws.core.messages import Message, Notification, Request
+from mcpws.errors import BackendLost, InvalidRequest, LineTooLong, McpwsError, ParseError, RpcError, ShuttingDown
+from mcpws.front import Front
+from mcpws.interfaces import Backend, Identity
+
+log = Logger()
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class StdioFront(Protocol):
+    """Speaks MCP's stdio transport; give it to a `twisted.internet.stdio.StandardIO`.
+
+    The end of the input is the end of the conversation, once what is in flight has its answer. A client may send its
+    `initialize` and what follows in one go, as from a file: what must wait for the answer waits here.
+
+    :param backend: begins its conversation as soon as the transport is there. It is not stopped here.
+    :param clock: for timers.
+    :param max_line: bytes of a message in either direction. After a longer line nothing more is read; a longer answer
+        becomes an error.
+    :param max_depth: JSON arrays and objects within each other.
+    :param max_in_flight: requests; over it the input is not read.
+    :param max_queued_bytes: for a client that does not read its output; over it the input is not read.
+    :param grace: seconds for what is in flight after the end of the input.
+    """
+
+    transport: StandardIO
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock: IReactorTime,
+        max_line: int = 16 * 1024 * 1024,
+        max_depth: int = MAX_DEPTH,
+        max_in_flight: int = 64,
+        max_queued_bytes: int = 4 * 1024 * 1024,
+        grace: float = 5,
+    ) -> None:
+        self.began = False
+        """Whether the backend has taken the conversation up."""
+        self._backend = backend
+        self._clock = clock
+        self._max_depth = max_depth
+        self._max_queued_bytes = max_queued_bytes
+        self._grace = grace
+        self._framer = LineFramer(max_line)
+        self._front = Front(self, Identity("stdio"), clock, max_in_flight=max_in_flight, max_outbound_size=max_line)
+        self._read: deque[Message | RpcError] = deque()
+        self._consuming = False
+        self._wanted = True
+        self._reading = True
+        self._blocked = False
+        self._queued = 0
+        self._input_over = False
+        self._ending = False
+        self._over = False
+        self._reason: McpwsError | None = None
+        self._timer: IDelayedCall | None = None
+        self._waiting: list[Deferred[McpwsError | None]] = []
+
+    def when_done(self) -> Deferred[McpwsError | None]:
+        """Fires when the conversation is over and the client has read all, or is gone itself.
+
+        None if it was the client who ended it, else the reason; each call gives a Deferred of its own.
+        """
+        done: Deferred[McpwsError | None] = Deferred(self._waiting.remove)
+        if self._over:
+            done.callback(self._reason)
+        else:
+            self._waiting.append(done)
+        return done
+
+    def stop(self) -> None:
+        """End now: what is in flight is answered with an error, and the client has the grace period to read it."""
+        if not self._over:
+            self._front.abandon(ShuttingDown())
+            self._end()
+            self._set_timer(self._not_read)
+
+    # What the transport calls.
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        self._front.open(self._backend)
+        self.began = self._wanted and not self._ending
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._input_over:
+            return
+        try:
+            lines = self._framer.feed(data)
+        except LineTooLong as error:
+            # Where the next message begins, nobody knows.
+            self._front.refuse(ParseError("Parse error", {"reason": str(error)}), None)
+            self._input_ends(error)
+        else:
+            self._read += map(self._decoded, lines)
+            self._flow()
+
+    def readConnectionLost(self) -> None:
+        if not self._input_over:
+            rest = self._framer.finish().strip()
+            if rest:
+                self._read.append(self._decoded(rest))
+            self._input_ends(None)
+
+    def writeConnectionLost(self) -> None:
+        self._end()
+        # The transport says no more, once its output is gone.
+        self._done()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._end()
+        self._done()
+
+    def pauseProducing(self) -> None:
+        self._blocked = True
+        self._front.pause_sending()
+
+    def resumeProducing(self) -> None:
+        self._blocked = False
+        self._queued = 0
+        self._front.resume_sending()
+        self._flow()
+
+    def stopProducing(self) -> None:
+        """The output is closed; `writeConnectionLost` or `connectionLost` follows."""
+
+    # front.Client
+
+    def deliver(self, message: Message, data: bytes) -> None:
+        line = to_line(data)
+        if self._blocked:
+            self._queued += len(line)
+        self.transport.write(line)
+        if self._read:
+            # This may be what they wait for.
+            self._flow()
+
+    def pause_reading(self) -> None:
+        self._wanted = False
+        self._flow()
+
+    def resume_reading(self) -> None:
+        self.began = self._wanted = True
+        self._flow()
+
+    def backend_lost(self, reason: McpwsError) -> None:
+        self._reason = self._reason or reason
+        self._end()
+
+    def idle(self) -> None:
+        self._end()
+
+    def _decoded(self, line: bytes) -> Message | RpcError:
+        try:
+            return decode(line, self._max_depth)
+        except RpcError as error:
+            return error
+
+    def _flow(self) -> None:
+        """Pass on what was read for as long as it may go; read more once it is gone."""
+        if self._consuming or self._ending:
+            return
+        self._consuming = True
+        try:
+            while self._read and self._may_go(self._read[0]):
+                self._pass_on(self._read.popleft())
+        finally:
+            self._consuming = False
+        if self._input_over:
+            if not self._read:
+                self._front.drain()
+        elif self._reading is not (reading := self._has_room() and not self._read):
+            self._reading = reading
+            if reading:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def _has_room(self) -> bool:
+        return self._wanted and self._queued <= self._max_queued_bytes
+
+    def _may_go(self, message: Message | RpcError) -> bool:
+        if not self._has_room():
+            return False
+        if self._front.ledger.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
+            return message.method == "ping"
+        return True
+
+    def _pass_on(self, message: Message | RpcError) -> None:
+        if isinstance(message, RpcError):
+            self._front.refuse(message, message.id if isinstance(message, InvalidRequest) else None)
+        else:
+            self._front.receive(message)
+
+    def _input_ends(self, reason: McpwsError | None) -> None:
+        """Nothing more is read; what is in flight has a while to be answered."""
+        self._input_over = True
+        self._reason = reason
+        self.transport.pauseProducing()
+        self._set_timer(self._give_up)
+        self._flow()
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self._read:
+            log.warn("{count} messages were not passed on before the end", count=len(self._read))
+        self._front.abandon(BackendLost(f"No answer came within {self._grace:g} s after the end of the input"))
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more goes either way; what the backend sent is still written, however slowly it is read."""
+        if self._ending:
+            return
+        self._ending = self._input_over = True
+        self._read.clear()
+        self._stop_timer()
+        self._front.close("the client is gone")
+        # A transport is not closed as long as it has a producer.
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _not_read(self) -> None:
+        self._timer = None
+        log.warn("the output was not read to its end")
+        self._done()
+
+    def _done(self) -> None:
+        self._over = True
+        self._stop_timer()
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done.callback(self._reason)
+
+    def _set_timer(self, function: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = self._clock.callLater(self._grace, function)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

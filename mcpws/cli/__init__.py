@@ -1,0 +1,18 @@
+"""The `mcpws` command. It needs click: the extra `cli`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command; ends the process with the status that `mcpws --help` lists."""
+    try:
+        import click  # noqa: F401
+    except ModuleNotFoundError:
+        print("mcpws: the command needs click: pip install 'mcpws[cli]'", file=sys.stderr)
+        sys.exit(2)
+    # Only now: it is written in terms of click.
+    from mcpws.cli.commands import mcpws
+
+    mcpws(prog_name="mcpws")

@@ -1,0 +1,254 @@
+"""What `twistd mcpws` takes, and the service that it makes of it.
+
+A mistake in the options is told in one line that names it, and ends with a status other than zero.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, ClassVar, NoReturn, cast
+
+from twisted.application.service import IService, MultiService, Service
+from twisted.logger import Logger
+from twisted.python import usage
+
+from mcpws.backends.demo import demo_app
+from mcpws.backends.stdio import Stdio
+from mcpws.config import WebSocketConfig
+from mcpws.errors import ConfigError, McpwsError
+from mcpws.interfaces import Backend
+from mcpws.policy.stats import ServerStatistics
+from mcpws.service import WebSocketService
+from mcpws.ws.server import ServerFactory
+
+log = Logger()
+
+DEFAULT_PORT = "8082"
+
+_SETTINGS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
+    ("max-connections", int, "Open at the same time; over it 503."),
+    ("max-message-size", int, "Bytes of an inbound message; over it the connection is closed with 1009."),
+    ("max-outbound-size", int, "Bytes of an answer; over it the request gets an error instead."),
+    ("max-in-flight", int, "Requests of one connection at the same time; over it the client is not read."),
+    ("max-queued-bytes", int, "Waiting for one slow client; over it what feeds it is paused."),
+    ("max-depth", int, "Arrays and objects within each other in a message."),
+    ("max-bad-messages", int, "Of one connection in a minute; over it the connection is closed with 1008."),
+    ("timeout-seconds", float, "For the opening handshake."),
+    ("initialize-timeout", float, "For the initialize request, in seconds; then 4408."),
+    ("heartbeat-interval", float, "Seconds between two Pings; 0 for none."),
+    ("heartbeat-timeout", float, "Seconds of silence after which a connection is lost; 0 for never."),
+    ("stall-timeout", float, "Seconds for which a client may read nothing of what waits; then 1013."),
+    ("close-timeout", float, "Seconds for a client to answer a Close frame."),
+    ("drain-seconds", float, "For requests in flight when the service stops."),
+    ("progress-gap", float, "Seconds between the last progress of a request and its answer."),
+    ("binary", str, "accept or refuse binary messages."),
+)
+
+
+class Options(usage.Options):
+    """Options of the `mcpws` plugin; `config` and `backend` are made of them."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serves MCP (the Model Context Protocol) over WebSocket: an embedded demo server, an App of your own (--app),"
+        " or any stdio MCP server, with a process of its own for every client (--stdio)."
+    )
+
+    optFlags: ClassVar = [
+        ["clean-env", None, "Give children only PATH, HOME and the like of this environment."],
+        ["require-origin", None, "Refuse clients that send no Origin header."],
+    ]
+    optParameters: ClassVar = [
+        ["stdio", None, None, "Command line of a stdio MCP server, run once for each client."],
+        ["cwd", None, None, "Working directory of --stdio children."],
+        ["app", "a", None, "Serve this App or Backend: package.module:name."],
+        *([name, None, None, help] for name, _, help in _SETTINGS),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["ports"] = []
+        self["env"] = {}
+        self["origins"] = []
+        self["hosts"] = []
+        self["paths"] = []
+
+    def opt_port(self, port: str) -> None:
+        """Where to listen: a port number (on 127.0.0.1), or a Twisted endpoint string such as
+        tcp:8082:interface=0.0.0.0 or unix:/run/mcpws.sock. May be given several times. [default: 8082]
+        """
+        self["ports"].append(port)
+
+    opt_p = opt_port
+
+    def opt_env(self, setting: str) -> None:
+        """NAME=VALUE for the environment of --stdio children. May be given several times."""
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise usage.UsageError(f"--env: must be NAME=VALUE (got {setting!r})")
+        self["env"][name] = value
+
+    def opt_origin(self, origin: str) -> None:
+        """Origin of web pages that may connect, besides loopback ones: https://app.example.com, or * for any.
+        May be given several times.
+        """
+        self["origins"].append(origin)
+
+    def opt_host(self, host: str) -> None:
+        """Name by which clients may call this service, besides loopback ones, or * for any.
+        May be given several times.
+        """
+        self["hosts"].append(host)
+
+    def opt_path(self, path: str) -> None:
+        """Path of the URL to serve. May be given several times. [default: /, /mcp, /ws and /message]"""
+        self["paths"].append(path)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        # twistd would print the whole help in front of the one line that matters.
+        try:
+            super().parseOptions(options)
+        except (usage.UsageError, ConfigError) as error:
+            fail(error)
+
+    def postOptions(self) -> None:
+        if self["stdio"] is not None and self["app"] is not None:
+            raise usage.UsageError("--stdio and --app: give one of them, not both")
+        if self["stdio"] is None and (self["cwd"] is not None or self["env"] or self["clean-env"]):
+            raise usage.UsageError("--cwd, --env and --clean-env go with --stdio")
+        self.config = self._config()
+
+    def backend(self, statistics: Callable[[], ServerStatistics], reactor: Any) -> Backend:
+        """What is to be served."""
+        if self["stdio"] is not None:
+            return Stdio(
+                _split(self["stdio"]),
+                reactor=reactor,
+                env=self["env"],
+                inherit_env=not self["clean-env"],
+                cwd=self["cwd"],
+                max_line=self.config.max_outbound_size,
+                max_depth=self.config.max_depth,
+                stall_timeout=self.config.stall_timeout,
+            )
+        if self["app"] is not None:
+            return load_backend(self["app"])
+        return demo_app(statistics, reactor)
+
+    def _config(self) -> WebSocketConfig:
+        settings: dict[str, Any] = {"require_origin": bool(self["require-origin"])}
+        for option, type, _ in _SETTINGS:
+            if self[option] is not None:
+                try:
+                    settings[option.replace("-", "_")] = type(self[option])
+                except ValueError:
+                    raise ConfigError(f"--{option}", self[option], "must be a number") from None
+        for key in ("origins", "hosts", "paths"):
+            if self[key]:
+                settings[key] = tuple(self[key])
+        return replace(WebSocketConfig(), **settings)
+
+
+def load_backend(name: str) -> Backend:
+    """The App or Backend that `package.module:name` names; a callable without arguments is called for it.
+
+    :raises ConfigError: it cannot be had.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if not colon or not module_name or not attribute:
+        raise ConfigError("--app", name, "must be package.module:name")
+    if os.getcwd() not in sys.path:
+        # The console script's path begins with its own folder, where nobody has their module.
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = import_module(module_name)
+    except ImportError as error:
+        raise ConfigError("--app", name, f"cannot be imported: {error}") from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ConfigError("--app", name, f"{module_name} has no {attribute}")
+        found = getattr(found, part)
+    if not _is_backend(found) and callable(found):
+        found = found()
+    if not _is_backend(found):
+        raise ConfigError("--app", name, "is neither an App nor a Backend")
+    return cast(Backend, found)
+
+
+def makeService(options: Options) -> IService:
+    """The service for `twistd` and `twist`."""
+    from twisted.internet import reactor
+
+    def statistics() -> ServerStatistics:
+        return factory.statistics()
+
+    try:
+        factory = ServerFactory(options.backend(statistics, reactor), options.config, reactor=reactor)
+        serving = WebSocketService(factory, options["ports"] or [DEFAULT_PORT], reactor)
+    except ConfigError as error:
+        fail(error)
+    whole = _Whole()
+    serving.setServiceParent(whole)
+    _GracefulExit(reactor).setServiceParent(whole)
+    return whole
+
+
+def fail(error: Exception) -> NoReturn:
+    """End with one line and status 1."""
+    raise SystemExit(f"mcpws: {error}")
+
+
+class _Whole(MultiService):
+    """The plugin's services; an endpoint that cannot be had ends the program in one line."""
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except McpwsError as error:
+            fail(error)
+
+    def startService(self) -> None:
+        try:
+            super().startService()
+        except McpwsError as error:
+            fail(error)
+
+
+class _GracefulExit(Service):
+    """Makes SIGTERM an orderly stop with status 0; Twisted's runners would end by that very signal after the stop."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._stopping = False
+
+    def startService(self) -> None:
+        super().startService()
+        # The reactor sets its own signal functions when it begins to run: this has to come after.
+        self._reactor.callWhenRunning(signal.signal, signal.SIGTERM, self._terminate)
+
+    def _terminate(self, *_: object) -> None:
+        if not self._stopping:
+            self._stopping = True
+            log.info("SIGTERM: draining")
+            self._reactor.callFromThread(self._reactor.stop)
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError("--stdio", command, f"cannot be split into words: {error}") from None
+
+
+def _is_backend(found: Any) -> bool:
+    return (
+        not isinstance(found, type)
+        and callable(getattr(found, "open", None))
+        and callable(getattr(found, "stop", None))
+    )

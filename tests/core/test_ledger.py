@@ -1,0 +1,458 @@
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec import Raw
+
+from mcpws.core.codec import decode, encode
+from mcpws.core.ledger import Ledger, cancelled_id, progress_token, reported_token
+from mcpws.core.lifecycle import Phase
+from mcpws.core.messages import (
+    Error,
+    ErrorObject,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Result,
+    to_raw,
+)
+from mcpws.errors import InvalidRequest
+
+REFUSED = ErrorObject(-32603, "no")
+
+
+def request(id: RequestId, method: str = "tools/call", token: object = None) -> Request:
+    if token is None:
+        return Request(id, method)
+    return Request(id, method, to_raw({"name": "x", "_meta": {"progressToken": token}}))
+
+
+def result(id: RequestId) -> Result:
+    return Result(id, Raw(b"{}"))
+
+
+def cancelled(id: object) -> Notification:
+    return Notification("notifications/cancelled", to_raw({"requestId": id, "reason": "late"}))
+
+
+def progress(token: object) -> Notification:
+    return Notification("notifications/progress", to_raw({"progressToken": token, "progress": 1}))
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """One whose client has initialized."""
+    ledger = Ledger()
+    assert ledger.from_client(request("first", "initialize"))
+    assert ledger.to_client(result("first"))
+    return ledger
+
+
+# What parameters say.
+
+
+@pytest.mark.parametrize(
+    ("params", "token"),
+    [
+        (None, None),
+        (b"{}", None),
+        (b"[]", None),
+        (b'["progressToken"]', None),
+        (b'{"progressToken":1}', None),
+        (b'{"_meta":{}}', None),
+        (b'{"_meta":null,"a":"progressToken"}', None),
+        (b'{"_meta":{"other":1},"progressToken":2}', None),
+        (b'{"_meta":{"progressToken":1}}', 1),
+        (b'{"_meta":{"progressToken":"1"}}', "1"),
+        (b'{"name":"x", "_meta" : { "progressToken" : "\\u00e9", "a": [] } }', "é"),
+        (b'{"_meta":{"progressToken":1.5}}', None),
+        (b'{"_meta":{"progressToken":true}}', None),
+        (b'{"_meta":{"progressToken":null}}', None),
+    ],
+)
+def test_a_progress_token_is_read_where_it_is_a_usable_one(
+    params: bytes | None, token: RequestId | None
+) -> None:
+    made = Request(7, "tools/call", None if params is None else Raw(params))
+    for message in (made, decode(encode(made))):
+        assert isinstance(message, Request)
+        assert progress_token(message) == token
+        assert type(progress_token(message)) is type(token)
+
+
+@pytest.mark.parametrize(
+    ("params", "id"),
+    [
+        (None, None),
+        (b"{}", None),
+        (b"[1]", None),
+        (b'{"NAME":null}', None),
+        (b'{"NAME":1.5}', None),
+        (b'{"NAME":1}', 1),
+        (b'{"NAME":"1","other":[]}', "1"),
+    ],
+)
+def test_what_a_notification_is_about_is_read_where_it_says(
+    params: bytes | None, id: RequestId | None
+) -> None:
+    def notification(name: bytes) -> Notification:
+        return Notification("a", None if params is None else Raw(params.replace(b"NAME", name)))
+
+    assert cancelled_id(notification(b"requestId")) == id
+    assert type(cancelled_id(notification(b"requestId"))) is type(id)
+    assert reported_token(notification(b"progressToken")) == id
+    assert type(reported_token(notification(b"progressToken"))) is type(id)
+
+
+# Requests of the client.
+
+
+def test_a_request_is_open_until_it_is_answered(ledger: Ledger) -> None:
+    assert ledger.from_client(request(1, token="t"))
+    assert ledger.inbound == {1: "t"}
+    assert ledger.to_client(result(1))
+    assert ledger.inbound == {}
+    assert not ledger.to_client(result(1))
+    assert ledger.dropped == 1
+
+
+def test_an_error_answers_a_request_as_well(ledger: Ledger) -> None:
+    ledger.from_client(request(1))
+    assert ledger.to_client(Error(1, REFUSED))
+    assert not ledger.to_client(Error(1, REFUSED))
+    assert ledger.dropped == 1
+
+
+def test_an_id_in_use_is_refused_and_not_disturbed(ledger: Ledger) -> None:
+    ledger.from_client(request(1, token="a"))
+    with pytest.raises(InvalidRequest, match="id in use") as caught:
+        ledger.from_client(request(1, token="b"))
+    assert caught.value.id == 1
+    assert ledger.inbound == {1: "a"}
+    assert ledger.to_client(progress("a"))
+    assert not ledger.to_client(progress("b"))
+    assert ledger.to_client(result(1))
+
+
+def test_a_progress_token_in_use_is_refused_and_not_disturbed(ledger: Ledger) -> None:
+    ledger.from_client(request(1, token="a"))
+    with pytest.raises(InvalidRequest, match="token in use") as caught:
+        ledger.from_client(request(2, token="a"))
+    assert caught.value.id == 2
+    assert ledger.inbound == {1: "a"}
+    assert ledger.to_client(progress("a"))
+
+
+def test_ids_and_tokens_of_different_type_are_different(ledger: Ledger) -> None:
+    assert ledger.from_client(request(1, token=1))
+    assert ledger.from_client(request("1", token="1"))
+    assert ledger.to_client(result("1"))
+    assert ledger.inbound == {1: 1}
+    assert ledger.to_client(progress(1))
+    assert not ledger.to_client(progress("1"))
+
+
+def test_progress_passes_until_the_answer(ledger: Ledger) -> None:
+    assert not ledger.to_client(progress("t"))
+    ledger.from_client(request(1, token="t"))
+    assert ledger.to_client(progress("t"))
+    assert ledger.to_client(progress("t"))
+    assert not ledger.to_client(progress(1))
+    assert not ledger.to_client(Notification("notifications/progress"))
+    ledger.to_client(result(1))
+    assert not ledger.to_client(progress("t"))
+    assert ledger.dropped == 4
+
+
+def test_an_id_and_its_token_are_free_after_the_answer(ledger: Ledger) -> None:
+    for _ in range(2):
+        assert ledger.from_client(request(1, token="t"))
+        assert ledger.to_client(progress("t"))
+        assert ledger.to_client(result(1))
+
+
+def test_a_cancelled_request_gets_neither_progress_nor_answer(ledger: Ledger) -> None:
+    ledger.from_client(request(1, token="t"))
+    assert ledger.from_client(cancelled(1))
+    assert ledger.inbound == {}
+    assert not ledger.to_client(progress("t"))
+    assert not ledger.to_client(result(1))
+    assert ledger.dropped == 2
+
+
+@pytest.mark.parametrize("id", [1, "2", None, 1.5])
+def test_what_is_not_open_cannot_be_cancelled(ledger: Ledger, id: object) -> None:
+    ledger.from_client(request(2))
+    assert not ledger.from_client(cancelled(id))
+    assert ledger.inbound == {2: None}
+    assert ledger.dropped == 1
+
+
+def test_other_notifications_pass_both_ways(ledger: Ledger) -> None:
+    note = Notification("notifications/message")
+    assert ledger.from_client(note)
+    assert ledger.to_client(note)
+    assert ledger.dropped == 0
+
+
+def test_an_error_that_is_about_no_request_reaches_the_client(ledger: Ledger) -> None:
+    assert ledger.to_client(Error(None, REFUSED))
+    assert ledger.dropped == 0
+
+
+# Initialisation.
+
+
+def test_no_request_but_ping_passes_before_initialize() -> None:
+    ledger = Ledger()
+    with pytest.raises(InvalidRequest, match="Not initialized"):
+        ledger.from_client(request(1))
+    assert ledger.inbound == {}
+    assert ledger.from_client(request(1, "ping"))
+    assert ledger.from_client(Notification("notifications/initialized"))
+    assert ledger.phase is Phase.NEW
+
+
+def test_initialize_cannot_be_cancelled() -> None:
+    ledger = Ledger()
+    ledger.from_client(request(1, "initialize"))
+    assert not ledger.from_client(cancelled(1))
+    assert ledger.to_client(result(1))
+    assert ledger.phase is Phase.READY
+
+
+def test_the_id_of_initialize_is_an_id_like_any_other_afterwards(ledger: Ledger) -> None:
+    assert ledger.from_client(request("first"))
+    assert ledger.from_client(cancelled("first"))
+    assert ledger.phase is Phase.READY
+
+
+def test_initialize_may_be_tried_again_after_an_error() -> None:
+    ledger = Ledger()
+    ledger.from_client(request(1, "initialize"))
+    assert ledger.to_client(Error(1, REFUSED))
+    assert ledger.phase is Phase.NEW
+    assert ledger.from_client(request(2, "initialize"))
+
+
+def test_a_second_initialize_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(InvalidRequest, match="Already initialized"):
+        ledger.from_client(request(2, "initialize"))
+    assert ledger.inbound == {}
+
+
+# Requests of the server.
+
+
+def test_a_request_of_the_server_is_answered_once(ledger: Ledger) -> None:
+    assert ledger.to_client(request(1, "sampling/createMessage"))
+    assert ledger.outbound == {1}
+    assert not ledger.to_client(request(1, "roots/list"))
+    assert ledger.from_client(result(1))
+    assert not ledger.from_client(result(1))
+    assert ledger.dropped == 2
+
+
+def test_ids_of_both_sides_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
+    ledger.from_client(request(1))
+    ledger.to_client(request(1, "roots/list"))
+    assert ledger.from_client(Error(1, REFUSED))
+    assert ledger.inbound == {1: None}
+    assert ledger.to_client(result(1))
+
+
+def test_an_answer_to_nothing_does_not_reach_the_server(ledger: Ledger) -> None:
+    assert not ledger.from_client(result(1))
+    assert not ledger.from_client(Error(None, REFUSED))
+    assert ledger.dropped == 2
+
+
+def test_a_server_may_cancel_its_own_requests_only(ledger: Ledger) -> None:
+    ledger.from_client(request(1))
+    ledger.to_client(request(2, "roots/list"))
+    assert not ledger.to_client(cancelled(1))
+    assert not ledger.to_client(cancelled(None))
+    assert ledger.to_client(cancelled(2))
+    assert not ledger.from_client(result(2))
+    assert ledger.inbound == {1: None}
+    assert ledger.dropped == 3
+
+
+# The end.
+
+
+def test_what_is_abandoned_needs_an_error_each(ledger: Ledger) -> None:
+    ledger.from_client(request(1, token="t"))
+    ledger.from_client(request("1"))
+    ledger.to_client(request(5, "roots/list"))
+    assert ledger.abandon() == [1, "1"]
+    assert ledger.abandon() == []
+    assert not ledger.to_client(result(1))
+    assert not ledger.to_client(progress("t"))
+    assert not ledger.from_client(result(5))
+    assert ledger.phase is Phase.READY
+
+
+def test_an_abandoned_initialize_may_be_tried_again() -> None:
+    ledger = Ledger()
+    ledger.from_client(request(1, "initialize"))
+    assert ledger.abandon() == [1]
+    assert ledger.phase is Phase.NEW
+    assert ledger.from_client(request(1, "initialize"))
+
+
+# Any interleaving.
+
+ids = st.sampled_from([1, 2, 3, "1", "2"])
+tokens = st.sampled_from([None, None, "t", 1, "1"])
+methods = st.sampled_from(["initialize", "ping", "tools/call", "tools/call"])
+nothing = st.sampled_from([None, 1.5, True, [], {}])
+
+
+class History(RuleBasedStateMachine):
+    """Keeps every message that passed, and works out of those alone what is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger()
+        self.passed: list[tuple[str, Message]] = []
+        self.dropped = 0
+
+    def openings(self, side: str) -> list[Request]:
+        """Requests of this side that nothing which passed since has settled."""
+        other = "server" if side == "client" else "client"
+        found: dict[RequestId, Request] = {}
+        for sender, message in self.passed:
+            if sender == side and isinstance(message, Request):
+                assert message.id not in found
+                found[message.id] = message
+            elif sender == side and isinstance(message, Notification):
+                if message.method == "notifications/cancelled":
+                    id = cancelled_id(message)
+                    assert id is not None
+                    assert found.pop(id).method != "initialize"
+            elif sender == other and isinstance(message, Result | Error) and message.id is not None:
+                del found[message.id]
+        return list(found.values())
+
+    def open_ids(self, side: str) -> list[RequestId]:
+        return [one.id for one in self.openings(side)]
+
+    def open_tokens(self) -> list[RequestId]:
+        found = [progress_token(one) for one in self.openings("client")]
+        return [token for token in found if token is not None]
+
+    def phase(self) -> Phase:
+        phase, id = Phase.NEW, None
+        for side, message in self.passed:
+            if isinstance(message, Request) and message.method == "initialize":
+                phase, id = Phase.INITIALIZING, message.id
+            elif side == "server" and id is not None and isinstance(message, Result | Error):
+                if message.id == id:
+                    phase = Phase.READY if isinstance(message, Result) else Phase.NEW
+                    id = None
+        return phase
+
+    def hand_over(self, side: str, message: Message, expected: bool) -> None:
+        take = self.ledger.from_client if side == "client" else self.ledger.to_client
+        assert take(message) is expected
+        if expected:
+            self.passed.append((side, message))
+        else:
+            self.dropped += 1
+
+    @initialize(ready=st.booleans())
+    def may_be_ready(self, ready: bool) -> None:
+        if ready:
+            self.hand_over("client", request(1, "initialize"), True)
+            self.hand_over("server", result(1), True)
+
+    @rule(id=ids, method=methods, token=tokens)
+    def client_asks(self, id: RequestId, method: str, token: RequestId | None) -> None:
+        message = request(id, method, token)
+        phase = self.phase()
+        fits = phase is Phase.NEW if method == "initialize" else phase is Phase.READY
+        if id in self.open_ids("client") or token in self.open_tokens():
+            fits = False
+        elif method == "ping":
+            fits = True
+        if fits:
+            self.hand_over("client", message, True)
+            return
+        with pytest.raises(InvalidRequest) as caught:
+            self.ledger.from_client(message)
+        assert caught.value.id == id
+
+    @rule(id=ids | nothing)
+    def client_cancels(self, id: Any) -> None:
+        expected = any(
+            one.id == id and type(one.id) is type(id) and one.method != "initialize"
+            for one in self.openings("client")
+        )
+        self.hand_over("client", cancelled(id), expected)
+
+    @rule(id=ids, fails=st.booleans())
+    def server_answers(self, id: RequestId, fails: bool) -> None:
+        message = Error(id, REFUSED) if fails else result(id)
+        self.hand_over("server", message, id in self.open_ids("client"))
+
+    @rule(token=ids | st.just("t") | nothing)
+    def server_reports(self, token: Any) -> None:
+        expected = any(
+            open == token and type(open) is type(token) for open in self.open_tokens()
+        )
+        self.hand_over("server", progress(token), expected)
+
+    @rule(id=ids)
+    def server_asks(self, id: RequestId) -> None:
+        message = request(id, "roots/list")
+        self.hand_over("server", message, id not in self.open_ids("server"))
+
+    @rule(id=ids | nothing)
+    def server_cancels(self, id: Any) -> None:
+        expected = any(one == id and type(one) is type(id) for one in self.open_ids("server"))
+        self.hand_over("server", cancelled(id), expected)
+
+    @rule(id=ids, fails=st.booleans())
+    def client_answers(self, id: RequestId, fails: bool) -> None:
+        message = Error(id, REFUSED) if fails else result(id)
+        self.hand_over("client", message, id in self.open_ids("server"))
+
+    @rule()
+    def server_answers_nobody(self) -> None:
+        self.hand_over("server", Error(None, REFUSED), True)
+
+    @rule()
+    def client_answers_nobody(self) -> None:
+        self.hand_over("client", Error(None, REFUSED), False)
+
+    @rule()
+    def everything_is_abandoned(self) -> None:
+        assert self.ledger.abandon() == self.open_ids("client")
+        for id in self.open_ids("client"):
+            self.passed.append(("server", Error(id, REFUSED)))
+        for id in self.open_ids("server"):
+            self.passed.append(("client", Error(id, REFUSED)))
+
+    @invariant()
+    def what_is_open_agrees(self) -> None:
+        assert list(self.ledger.inbound) == self.open_ids("client")
+        assert self.ledger.outbound == set(self.open_ids("server"))
+        assert [token for token in self.ledger.inbound.values() if token is not None] == self.open_tokens()
+        assert self.ledger.phase is self.phase()
+        assert self.ledger.dropped == self.dropped
+
+
+def test_any_interleaving_leaves_open_what_its_history_says() -> None:
+    run_state_machine_as_test(
+        History, settings=settings(deadline=None, max_examples=60, stateful_step_count=30)
+    )

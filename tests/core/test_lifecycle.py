@@ -1,0 +1,84 @@
+from itertools import product
+
+import pytest
+
+from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState, IllegalTransition, Phase
+from mcpws.errors import InvalidRequest
+
+ARROWS = {
+    "disconnected": "connecting",
+    "connecting": "connected, reconnecting, shutting down, disconnected",
+    "connected": "reconnecting, shutting down, disconnected",
+    "reconnecting": "connecting, shutting down, disconnected",
+    "shutting down": "disconnected",
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(ConnectionState, repeat=2)))
+def test_a_connection_changes_along_the_arrows_only(
+    before: ConnectionState, after: ConnectionState
+) -> None:
+    if after.value in ARROWS[before.value].split(", "):
+        assert before.to(after) is after
+    else:
+        with pytest.raises(IllegalTransition) as caught:
+            before.to(after)
+        assert (caught.value.before, caught.value.after) == (before, after)
+        assert str(caught.value) == (
+            f"a connection that is {before.value} cannot become {after.value}"
+        )
+
+
+def test_every_state_can_still_end() -> None:
+    for state in ConnectionState:
+        seen = {state}
+        while new := {
+            next for one in seen for next in ConnectionState if next.value in ARROWS[one.value]
+        } - seen:
+            seen |= new
+        assert ConnectionState.DISCONNECTED in seen
+
+
+def test_the_first_request_is_initialize_or_ping() -> None:
+    assert Phase.NEW.permit("ping", 1) is Phase.NEW
+    assert Phase.NEW.permit("initialize", 1) is Phase.INITIALIZING
+    with pytest.raises(InvalidRequest, match="Not initialized") as caught:
+        Phase.NEW.permit("tools/list", "7")
+    assert caught.value.id == "7"
+    assert caught.value.data == {
+        "method": "tools/list",
+        "reason": "the first request must be initialize",
+    }
+
+
+def test_only_ping_may_come_while_initialize_waits_for_its_answer() -> None:
+    assert Phase.INITIALIZING.permit("ping", 1) is Phase.INITIALIZING
+    with pytest.raises(InvalidRequest, match="Not initialized") as caught:
+        Phase.INITIALIZING.permit("tools/list", 7)
+    assert caught.value.id == 7
+    assert caught.value.data == {
+        "method": "tools/list",
+        "reason": "initialize has not been answered yet",
+    }
+
+
+def test_anything_may_come_once_initialize_is_answered() -> None:
+    phase = Phase.INITIALIZING.initialize_answered(True)
+    assert phase is Phase.READY
+    for method in ("ping", "tools/list", "anything"):
+        assert phase.permit(method, 1) is Phase.READY
+
+
+@pytest.mark.parametrize("phase", [Phase.INITIALIZING, Phase.READY])
+def test_initialize_comes_once(phase: Phase) -> None:
+    with pytest.raises(InvalidRequest, match="Already initialized") as caught:
+        phase.permit("initialize", 2)
+    assert caught.value.id == 2
+
+
+def test_a_refused_initialize_may_be_tried_again() -> None:
+    assert Phase.INITIALIZING.initialize_answered(False) is Phase.NEW
+
+
+def test_versions_are_in_order_of_age() -> None:
+    assert list(LEGACY_VERSIONS) == sorted(LEGACY_VERSIONS)

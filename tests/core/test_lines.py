@@ -1,0 +1,127 @@
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcpws.core.lines import LineFramer, to_line
+from mcpws.errors import LineTooLong
+
+# Mostly what matters to the framer, so that lines are short and ends meet.
+streams = st.lists(st.sampled_from([b"\n", b"\r", b"a", b"\xff", b"{}"]), max_size=30).map(b"".join)
+
+
+def split(stream: bytes, draw: st.DataObject) -> list[bytes]:
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    return [stream[start:end] for start, end in pairwise([0, *cuts, len(stream)])]
+
+
+def lines_of(stream: bytes) -> list[bytes]:
+    *lines, _ = stream.split(b"\n")
+    return [line for line in (line.removesuffix(b"\r") for line in lines) if line]
+
+
+def test_a_line_is_given_out_once_its_newline_has_come() -> None:
+    framer = LineFramer(100)
+    assert framer.feed(b'{"id"') == []
+    assert framer.feed(b":1") == []
+    assert framer.feed(b"}\n[") == [b'{"id":1}']
+    assert framer.feed(b"1]\n[2]\n[3") == [b"[1]", b"[2]"]
+    assert framer.finish() == b"[3"
+
+
+def test_carriage_returns_before_newlines_and_empty_lines_are_dropped() -> None:
+    assert LineFramer(100).feed(b"\n\r\na\r\n\nb\rc\r\r\n") == [b"a", b"b\rc\r"]
+
+
+def test_nothing_is_left_after_the_end() -> None:
+    framer = LineFramer(100)
+    framer.feed(b"rest")
+    assert framer.finish() == b"rest"
+    assert framer.finish() == b""
+    assert framer.feed(b"new\n") == [b"new"]
+
+
+@settings(deadline=None)
+@given(streams, st.data())
+def test_how_a_stream_is_split_changes_no_line(stream: bytes, draw: st.DataObject) -> None:
+    framer = LineFramer(len(stream))
+    lines = [line for part in split(stream, draw) for line in framer.feed(part)]
+    assert lines == lines_of(stream)
+    assert framer.finish() == stream.split(b"\n")[-1]
+
+
+@settings(deadline=None)
+@given(streams, st.integers(0, 6), st.data())
+def test_a_stream_is_given_up_just_when_a_line_is_too_long_however_it_is_split(
+    stream: bytes, limit: int, draw: st.DataObject
+) -> None:
+    framer = LineFramer(limit)
+    lines: list[bytes] = []
+    try:
+        for part in split(stream, draw):
+            lines += framer.feed(part)
+    except LineTooLong as error:
+        assert error.limit == limit
+        assert max(map(len, stream.split(b"\n"))) > limit
+        assert lines == lines_of(stream)[: len(lines)]
+        assert framer.finish() == b""
+    else:
+        assert max(map(len, stream.split(b"\n"))) <= limit
+        assert lines == lines_of(stream)
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary()), st.integers(0, 20))
+def test_arbitrary_bytes_raise_nothing_else(parts: list[bytes], limit: int) -> None:
+    framer = LineFramer(limit)
+    for part in parts:
+        try:
+            lines = framer.feed(part)
+        except LineTooLong:
+            lines = []
+        assert all(line and b"\n" not in line and len(line) <= limit for line in lines)
+
+
+@pytest.mark.parametrize("data", [b"abcd", b"abcd\n", b"a\nabcd\nb\n", b"a\nabcd"])
+def test_a_line_longer_than_the_limit_is_refused(data: bytes) -> None:
+    framer = LineFramer(3)
+    with pytest.raises(LineTooLong):
+        framer.feed(data)
+
+
+def test_a_line_as_long_as_the_limit_passes() -> None:
+    framer = LineFramer(3)
+    assert framer.feed(b"abc\nab\r\nab") == [b"abc", b"ab"]
+    assert framer.feed(b"c") == []
+    assert framer.feed(b"\n") == [b"abc"]
+
+
+def test_a_stream_can_go_on_after_a_line_that_was_too_long() -> None:
+    framer = LineFramer(3)
+    framer.feed(b"ab")
+    with pytest.raises(LineTooLong):
+        framer.feed(b"cd")
+    assert framer.feed(b"e\n") == [b"e"]
+
+
+json_values = st.recursive(
+    st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
+
+
+@settings(deadline=None)
+@given(json_values, st.sampled_from([None, 1, "\n", "\r\n"]))
+def test_a_json_text_becomes_one_line_of_the_same_meaning(
+    value: object, indent: int | str | None
+) -> None:
+    text = json.dumps(value, indent=indent).encode()
+    line = to_line(text)
+    assert json.loads(line) == value
+    assert line.count(b"\n") == 1
+    assert LineFramer(len(line)).feed(line) == [line[:-1]]
+
+
+def test_a_message_without_newlines_is_a_line_as_it_is() -> None:
+    assert to_line(b'{"a": "\\n"}') == b'{"a": "\\n"}\n'
