@@ -91,7 +91,7 @@ class StdioFront(Protocol):
     def stop(self) -> None:
         """End now: what is in flight is answered with an error, and the client has the grace period to read it."""
         if not self._over:
-            self._front.abandon(ShuttingDown())
+            self._abandon(ShuttingDown())
             self._end()
             self._set_timer(self._not_read)
 
@@ -165,6 +165,7 @@ class StdioFront(Protocol):
 
     def backend_lost(self, reason: McpwsError) -> None:
         self._reason = self._reason or reason
+        self._abandon(reason if isinstance(reason, RpcError) else BackendLost(str(reason)))
         self._end()
 
     def idle(self) -> None:
@@ -177,7 +178,10 @@ class StdioFront(Protocol):
             return error
 
     def _flow(self) -> None:
-        """Pass on what was read for as long as it may go; read more once it is gone."""
+        """Pass on what was read for as long as it may go, and read on once it is gone.
+
+        So one read more than wanted waits here, and a backend that cannot begin has whom to tell.
+        """
         if self._consuming or self._ending:
             return
         self._consuming = True
@@ -187,9 +191,9 @@ class StdioFront(Protocol):
         finally:
             self._consuming = False
         if self._input_over:
-            if not self._read:
+            if self._wanted and not self._read:
                 self._front.drain()
-        elif self._reading is not (reading := self._has_room() and not self._read):
+        elif self._reading is not (reading := not self._read and self._has_room()):
             self._reading = reading
             if reading:
                 self.transport.resumeProducing()
@@ -197,10 +201,11 @@ class StdioFront(Protocol):
                 self.transport.pauseProducing()
 
     def _has_room(self) -> bool:
-        return self._wanted and self._queued <= self._max_queued_bytes
+        """Whether the client reads its output well enough to cause more of it."""
+        return self._queued <= self._max_queued_bytes
 
     def _may_go(self, message: Message | RpcError) -> bool:
-        if not self._has_room():
+        if not (self._wanted and self._has_room()):
             return False
         if self._front.ledger.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
             return message.method == "ping"
@@ -222,17 +227,22 @@ class StdioFront(Protocol):
 
     def _give_up(self) -> None:
         self._timer = None
-        if self._read:
-            log.warn("{count} messages were not passed on before the end", count=len(self._read))
-        self._front.abandon(BackendLost(f"No answer came within {self._grace:g} s after the end of the input"))
+        self._abandon(BackendLost(f"No answer came within {self._grace:g} s after the end of the input"))
         self._end()
+
+    def _abandon(self, error: RpcError) -> None:
+        """Answer with `error` all that has no answer, passed on or not."""
+        self._front.abandon(error)
+        read, self._read = self._read, deque()
+        for message in read:
+            if type(message) is Request:
+                self._front.refuse(error, message.id)
 
     def _end(self) -> None:
         """Nothing more goes either way; what the backend sent is still written, however slowly it is read."""
         if self._ending:
             return
         self._ending = self._input_over = True
-        self._read.clear()
         self._stop_timer()
         self._front.close("the client is gone")
         # A transport is not closed as long as it has a producer.

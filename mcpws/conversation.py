@@ -144,9 +144,7 @@ class _Call:
 
     __slots__ = ("conversation", "deferred", "id", "method", "on_progress", "timer", "type")
 
-    def __init__(
-        self, conversation: Conversation, method: str, on_progress: OnProgress | None, type: Any
-    ) -> None:
+    def __init__(self, conversation: Conversation, method: str, on_progress: OnProgress | None, type: Any) -> None:
         self.conversation = conversation
         self.method = method
         self.on_progress = on_progress

@@ -252,9 +252,7 @@ class HandshakeRefused(McpwsError):
     HTTP `status` (None when it spoke no HTTP), `reason`, `headers` with names in lower case.
     """
 
-    def __init__(
-        self, status: int | None, reason: str, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int | None, reason: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
@@ -263,9 +261,7 @@ class HandshakeRefused(McpwsError):
     def __str__(self) -> str:
         if self.status is None:
             return self.reason
-        return (
-            f"the server refused the WebSocket upgrade: HTTP {self.status} {self.reason}".rstrip()
-        )
+        return f"the server refused the WebSocket upgrade: HTTP {self.status} {self.reason}".rstrip()
 
 
 class ConnectionClosed(McpwsError, ConnectionError):

@@ -20,10 +20,16 @@ COUNTS = (
 )
 
 
+def with_setting(key: str, value: Any) -> Any:
+    """What a configuration with this value, and all else as it is, has for it."""
+    changed: dict[str, Any] = {key: value}
+    return getattr(WebSocketConfig(**changed), key)
+
+
 def refused(**settings: Any) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         WebSocketConfig(**settings)
-    [(key, value)] = settings.items()
+    [key] = settings
     assert caught.value.key == key
     assert str(caught.value).startswith(f"{key}: must ")
     return caught.value
@@ -74,9 +80,7 @@ def test_a_websocket_url_is_taken(url: str) -> None:
     assert WebSocketConfig(url=url).url == url
 
 
-@pytest.mark.parametrize(
-    "url", ["", "localhost:8082", "http://localhost", "ws://", "ws://:8082", "ws://localhost:0"]
-)
+@pytest.mark.parametrize("url", ["", "localhost:8082", "http://localhost", "ws://", "ws://:8082", "ws://localhost:0"])
 def test_another_url_is_refused(url: str) -> None:
     assert refused(url=url).value == url
 
@@ -93,12 +97,12 @@ def test_a_url_that_cannot_be_read_is_refused_with_the_reason(url: str) -> None:
 @pytest.mark.parametrize("value", [0, -1, -0.5, float("nan"), "30", True])
 def test_a_timeout_is_above_zero(key: str, value: Any) -> None:
     assert "seconds above 0" in refused(**{key: value}).problem
-    assert getattr(WebSocketConfig(**{key: 0.01}), key) == 0.01
+    assert with_setting(key, 0.01) == 0.01
 
 
 @pytest.mark.parametrize("key", OPTIONAL_SECONDS)
 def test_some_may_wait_for_ever(key: str) -> None:
-    assert getattr(WebSocketConfig(**{key: None}), key) is None
+    assert with_setting(key, None) is None
 
 
 @pytest.mark.parametrize("key", [*POSITIVE_SECONDS, *SECONDS, *COUNTS])
@@ -110,14 +114,14 @@ def test_others_may_not(key: str) -> None:
 @pytest.mark.parametrize("value", [-1, -0.5, float("nan"), "30", False])
 def test_seconds_are_not_negative(key: str, value: Any) -> None:
     assert "0 or more seconds" in refused(**{key: value}).problem
-    assert getattr(WebSocketConfig(**{key: 0}), key) == 0
+    assert with_setting(key, 0) == 0
 
 
 @pytest.mark.parametrize("key", COUNTS)
 @pytest.mark.parametrize("value", [0, -1, 1.5, float("inf"), "64", True])
 def test_a_limit_is_a_whole_number_above_zero(key: str, value: Any) -> None:
     assert "whole number, 1 or more" in refused(**{key: value}).problem
-    assert getattr(WebSocketConfig(**{key: 1}), key) == 1
+    assert with_setting(key, 1) == 1
 
 
 def test_reconnecting_may_be_tried_never() -> None:

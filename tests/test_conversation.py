@@ -48,9 +48,7 @@ class End:
         self.out: deque[Message] = deque()
         self.methods: dict[str, Callable[[Request], object]] = {}
         self.notifications: list[Notification] = []
-        self.conversation = Conversation(
-            self.out.append, clock, self.dispatch, self.notifications.append, max_pending
-        )
+        self.conversation = Conversation(self.out.append, clock, self.dispatch, self.notifications.append, max_pending)
 
     def dispatch(self, request: Request) -> object:
         if request.method not in self.methods:
@@ -247,9 +245,7 @@ def test_a_late_answer_is_dropped(client: End, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 5])
-def test_cancelling_a_request_tells_the_other_end(
-    client: End, server: End, timeout: float | None
-) -> None:
+def test_cancelling_a_request_tells_the_other_end(client: End, server: End, timeout: float | None) -> None:
     work: Deferred[object] = Deferred()
     server.methods["add"] = lambda request: work
     answer = client.conversation.request("add", timeout=timeout)
@@ -294,16 +290,12 @@ def test_progress_reaches_the_caller(client: End, server: End) -> None:
     assert result_of(answer) == 3
 
 
-def test_a_caller_that_fails_on_progress_still_gets_the_answer(
-    client: End, logged_errors: LoggedErrors
-) -> None:
+def test_a_caller_that_fails_on_progress_still_gets_the_answer(client: End, logged_errors: LoggedErrors) -> None:
     def take(progress: Progress) -> None:
         raise LookupError("no bar to move")
 
     answer = client.conversation.request("add", on_progress=take)
-    client.conversation.receive(
-        Notification("notifications/progress", Raw(b'{"progressToken":0,"progress":1}'))
-    )
+    client.conversation.receive(Notification("notifications/progress", Raw(b'{"progressToken":0,"progress":1}')))
     client.conversation.receive(Result(0, Raw(b"3")))
     assert result_of(answer) == 3
     [event] = logged_errors.flush(LookupError)
@@ -323,9 +315,7 @@ def test_a_notification_reaches_the_other_end(client: End, server: End) -> None:
     ]
 
 
-def test_a_notification_that_cannot_be_taken_is_logged(
-    clock: Clock, logged_errors: LoggedErrors
-) -> None:
+def test_a_notification_that_cannot_be_taken_is_logged(clock: Clock, logged_errors: LoggedErrors) -> None:
     def refuse(notification: Notification) -> None:
         raise LookupError("what is that")
 
@@ -356,9 +346,7 @@ async def failing_coroutine() -> object:
     ],
     ids=["value", "raw", "deferred", "coroutine"],
 )
-def test_a_method_may_answer_in_several_ways(
-    server: End, method: Callable[[Request], object]
-) -> None:
+def test_a_method_may_answer_in_several_ways(server: End, method: Callable[[Request], object]) -> None:
     server.methods["add"] = method
     server.conversation.receive(Request("7", "add"))
     assert list(server.out) == [Result("7", Raw(b"[1]"))]
@@ -374,9 +362,7 @@ def raising(request: Request) -> object:
     [raising, lambda request: fail(InvalidParams("too small")), lambda request: failing_coroutine()],
     ids=["raise", "deferred", "coroutine"],
 )
-def test_a_method_may_fail_in_several_ways(
-    server: End, method: Callable[[Request], object]
-) -> None:
+def test_a_method_may_fail_in_several_ways(server: End, method: Callable[[Request], object]) -> None:
     server.methods["add"] = method
     server.conversation.receive(Request("7", "add"))
     assert list(server.out) == [Error("7", ErrorObject(-32602, "too small"))]
@@ -500,9 +486,7 @@ def test_a_method_may_have_a_result_all_the_same_which_nobody_gets(server: End) 
     assert not server.out
 
 
-def test_a_method_that_fails_otherwise_when_it_is_cancelled_is_logged(
-    server: End, logged_errors: LoggedErrors
-) -> None:
+def test_a_method_that_fails_otherwise_when_it_is_cancelled_is_logged(server: End, logged_errors: LoggedErrors) -> None:
     work: Deferred[object] = Deferred(lambda deferred: deferred.errback(LookupError("lost")))
     server.methods["add"] = lambda request: work
     server.conversation.receive(Request(1, "add"))
@@ -562,9 +546,7 @@ def test_the_loss_cancels_what_is_worked_on(server: End) -> None:
 
 
 @pytest.mark.parametrize("fired", [False, True])
-def test_work_is_cancelled_if_its_own_beginning_loses_the_connection(
-    server: End, fired: bool
-) -> None:
+def test_work_is_cancelled_if_its_own_beginning_loses_the_connection(server: End, fired: bool) -> None:
     work: Deferred[object] = Deferred()
 
     def close(request: Request) -> object:
@@ -700,6 +682,4 @@ class TwoEnds(RuleBasedStateMachine):
 
 
 def test_between_two_ends_every_request_has_one_fate_whatever_happens() -> None:
-    run_state_machine_as_test(
-        TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30)
-    )
+    run_state_machine_as_test(TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))

@@ -5,29 +5,32 @@ import pytest
 from mcpws import errors
 from mcpws.errors import (
     BackendLost,
+    CapabilityMissing,
     ConfigError,
+    ConnectFailed,
     ConnectionClosed,
     HandshakeRefused,
     InternalError,
     InvalidParams,
     InvalidRequest,
     LineTooLong,
+    ListenFailed,
     McpwsError,
     MethodNotFound,
     ParseError,
     QueueFull,
     RemoteError,
     RequestTimeout,
+    ResourceNotFound,
     ResultTooLarge,
     RpcError,
     ShuttingDown,
     TooManyRequests,
+    UnsupportedVersion,
 )
 
 CLASSES = {
-    name: value
-    for name, value in vars(errors).items()
-    if isinstance(value, type) and issubclass(value, McpwsError)
+    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, McpwsError)
 }
 
 
@@ -56,9 +59,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
     codes = {name: code for name, (_, code) in drawn_tree().items() if code is not None}
     assert codes == {
-        name: value.code
-        for name, value in CLASSES.items()
-        if issubclass(value, RpcError) and value is not RpcError
+        name: value.code for name, value in CLASSES.items() if issubclass(value, RpcError) and value is not RpcError
     }
     assert len(set(codes.values())) == len(codes)
 
@@ -68,7 +69,17 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
     [
         (ConfigError("port", 0, "must be 1 or more"), "port: must be 1 or more (got 0)"),
         (RpcError("not today"), "not today"),
+        (
+            CapabilityMissing("sampling/createMessage", "sampling"),
+            "the client did not declare the capability sampling, which sampling/createMessage needs",
+        ),
         (RemoteError(-32601, "no such method"), "no such method (code -32601)"),
+        (
+            UnsupportedVersion("1999-01-01", ("2025-06-18", "2025-11-25")),
+            "the server speaks MCP 1999-01-01, not one of 2025-06-18, 2025-11-25",
+        ),
+        (ListenFailed("tcp:80", "not allowed"), "cannot listen on tcp:80: not allowed"),
+        (ConnectFailed("ws://a:80", "refused"), "cannot connect to ws://a:80: refused"),
         (RequestTimeout("tools/call", 2.5), "tools/call: no answer within 2.5 s"),
         (RequestTimeout("tools/call", 30), "tools/call: no answer within 30 s"),
         (
@@ -90,6 +101,7 @@ def test_an_error_says_what_happened(error: McpwsError, text: str) -> None:
 def test_errors_that_python_has_a_word_for_can_be_caught_by_it() -> None:
     assert issubclass(ConfigError, ValueError)
     assert issubclass(RequestTimeout, TimeoutError)
+    assert issubclass(ConnectFailed, ConnectionError)
     assert issubclass(ConnectionClosed, ConnectionError)
 
 
@@ -100,6 +112,14 @@ def test_errors_keep_what_they_are_about() -> None:
     assert (remote.code, remote.message, remote.data) == (1, "no", {"a": 1})
     timeout = RequestTimeout("ping", 3)
     assert (timeout.method, timeout.seconds) == ("ping", 3)
+    missing = CapabilityMissing("roots/list", "roots")
+    assert (missing.method, missing.capability) == ("roots/list", "roots")
+    version = UnsupportedVersion("1", ("2", "3"))
+    assert (version.version, version.supported) == ("1", ("2", "3"))
+    port = ListenFailed("tcp:80", "not allowed")
+    assert (port.endpoint, port.problem) == ("tcp:80", "not allowed")
+    url = ConnectFailed("ws://a:80", "refused")
+    assert (url.url, url.problem) == ("ws://a:80", "refused")
     refused = HandshakeRefused(429, "Too Many Requests", {"retry-after": "5"})
     assert (refused.status, refused.reason) == (429, "Too Many Requests")
     assert refused.headers == {"retry-after": "5"}
@@ -119,6 +139,7 @@ def test_errors_keep_what_they_are_about() -> None:
         (MethodNotFound("x"), -32601, "Method not found: x", {"method": "x"}),
         (InvalidParams("bad", {"path": "$"}), -32602, "bad", {"path": "$"}),
         (InternalError("c0ffee"), -32603, "Internal error", {"reference": "c0ffee"}),
+        (ResourceNotFound("a:b"), -32002, "Resource not found: a:b", {"uri": "a:b"}),
         (
             ResultTooLarge(11, 10),
             413,
@@ -130,9 +151,7 @@ def test_errors_keep_what_they_are_about() -> None:
         (ShuttingDown(), 503, "The service is shutting down", None),
     ],
 )
-def test_an_rpc_error_is_what_the_peer_will_read(
-    error: RpcError, code: int, message: str, data: object
-) -> None:
+def test_an_rpc_error_is_what_the_peer_will_read(error: RpcError, code: int, message: str, data: object) -> None:
     assert (error.code, error.message, error.data) == (code, message, data)
 
 

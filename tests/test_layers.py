@@ -11,14 +11,14 @@ ROOT = Path(__file__).parent.parent
 
 # From left to right: a module imports its own layer and those to its left.
 LAYERS = (
-    ("errors", "core"),
+    ("errors", "core", "version"),
     ("policy",),
     ("interfaces", "config"),
-    ("conversation",),
+    ("conversation", "front"),
     ("ws",),
     ("client",),
     ("backends",),
-    ("transport", "service", "testing"),
+    ("transport", "service", "bridge", "testing"),
     ("tap", "cli"),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

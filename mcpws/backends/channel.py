@@ -113,7 +113,7 @@ class AppChannel:
             outcome = signature.call(values, context)
         except BaseException:
             if context is not None:
-                context.close()
+                context.settled()
             raise
         if iscoroutine(outcome):
             outcome = Deferred.fromCoroutine(outcome)
@@ -124,7 +124,7 @@ class AppChannel:
             self._in_flight.add(outcome)
             return outcome.addCallback(convert)
         if context is not None:
-            context.close()
+            context.settled()
         return convert(outcome)
 
     def hear(self, signature: Signature, values: tuple[Any, ...]) -> None:
@@ -219,10 +219,10 @@ class AppChannel:
         """A coroutine may go on after it was cancelled, but not report any more."""
         context = None if id is None else self._contexts.pop(id, None)
         if context is not None:
-            context.close()
+            context.settled()
 
     def _over(self, result: Any, id: RequestId, context: Context) -> Any:
-        context.close()
+        context.settled()
         # The id may be in use again, if this call went on after it was cancelled.
         if self._contexts.get(id) is context:
             del self._contexts[id]

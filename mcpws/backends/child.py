@@ -184,9 +184,9 @@ class Child(ProcessProtocol):
         self._signal(signal.SIGKILL)
         self._phase = Phase.ENDED
         self._errors.finish(self._clock.seconds())
-        exit = _describe(reason)
-        log.info("child {pid} {exit}", pid=self._pid, exit=exit)
-        self._lose(BackendLost(f"The server process {exit}"))
+        how = _describe(reason)
+        log.info("child {pid} {how}", pid=self._pid, how=how)
+        self._lose(BackendLost(f"The server process {how}"))
         self._on_end(self)
 
     def _take(self, line: bytes) -> None:
@@ -270,7 +270,7 @@ class Child(ProcessProtocol):
             log.warn("child {pid} may not be sent signal {number}", pid=self._pid, number=number)
 
     def _sever(self) -> None:
-        """Close the streams that a descendant outside the group still holds open."""
+        """Close the streams that some descendant still holds open."""
         for pipe in list(self._process.pipes.values()):
             pipe.connectionLost(Failure(ConnectionDone()))
 

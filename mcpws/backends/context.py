@@ -176,7 +176,7 @@ class Context:
         """
         return self._gate.wait()
 
-    def close(self) -> None:
+    def settled(self) -> None:
         """The call is answered or cancelled: there is no more progress to report."""
         self._token = None
 

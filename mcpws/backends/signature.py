@@ -103,24 +103,23 @@ def _without_partial(function: Function) -> Function:
 
 
 def _hints(function: Function, label: str) -> dict[str, Any]:
-    """The annotations as types, when they are strings too.
-
-    A string may name what is local to the functions that are running, where the one to register is defined.
-    """
-    annotated = function if inspect.isroutine(function) else type(function).__call__
+    """The annotations as types, when they are strings too."""
+    annotated = inspect.unwrap(function if inspect.isroutine(function) else type(function).__call__)
     try:
         try:
             return get_type_hints(annotated, include_extras=True)
         except NameError:
-            return get_type_hints(annotated, localns=_locals(sys._getframe()), include_extras=True)
+            return get_type_hints(annotated, localns=_enclosing(annotated), include_extras=True)
     except (NameError, TypeError, SyntaxError, AttributeError) as error:
         raise ConfigError(label, annotated.__annotations__, f"an annotation cannot be resolved: {error}") from None
 
 
-def _locals(frame: FrameType | None) -> dict[str, Any]:
+def _enclosing(function: Any) -> dict[str, Any]:
+    """What is local to the functions that are running in the same module: one of them defines `function`."""
     names: dict[str, Any] = {}
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame.f_locals is not frame.f_globals:
+        if frame.f_globals is function.__globals__:
             names = {**frame.f_locals, **names}
         frame = frame.f_back
     return names

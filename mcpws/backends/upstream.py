@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.python.failure import Failure
 
 from mcpws.client.session import NO_TIMEOUT, connect_failed, endpoint_for
 from mcpws.config import WebSocketConfig
 from mcpws.core.messages import Message
-from mcpws.errors import McpwsError
+from mcpws.errors import McpwsError, ShuttingDown
 from mcpws.interfaces import Channel, Link
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NORMAL
@@ -26,6 +27,7 @@ class Upstream:
     :param config: limits and timeouts.
     :param headers: sent with every handshake; credentials, for example.
     :param subprotocols: offered with every handshake.
+    :param origin: sent with every handshake as the Origin header, None for none.
     """
 
     def __init__(
@@ -38,67 +40,82 @@ class Upstream:
         config: WebSocketConfig | None = None,
         headers: Mapping[str, str] | None = None,
         subprotocols: Sequence[str] = ("mcp",),
+        origin: str | None = None,
     ) -> None:
         self.url = url
-        self._config = config or WebSocketConfig(url=url, server_mode=False)
-        self._reactor = reactor
-        self._endpoint = endpoint or endpoint_for(url, reactor, self._config.timeout_seconds or NO_TIMEOUT, tls)
-        self._headers = headers
-        self._subprotocols = subprotocols
-        self._open: set[_Downward] = set()
-        self._waiting: list[Deferred[None]] = []
-        # A mistake in the URL or in the headers is to be heard of now, not with the first client.
-        self._factory(lambda connection: _Downward(self, connection))
+        config = config or WebSocketConfig(url=url, server_mode=False)
+        self._endpoint = endpoint or endpoint_for(url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
+        self._factory = _Factory(
+            url,
+            _Downward,
+            config,
+            headers=headers,
+            subprotocols=subprotocols,
+            origin=origin,
+            reactor=reactor,
+        )
+        self._opening: set[Deferred[Any]] = set()
+        self._stopping = False
 
     def open(self, link: Link) -> Deferred[Channel]:
-        """Connect. Fails with ConnectFailed, HandshakeRefused or ConnectionClosed."""
-        factory = self._factory(lambda connection: _Downward(self, connection))
-        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        """Connect. Fails with ConnectFailed, HandshakeRefused or ConnectionClosed; with ShuttingDown after `stop`."""
+        if self._stopping:
+            return fail(ShuttingDown())
+        connecting: Deferred[Any] = self._endpoint.connect(self._factory)
         connecting.addErrback(connect_failed, self.url)
         connecting.addCallback(lambda protocol: protocol.connection.when_open)
-        return connecting.addCallback(lambda connection: connection.receiver.serve(link))
+        connecting.addCallback(lambda connection: connection.receiver.serve(link))
+        self._opening.add(connecting)
+        return connecting.addBoth(self._tried, connecting)
 
     def stop(self) -> Deferred[None]:
-        """Close all; fires when none is open."""
-        for one in list(self._open):
-            one.close("stopped")
-        if not self._open:
-            return succeed(None)
-        stopped: Deferred[None] = Deferred(self._waiting.remove)
-        self._waiting.append(stopped)
+        """End all conversations with ShuttingDown; fires when no connection is left."""
+        self._stopping = True
+        for connecting in list(self._opening):
+            connecting.cancel()
+        return self._factory.stop()
+
+    def _tried(self, result: Any, connecting: Deferred[Any]) -> Any:
+        self._opening.discard(connecting)
+        if self._stopping and isinstance(result, Failure):
+            return Failure(ShuttingDown())
+        return result
+
+
+class _Factory(ConnectionFactory):
+    """Knows all the connections of an Upstream, those included that are not open yet, or not gone."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._stopped: list[Deferred[None]] = []
+
+    def stop(self) -> Deferred[None]:
+        """Close all; fires when none is left."""
+        for connection in list(self._connections.values()):
+            if isinstance(connection.receiver, _Downward):
+                connection.receiver.stop()
+        stopped: Deferred[None] = Deferred(self._stopped.remove)
+        self._stopped.append(stopped)
+        self._fire_stopped()
         return stopped
 
-    def opened(self, one: _Downward) -> None:
-        """A connection is open."""
-        self._open.add(one)
+    def connection_gone(self, connection: ClientConnection) -> None:
+        super().connection_gone(connection)
+        self._fire_stopped()
 
-    def gone(self, one: _Downward) -> None:
-        """A connection is no more."""
-        self._open.discard(one)
-        if not self._open:
-            waiting, self._waiting = self._waiting, []
+    def _fire_stopped(self) -> None:
+        if not self._connections:
+            waiting, self._stopped = self._stopped, []
             for stopped in waiting:
                 stopped.callback(None)
-
-    def _factory(self, receiver: Any) -> ConnectionFactory:
-        return ConnectionFactory(
-            self.url,
-            receiver,
-            self._config,
-            headers=self._headers,
-            subprotocols=self._subprotocols,
-            reactor=self._reactor,
-        )
 
 
 class _Downward:
     """What comes from the server, to the client."""
 
-    def __init__(self, upstream: Upstream, connection: ClientConnection) -> None:
-        self._upstream = upstream
+    def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._link: Link | None = None
-        upstream.opened(self)
 
     def serve(self, link: Link) -> Channel:
         """Bring the messages to `link`; returns the way up."""
@@ -113,6 +130,13 @@ class _Downward:
         """Nobody wants the conversation any more."""
         self._link = None
         self._connection.close(NORMAL, reason)
+
+    def stop(self) -> None:
+        """The conversation has to end."""
+        link = self._link
+        self.close("the service is shutting down")
+        if link is not None:
+            link.lost(ShuttingDown())
 
     def pause_reading(self) -> None:
         """The client reads too slowly."""
@@ -137,7 +161,6 @@ class _Downward:
             self._link.resumeProducing()
 
     def lost(self, reason: McpwsError) -> None:
-        self._upstream.gone(self)
         link, self._link = self._link, None
         if link is not None:
             link.lost(reason)

@@ -47,7 +47,7 @@ def line(url: str, error: McpwsError) -> str:
     text = str(error)
     if isinstance(error, RemoteError) and error.data is not None:
         text += f" {error.data}"
-    if url not in text:
+    if url not in text and not isinstance(error, ConfigError):
         text = f"{url}: {text}"
     hint = _hint(url, error)
     return printable(f"{text} ({hint})" if hint else text)

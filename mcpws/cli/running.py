@@ -1,4 +1,4 @@
-"""One piece of asynchronous work, run by the reactor as if it were an ordinary call."""
+"""Asynchronous work, run by the reactor as if it were an ordinary call."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
+from mcpws.cli.options import Target
 from mcpws.client.session import NotificationFunction, Session, connect
-from mcpws.cli.target import Target
 from mcpws.errors import ConnectFailed, ConnectionClosed
 
 T = TypeVar("T")
@@ -32,35 +32,73 @@ def run(work: Callable[[Any], Coroutine[Any, Any, T]], verbose: bool = False) ->
 
     SIGINT and SIGTERM cancel it. If it ends by that, so does the process, with 128 and the number of the signal.
 
-    :param verbose: log everything to standard error; otherwise only what went wrong unexpectedly.
+    :param verbose: log everything to standard error, and not only what goes wrong.
     """
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
-    _log_to_stderr(verbose)
     outcome: list[Any] = []
     received: list[int] = []
 
     def start() -> None:
-        # The reactor has set its own functions, which would stop it at once.
+        working = Deferred.fromCoroutine(work(reactor))
+
+        def interrupted(number: int, frame: FrameType | None) -> None:
+            received.append(number)
+            reactor.callFromThread(working.cancel)
+
+        # In place of the reactor's own, which are set by now and would stop it at once.
         signal.signal(signal.SIGINT, interrupted)
         signal.signal(signal.SIGTERM, interrupted)
-        working.append(Deferred.fromCoroutine(work(reactor)))
-        working[0].addBoth(outcome.append).addCallback(lambda _: reactor.stop())
+        working.addBoth(outcome.append).addCallback(lambda _: reactor.stop())
 
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        reactor.callFromThread(cancel)
-
-    def cancel() -> None:
-        working[0].cancel()
-
-    working: list[Deferred[Any]] = []
+    _log_to_stderr(verbose)
     reactor.callWhenRunning(start)
     reactor.run()
     [result] = outcome
-    if not isinstance(result, Failure):
-        return result  # type: ignore[no-any-return]
-    if received and result.check(CancelledError):
-        sys.exit(128 + received[0])
-    result.raiseException()
+    if isinstance(result, Failure):
+        if received and result.check(CancelledError):
+            sys.exit(128 + received[0])
+        result.raiseException()
+    return result  # type: ignore[no-any-return]
+
+
+def with_session(
+    target: Target,
+    work: Callable[[Session], Awaitable[T]],
+    notifications: Mapping[str, NotificationFunction] | None = None,
+) -> T:
+    """Connect, do `work` with the session, close it; what `work` returns.
+
+    :param notifications: functions that hear of the server's notifications, by method.
+    :raises McpwsError: as `connect` and `work` do, but ConnectFailed for all that goes wrong before the session.
+    """
+
+    async def connected(reactor: Any) -> T:
+        try:
+            session = await connect(
+                target.url,
+                reactor=reactor,
+                config=target.config,
+                notifications=notifications,
+                headers=target.headers,
+                subprotocols=target.subprotocols,
+                origin=target.origin,
+            )
+        except ConnectionClosed as error:
+            raise ConnectFailed(target.url, str(error)) from error
+        try:
+            return await work(session)
+        finally:
+            await session.close()
+
+    return run(connected, target.verbose)
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    def text(event: LogEvent) -> str:
+        return f"mcpws: {eventAsText(event, includeTimestamp=verbose, includeSystem=verbose)}\n"
+
+    level = LogLevel.debug if verbose else LogLevel.warn
+    observer = FilteringLogObserver(FileLogObserver(sys.stderr, text), [LogLevelFilterPredicate(level)])
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)

@@ -146,9 +146,7 @@ class Ledger:
             raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
         token = progress_token(request)
         if token is not None and token in self._tokens:
-            raise InvalidRequest(
-                "Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id
-            )
+            raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id)
         self.phase = self.phase.permit(request.method, request.id)
         if request.method == INITIALIZE:
             self._initialize = request.id

@@ -18,9 +18,7 @@ from mcpws.errors import ConfigError
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 _LABEL = "[a-z0-9_-]+"
-_AUTHORITY = re.compile(
-    rf"(?:\[([0-9a-f:.]+)\]|({_LABEL}(?:\.{_LABEL})*)\.?)(?::([1-9][0-9]{{0,4}}))?"
-)
+_AUTHORITY = re.compile(rf"(?:\[([0-9a-f:.]+)\]|({_LABEL}(?:\.{_LABEL})*)\.?)(?::([1-9][0-9]{{0,4}}))?")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)")
 # URL standard, section 3.5: a name that ends in a number is an IPv4 address, or none at all.
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
@@ -55,9 +53,7 @@ def host_allowed(host: str | None, allowed: Collection[str]) -> bool:
     return _is_loopback(parsed[0]) or any(_host_matches(*parsed, pattern) for pattern in allowed)
 
 
-def origin_allowed(
-    origin: str | None, allowed: Collection[str], *, host: str | None, require: bool
-) -> bool:
+def origin_allowed(origin: str | None, allowed: Collection[str], *, host: str | None, require: bool) -> bool:
     """Whether the page or program that calls itself `origin` may connect.
 
     What a web server on this machine serves may, over http or https and from any port, if the request
@@ -87,9 +83,7 @@ def check_host_pattern(pattern: str) -> None:
     whatever the header holds, even if that is nothing.
     """
     if pattern != "*" and _parse_authority(pattern) is None:
-        raise ConfigError(
-            "hosts", pattern, "must be HOST, HOST:PORT or *, international names in their xn-- form"
-        )
+        raise ConfigError("hosts", pattern, "must be HOST, HOST:PORT or *, international names in their xn-- form")
 
 
 def check_origin_pattern(pattern: str) -> None:

@@ -130,10 +130,7 @@ class Totals:
 
     def snapshot(self, open: tuple[ConnectionStatistics, ...], now: float) -> ServerStatistics:
         """The whole, with the connections that are open now."""
-        sums = {
-            name: total + sum(getattr(one, name) for one in open)
-            for name, total in self._closed.items()
-        }
+        sums = {name: total + sum(getattr(one, name) for one in open) for name, total in self._closed.items()}
         return ServerStatistics(
             connections=open,
             connections_total=self.connections,

@@ -24,8 +24,8 @@ END_OF_HEAD = b"\r\n\r\n"
 RETRY_AFTER = "5"
 
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)")
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
-_METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |$)")
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
+_METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |\Z)")
 _ONCE = ("host", "origin", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions")
 _SUBPROTOCOLS = ("mcp", *(f"mcp.version.{version}" for version in reversed(LEGACY_VERSIONS)))
 
@@ -119,7 +119,7 @@ def parse(head: bytes) -> UpgradeRequest:
         header = _HEADER.fullmatch(line)
         if header is None or "\n" in line or "\r" in line or "\0" in line:
             raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "a header is malformed"))
-        name, value = header[1].lower(), header[2]
+        name, value = header[1].lower(), header[2].strip(" \t")
         if name in headers:
             if name in _ONCE:
                 raise Refused(Refusal(HTTPStatus.BAD_REQUEST, f"more than one {name} header"))

@@ -100,6 +100,8 @@ class Outbox:
             self._on_space()
 
     def stopProducing(self) -> None:
+        # What is written from now on goes to the transport, which is gone and drops it.
+        self._blocked_at = None
         self._frames.clear()
         self._offset = self.queued = 0
 

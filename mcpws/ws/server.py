@@ -37,6 +37,7 @@ class ServerConnection(Connection):
     """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
 
     front: Front
+    _identity: Identity
 
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
@@ -46,17 +47,18 @@ class ServerConnection(Connection):
 
     def accept(self, identity: Identity) -> None:
         """The handshake has passed its checks."""
+        self._identity = identity
+
+    def opened(self) -> None:
+        super().opened()
         self.front = Front(
             self,
-            identity,
+            self._identity,
             self._clock,
             max_in_flight=self._config.max_in_flight,
             max_outbound_size=self._config.max_outbound_size,
             progress_gap=self._config.progress_gap,
         )
-
-    def opened(self) -> None:
-        super().opened()
         self._factory.connection_opened(self)
         self.front.open(self._factory.backend)
 
@@ -157,6 +159,9 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
             except handshake.Refused as refused:
                 self._refuse(refused.refusal)
             except Exception:
+                if self.state != self.STATE_CONNECTING:
+                    # The handshake is complete: what raised is a backend, at the first message.
+                    raise
                 log.failure("the handshake with {peer} failed", peer=self.peer)
                 self._refuse(handshake.FAILED)
 
@@ -186,7 +191,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: object = None) -> None:
         # Autobahn's would put the reason, with what the client sent in it, into the status line.
-        log.info("handshake with {peer} failed: {reason}", peer=self.peer, reason=reason)
+        log.info("handshake with {peer} failed: {reason!r}", peer=self.peer, reason=reason)
         self._refuse(handshake.BAD_EXTENSIONS)
 
 

@@ -497,6 +497,16 @@ def test_input_that_nobody_reads_any_more_does_not_delay_the_end(reactor: Played
     assert reason_of(c.client) == "The server process exited with status 0"
 
 
+def test_a_child_that_exits_has_not_stalled(reactor: PlayedReactor) -> None:
+    c = Conversation(reactor, make(reactor, stall_timeout=7))
+    c.process.stdin.stuck = True
+    c.channel.receive(Notification("x" * 100_000))
+    reactor.advance(6.9)
+    c.process.exits(3, holding=[STDIN])
+    reactor.advance(LAST_WORDS)
+    assert reason_of(c.client) == "The server process exited with status 3"
+
+
 def test_descendants_left_in_the_group_are_asked_then_killed(reactor: PlayedReactor, c: Conversation) -> None:
     c.process.members.add(4242)
     c.process.exits(holding=[STDOUT])
@@ -533,6 +543,14 @@ def test_a_child_that_closes_its_streams_because_it_exits_is_no_more_than_that(
     c.process.exits(3)
     assert reason_of(c.client) == "The server process exited with status 3"
     assert stdio.given_up == 0
+
+
+def test_a_second_stream_closed_wins_no_time(reactor: PlayedReactor, c: Conversation) -> None:
+    c.process.closes(STDIN)
+    reactor.advance(LAST_WORDS / 2)
+    c.process.closes(STDOUT)
+    reactor.advance(LAST_WORDS / 2)
+    assert reason_of(c.client) == "The server process closed its standard input"
 
 
 def test_a_child_may_close_its_standard_error(reactor: PlayedReactor, c: Conversation) -> None:

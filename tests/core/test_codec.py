@@ -20,7 +20,8 @@ values = st.recursive(
     max_leaves=10,
 )
 raws = values.map(to_raw)
-params = st.none() | st.lists(values, max_size=3).map(to_raw) | st.dictionaries(st.text(), values, max_size=3).map(to_raw)
+structures = st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3)
+params = st.none() | structures.map(to_raw)
 error_objects = st.builds(ErrorObject, st.integers(), st.text(), st.just(UNSET) | raws)
 messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Request, ids, st.text(), params),
@@ -283,7 +284,7 @@ def read_naively(message: Mapping[str, Any]) -> str | None:
     return "Error" if message.get("id") is None or is_id(message["id"]) else None
 
 
-awkward = st.sampled_from([None, True, 1, 1.5, "", "2.0", [], {}, {"code": 1, "message": "x"}])
+awkward: st.SearchStrategy[Any] = st.sampled_from([None, True, 1, 1.5, "", "2.0", [], {}, {"code": 1, "message": "x"}])
 
 
 @settings(deadline=None, max_examples=300)
@@ -311,11 +312,7 @@ def test_an_object_is_read_as_the_specification_says(message: dict[str, Any]) ->
 
 
 @settings(deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(["jsonrpc", "id", "result", "error", "params"]), values, max_size=5
-    )
-)
+@given(st.dictionaries(st.sampled_from(["jsonrpc", "id", "result", "error", "params"]), values, max_size=5))
 def test_what_is_wrong_with_an_answer_carries_no_id_of_a_request(message: dict[str, Any]) -> None:
     found = outcome(json.dumps(message).encode())
     if isinstance(found, InvalidRequest) and message.keys() & {"result", "error"}:

@@ -79,9 +79,7 @@ def ledger() -> Ledger:
         (b'{"_meta":{"progressToken":null}}', None),
     ],
 )
-def test_a_progress_token_is_read_where_it_is_a_usable_one(
-    params: bytes | None, token: RequestId | None
-) -> None:
+def test_a_progress_token_is_read_where_it_is_a_usable_one(params: bytes | None, token: RequestId | None) -> None:
     made = Request(7, "tools/call", None if params is None else Raw(params))
     for message in (made, decode(encode(made))):
         assert isinstance(message, Request)
@@ -101,9 +99,7 @@ def test_a_progress_token_is_read_where_it_is_a_usable_one(
         (b'{"NAME":"1","other":[]}', "1"),
     ],
 )
-def test_what_a_notification_is_about_is_read_where_it_says(
-    params: bytes | None, id: RequestId | None
-) -> None:
+def test_what_a_notification_is_about_is_read_where_it_says(params: bytes | None, id: RequestId | None) -> None:
     def notification(name: bytes) -> Notification:
         return Notification("a", None if params is None else Raw(params.replace(b"NAME", name)))
 
@@ -315,7 +311,7 @@ def test_an_abandoned_initialize_may_be_tried_again() -> None:
 ids = st.sampled_from([1, 2, 3, "1", "2"])
 tokens = st.sampled_from([None, None, "t", 1, "1"])
 methods = st.sampled_from(["initialize", "ping", "tools/call", "tools/call"])
-nothing = st.sampled_from([None, 1.5, True, [], {}])
+nothing: st.SearchStrategy[Any] = st.sampled_from([None, 1.5, True, [], {}])
 
 
 class History(RuleBasedStateMachine):
@@ -356,10 +352,9 @@ class History(RuleBasedStateMachine):
         for side, message in self.passed:
             if isinstance(message, Request) and message.method == "initialize":
                 phase, id = Phase.INITIALIZING, message.id
-            elif side == "server" and id is not None and isinstance(message, Result | Error):
-                if message.id == id:
-                    phase = Phase.READY if isinstance(message, Result) else Phase.NEW
-                    id = None
+            elif side == "server" and isinstance(message, Result | Error) and message.id == id is not None:
+                phase = Phase.READY if isinstance(message, Result) else Phase.NEW
+                id = None
         return phase
 
     def hand_over(self, side: str, message: Message, expected: bool) -> None:
@@ -395,8 +390,7 @@ class History(RuleBasedStateMachine):
     @rule(id=ids | nothing)
     def client_cancels(self, id: Any) -> None:
         expected = any(
-            one.id == id and type(one.id) is type(id) and one.method != "initialize"
-            for one in self.openings("client")
+            one.id == id and type(one.id) is type(id) and one.method != "initialize" for one in self.openings("client")
         )
         self.hand_over("client", cancelled(id), expected)
 
@@ -407,9 +401,7 @@ class History(RuleBasedStateMachine):
 
     @rule(token=ids | st.just("t") | nothing)
     def server_reports(self, token: Any) -> None:
-        expected = any(
-            open == token and type(open) is type(token) for open in self.open_tokens()
-        )
+        expected = any(open == token and type(open) is type(token) for open in self.open_tokens())
         self.hand_over("server", progress(token), expected)
 
     @rule(id=ids)
@@ -453,6 +445,4 @@ class History(RuleBasedStateMachine):
 
 
 def test_any_interleaving_leaves_open_what_its_history_says() -> None:
-    run_state_machine_as_test(
-        History, settings=settings(deadline=None, max_examples=60, stateful_step_count=30)
-    )
+    run_state_machine_as_test(History, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))

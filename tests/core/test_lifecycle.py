@@ -15,26 +15,20 @@ ARROWS = {
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(ConnectionState, repeat=2)))
-def test_a_connection_changes_along_the_arrows_only(
-    before: ConnectionState, after: ConnectionState
-) -> None:
+def test_a_connection_changes_along_the_arrows_only(before: ConnectionState, after: ConnectionState) -> None:
     if after.value in ARROWS[before.value].split(", "):
         assert before.to(after) is after
     else:
         with pytest.raises(IllegalTransition) as caught:
             before.to(after)
         assert (caught.value.before, caught.value.after) == (before, after)
-        assert str(caught.value) == (
-            f"a connection that is {before.value} cannot become {after.value}"
-        )
+        assert str(caught.value) == (f"a connection that is {before.value} cannot become {after.value}")
 
 
 def test_every_state_can_still_end() -> None:
     for state in ConnectionState:
         seen = {state}
-        while new := {
-            next for one in seen for next in ConnectionState if next.value in ARROWS[one.value]
-        } - seen:
+        while new := {next for one in seen for next in ConnectionState if next.value in ARROWS[one.value]} - seen:
             seen |= new
         assert ConnectionState.DISCONNECTED in seen
 

@@ -36,9 +36,7 @@ def cancelled(id: object) -> Notification:
 
 
 def progress(token: object, **more: object) -> Notification:
-    return Notification(
-        "notifications/progress", to_raw({"progressToken": token, "progress": 1, **more})
-    )
+    return Notification("notifications/progress", to_raw({"progressToken": token, "progress": 1, **more}))
 
 
 class End:
@@ -95,9 +93,7 @@ def test_progress_is_asked_for_without_other_parameters(end: End) -> None:
     assert end.sent == [Request(id, "tools/call", to_raw({"_meta": {"progressToken": id}}))]
 
 
-@pytest.mark.parametrize(
-    "answer", [Result(0, Raw(b"1")), Error(0, ErrorObject(409, "taken"))], ids=["result", "error"]
-)
+@pytest.mark.parametrize("answer", [Result(0, Raw(b"1")), Error(0, ErrorObject(409, "taken"))], ids=["result", "error"])
 def test_an_answer_reaches_the_caller_once(end: End, answer: Answer) -> None:
     end.ask()
     assert end.peer.receive(answer) is None
@@ -165,9 +161,7 @@ def test_progress_that_nobody_asked_for_is_dropped(end: End) -> None:
 def test_a_withdrawn_request_gets_no_answer(end: End) -> None:
     id = end.ask()
     assert end.peer.withdraw(id, "too slow")
-    assert end.sent[1:] == [
-        Notification("notifications/cancelled", to_raw({"requestId": id, "reason": "too slow"}))
-    ]
+    assert end.sent[1:] == [Notification("notifications/cancelled", to_raw({"requestId": id, "reason": "too slow"}))]
     end.peer.receive(Result(id, Raw(b"1")))
     end.peer.receive(progress(id))
     assert (end.answers, end.progress) == ([], [])
@@ -201,9 +195,7 @@ def test_requests_over_the_limit_are_refused_and_not_sent() -> None:
 
 
 @pytest.mark.parametrize("params", [{"a": object()}, {"_meta": 7}, {"a": "\ud800"}])
-def test_parameters_that_are_no_json_are_refused_and_not_sent(
-    end: End, params: dict[str, Any]
-) -> None:
+def test_parameters_that_are_no_json_are_refused_and_not_sent(end: End, params: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
         end.ask(params=params)
     assert (end.sent, end.peer.pending) == ([], 0)
@@ -441,9 +433,7 @@ class OneEnd(RuleBasedStateMachine):
 
 
 def test_one_end_agrees_with_its_model_whatever_comes() -> None:
-    run_state_machine_as_test(
-        OneEnd, settings=settings(deadline=None, max_examples=60, stateful_step_count=30)
-    )
+    run_state_machine_as_test(OneEnd, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))
 
 
 # Any interleaving, of two ends.
@@ -557,6 +547,4 @@ class TwoEnds(RuleBasedStateMachine):
 
 
 def test_between_two_ends_every_request_is_answered_once_unless_it_is_withdrawn() -> None:
-    run_state_machine_as_test(
-        TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30)
-    )
+    run_state_machine_as_test(TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))

@@ -177,9 +177,7 @@ def test_a_host_pattern_that_could_never_match_is_a_config_error(pattern: str) -
 # Origin.
 
 
-def allowed(
-    origin: str | None, *patterns: str, host: str = "127.0.0.1:8082", require: bool = False
-) -> bool:
+def allowed(origin: str | None, *patterns: str, host: str = "127.0.0.1:8082", require: bool = False) -> bool:
     return origin_allowed(origin, patterns, host=host, require=require)
 
 
@@ -200,9 +198,7 @@ def test_a_page_of_this_machine_may_connect_to_it(scheme: str, page: str, host: 
 @pytest.mark.parametrize("host", [None, "", "evil.com", "mcp.example.com:8082", "0.0.0.0", "::1"])
 def test_a_page_of_this_machine_may_not_connect_elsewhere(host: str | None) -> None:
     assert not origin_allowed("http://localhost:3000", (), host=host, require=False)
-    assert origin_allowed(
-        "http://localhost:3000", ("http://localhost:3000",), host=host, require=False
-    )
+    assert origin_allowed("http://localhost:3000", ("http://localhost:3000",), host=host, require=False)
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss", "ftp", "chrome-extension", "file", "javascript"])
@@ -213,9 +209,7 @@ def test_a_loopback_origin_of_another_scheme_is_refused(scheme: str) -> None:
 @pytest.mark.parametrize("page", IMPOSTORS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("port", ["", ":8082"])
-def test_an_origin_that_only_looks_like_loopback_is_refused(
-    page: str, scheme: str, port: str
-) -> None:
+def test_an_origin_that_only_looks_like_loopback_is_refused(page: str, scheme: str, port: str) -> None:
     assert not allowed(f"{scheme}://{page}{port}")
     assert not allowed(f"{scheme}://{page}{port}", "https://app.example.com")
 
@@ -357,9 +351,7 @@ def test_an_origin_that_is_not_quite_listed_is_refused(origin: str, pattern: str
         ("file://*.", "must have a name after"),
     ],
 )
-def test_an_origin_pattern_that_could_never_match_is_a_config_error(
-    pattern: str, problem: str
-) -> None:
+def test_an_origin_pattern_that_could_never_match_is_a_config_error(pattern: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem) as caught:
         check_origin_pattern(pattern)
     assert (caught.value.key, caught.value.value) == ("origins", pattern)
@@ -399,9 +391,7 @@ def test_no_text_is_loopback_unless_its_host_is(text: str, scheme: str) -> None:
 @example("http", "localhost", ".", "evil.com")
 @example("http", "localhost", "@", "evil.com")
 @example("http", "[::1]", ".", "evil")
-def test_a_loopback_name_glued_to_another_never_passes(
-    scheme: str, name: str, glue: str, other: str
-) -> None:
+def test_a_loopback_name_glued_to_another_never_passes(scheme: str, name: str, glue: str, other: str) -> None:
     for host in (f"{name}{glue}{other}", f"{other}{glue}{name}"):
         # Below .localhost, everything is this machine's.
         if (hostname(f"http://{host}") or "").endswith(".localhost") and glue in (".", "-", ""):
@@ -425,9 +415,7 @@ def test_a_wildcard_admits_whole_labels_below_it_only(below: str, label: str, gl
 
 @settings(deadline=None)
 @given(st.none() | st.text(), st.none() | st.text(), st.lists(st.text()), st.booleans())
-def test_no_header_raises_anything(
-    origin: str | None, host: str | None, patterns: list[str], require: bool
-) -> None:
+def test_no_header_raises_anything(origin: str | None, host: str | None, patterns: list[str], require: bool) -> None:
     origin_allowed(origin, patterns, host=host, require=require)
     host_allowed(host, patterns)
 

@@ -1,0 +1,226 @@
+"""The commands: a stdio server that is really a remote one, one request, the list of tools."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import msgspec
+from msgspec import Raw, Struct
+from twisted.internet.defer import CancelledError
+from twisted.internet.stdio import StandardIO
+
+from mcpws.backends.upstream import Upstream
+from mcpws.bridge import StdioFront
+from mcpws.cli.options import Target, connecting, to_json_object
+from mcpws.cli.report import FAILED, USAGE, printable
+from mcpws.cli.running import run, with_session
+from mcpws.client.session import Session
+from mcpws.core.peer import Progress
+from mcpws.errors import ConnectFailed, ConnectionClosed, McpwsError
+from mcpws.version import __version__
+
+MAX_PAGES = 1000
+"""Of a list; no server keeps us for ever."""
+
+
+class _Outcome(Struct):
+    """What is read of a tool's result."""
+
+    isError: bool = False
+
+
+class _ToolsPage(Struct):
+    tools: list[Raw]
+    nextCursor: str | None = None
+
+
+class _Tool(Struct):
+    name: str
+    description: str | None = None
+    inputSchema: dict[str, Any] = {}
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Exit status:
+  0    all went well
+  1    the server answered with an error, or a tool failed
+  2    the command is not used right
+  3    the server cannot be reached, or refuses the connection
+  4    the connection was lost
+  5    an answer did not come in time
+  128+N  ended by signal N""",
+)
+@click.version_option(__version__, prog_name="mcpws", message="%(prog)s %(version)s")
+def mcpws() -> None:
+    """Talk to MCP servers over WebSocket.
+
+    A URL is ws://HOST:PORT/PATH, or wss:// with TLS. 8082 is short for ws://127.0.0.1:8082, and localhost:8082 for
+    ws://localhost:8082.
+    """
+
+
+@mcpws.command(short_help="Be the stdio MCP server that is really at URL.")
+@connecting
+def connect(target: Target) -> None:
+    """Be a stdio MCP server that is really the one at URL, for programs that know only stdio.
+
+    Standard output carries the protocol alone. The end of the input is the end of the connection, once what is in
+    flight is answered, or 5 seconds later; so is SIGTERM, at once. When the connection is lost, open requests are
+    answered with errors and the exit status is not 0.
+    """
+    if sys.stdin is None or sys.stdout is None:
+        click.echo("mcpws: standard input or output is closed", err=True)
+        sys.exit(USAGE)
+    blocking = {fd: os.get_blocking(fd) for fd in (0, 1)}
+    try:
+        reason = run(lambda reactor: _bridge(target, reactor), target.verbose)
+    finally:
+        # They may be a terminal, which its shell goes on to use.
+        for fd, was_blocking in blocking.items():
+            os.set_blocking(fd, was_blocking)
+    if reason is not None:
+        raise reason
+
+
+@mcpws.command(short_help="Send one request and print its result.")
+@connecting
+@click.argument("method")
+@click.argument("params", metavar="[JSON]", type=to_json_object, default="{}")
+@click.option("--json", "as_json", is_flag=True, help='Print one compact line; {"error": {...}} for a failure.')
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no log messages of the server.")
+def call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    """Send the request METHOD with parameters JSON to the server at URL, and print its result.
+
+    JSON is an object, or - to read it from standard input. Progress and log messages go to standard error.
+
+    \b
+    mcpws call 8082 tools/call '{"name": "add", "arguments": {"a": 1, "b": 2}}'
+    """
+    _call(target, method, params, as_json, quiet)
+
+
+@mcpws.command(short_help="Call a tool and print its result.")
+@connecting
+@click.argument("name")
+@click.argument("arguments", metavar="[JSON]", type=to_json_object, default="{}")
+@click.option("--json", "as_json", is_flag=True, help='Print one compact line; {"error": {...}} for a failure.')
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no log messages of the server.")
+def tool(target: Target, name: str, arguments: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    """Call the tool NAME of the server at URL with arguments JSON, and print its result.
+
+    JSON is an object, or - to read it from standard input. Progress and log messages go to standard error.
+
+    \b
+    mcpws tool 8082 add '{"a": 1, "b": 2}'
+    """
+    _call(target, "tools/call", {"name": name, "arguments": arguments}, as_json, quiet)
+
+
+@mcpws.command(short_help="List the tools of a server.")
+@connecting
+@click.option("--json", "as_json", is_flag=True, help="Print the whole descriptions, as a JSON array in one line.")
+def tools(target: Target, as_json: bool) -> None:
+    """List the tools of the server at URL: name, arguments, and the first line of the description.
+
+    Optional arguments are marked with a question mark.
+    """
+    found = with_session(target, lambda session: _list_tools(session, target.timeout))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=-1))
+        return
+    for one in found:
+        click.echo(_described(_decoded(one, _Tool)))
+
+
+async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
+    """Pass messages until one side ends; why, if it was not the client."""
+    upstream = Upstream(
+        target.url,
+        reactor=reactor,
+        config=target.config,
+        headers=target.headers,
+        subprotocols=target.subprotocols,
+        origin=target.origin,
+    )
+    front = StdioFront(upstream, clock=reactor, max_line=target.max_message_size)
+    StandardIO(front, reactor=reactor)
+    try:
+        reason = await front.when_done()
+    except CancelledError:
+        # By a signal, which is as good an end as any for a server.
+        front.stop()
+        reason = await front.when_done()
+    finally:
+        await upstream.stop()
+    if isinstance(reason, ConnectionClosed) and not front.began:
+        return ConnectFailed(target.url, str(reason))
+    return reason
+
+
+def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    if not isinstance(params.get("_meta", {}), dict):
+        raise click.BadParameter("_meta must be an object", param_hint="JSON")
+    result = with_session(
+        target,
+        lambda session: session.request(
+            method, params, timeout=target.timeout, on_progress=None if quiet else _show_progress, type=Raw
+        ),
+        None if quiet else {"notifications/message": _show_message},
+    )
+    click.echo(msgspec.json.format(result, indent=-1 if as_json else 2))
+    if method == "tools/call" and _decoded(result, _Outcome).isError:
+        sys.exit(FAILED)
+
+
+def _show_progress(progress: Progress) -> None:
+    total = "" if progress.total is None else f"/{progress.total:g}"
+    click.echo(printable(f"progress {progress.progress:g}{total} {progress.message or ''}".rstrip()), err=True)
+
+
+def _show_message(params: dict[str, Any]) -> None:
+    data = params.get("data")
+    text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
+    origin = [str(params[key]) for key in ("level", "logger") if key in params]
+    click.echo(printable(": ".join([*origin, text])), err=True)
+
+
+async def _list_tools(session: Session, timeout: float | None) -> list[Raw]:
+    found: list[Raw] = []
+    params: dict[str, Any] = {}
+    for _ in range(MAX_PAGES):
+        page = _decoded(await session.request("tools/list", params, timeout=timeout, type=Raw), _ToolsPage)
+        found += page.tools
+        if page.nextCursor is None:
+            return found
+        params = {"cursor": page.nextCursor}
+    raise McpwsError(f"the list of tools has more than {MAX_PAGES} pages")
+
+
+def _decoded(raw: Raw, type: Callable[..., Any]) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=type)
+    except (ValueError, RecursionError) as error:
+        raise McpwsError(f"the server's answer is malformed: {error}") from error
+
+
+def _described(tool: _Tool) -> str:
+    """`name(a: integer, b?)`, and below it what it does."""
+    properties = tool.inputSchema.get("properties")
+    required = tool.inputSchema.get("required")
+    arguments = ", ".join(
+        name + ("" if isinstance(required, list) and name in required else "?") + _type_of(schema)
+        for name, schema in (properties.items() if isinstance(properties, dict) else ())
+    )
+    summary = next((line.strip() for line in (tool.description or "").splitlines() if line.strip()), "")
+    return printable(f"{tool.name}({arguments})") + (f"\n    {printable(summary)}" if summary else "")
+
+
+def _type_of(schema: Any) -> str:
+    type = schema.get("type") if isinstance(schema, dict) else None
+    return f": {type}" if isinstance(type, str) else ""

@@ -1,0 +1,156 @@
+"""What the commands have in common: the server they are about, and how a failure ends them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+import msgspec
+
+from mcpws.cli.report import as_object, exit_status, line
+from mcpws.config import MIB, WebSocketConfig
+from mcpws.errors import ConfigError, McpwsError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PORT_FIRST = re.compile(r"[0-9]+(?![^/?])")
+_HEADER = re.compile(r"([^:\s]+):\s*(.*?)\s*")
+_CLOSE_TIMEOUT = 2
+"""Seconds. A person waits, and has the answer already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, and how to connect to it."""
+
+    url: str
+    headers: Mapping[str, str]
+    origin: str | None
+    subprotocols: tuple[str, ...]
+    timeout: float | None
+    max_message_size: int
+    verbose: bool
+
+    @property
+    def config(self) -> WebSocketConfig:
+        """The settings of a client of this server; raises ConfigError."""
+        return WebSocketConfig(
+            url=self.url,
+            server_mode=False,
+            timeout_seconds=self.timeout,
+            max_message_size=self.max_message_size,
+            max_outbound_size=self.max_message_size,
+            close_timeout=_CLOSE_TIMEOUT,
+        )
+
+
+def to_url(value: str) -> str:
+    """`8082`, `8082/mcp` and `localhost:8082` are short for what they look like."""
+    url = f"127.0.0.1:{value}" if _PORT_FIRST.match(value) else value
+    if not _SCHEME.match(url):
+        url = f"ws://{url}"
+    try:
+        return WebSocketConfig(url=url, server_mode=False).url
+    except ConfigError as error:
+        raise click.BadParameter(f"{error.problem} (got {value!r})") from error
+
+
+def to_header(value: str) -> tuple[str, str]:
+    """`Name: value`, taken apart."""
+    match = _HEADER.fullmatch(value)
+    if match is None:
+        # It may be a secret: it is not repeated.
+        raise click.BadParameter("must be 'Name: value'")
+    return match[1], match[2]
+
+
+def to_seconds(value: str) -> float | None:
+    """A number above 0; 0 is for ever, as None."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1
+    if not seconds >= 0:
+        raise click.BadParameter(f"must be a number of seconds, 0 or more (got {value!r})")
+    return seconds or None
+
+
+def to_json_object(value: str) -> dict[str, Any]:
+    """A JSON object; `-` reads it from standard input."""
+    text = sys.stdin.buffer.read() if value == "-" else value
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.ValidationError:
+        raise click.BadParameter('must be an object, such as {"name": "value"}', param_hint="JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"is no JSON: {error}", param_hint="JSON") from None
+
+
+def connecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the URL and the options of every connection, as a Target; end the process properly if it fails.
+
+    What the command calls `as_json` decides whether the failure is an object on standard output, too.
+    """
+
+    @click.argument("url", type=to_url)
+    @click.option(
+        "-H",
+        "--header",
+        "headers",
+        type=to_header,
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        help="Send this header with the handshake. May be given several times.",
+    )
+    @click.option("--origin", metavar="ORIGIN", help="Send this Origin header, as a browser does.")
+    @click.option(
+        "--subprotocol",
+        "subprotocols",
+        multiple=True,
+        default=("mcp",),
+        metavar="NAME",
+        help="Offer this WebSocket subprotocol; '' for none. May be given several times.  [default: mcp]",
+    )
+    @click.option(
+        "--timeout",
+        type=to_seconds,
+        default="30",
+        show_default=True,
+        metavar="SECONDS",
+        help="For the connection, and for every answer that the command waits for; 0 to wait for ever.",
+    )
+    @click.option(
+        "--max-message-size",
+        type=click.IntRange(min=1),
+        default=16 * MIB,
+        show_default=True,
+        metavar="BYTES",
+        help="Of a message, either way.",
+    )
+    @click.option("-v", "--verbose", is_flag=True, help="Log to standard error.")
+    @wraps(command)
+    def connected(
+        url: str,
+        headers: tuple[tuple[str, str], ...],
+        origin: str | None,
+        subprotocols: tuple[str, ...],
+        timeout: float | None,
+        max_message_size: int,
+        verbose: bool,
+        **rest: Any,
+    ) -> None:
+        offered = tuple(filter(None, subprotocols))
+        target = Target(url, dict(headers), origin, offered, timeout, max_message_size, verbose)
+        try:
+            command(target, **rest)
+        except McpwsError as error:
+            if rest.get("as_json"):
+                click.echo(msgspec.json.encode({"error": as_object(error)}))
+            click.echo(f"mcpws: {line(url, error)}", err=True)
+            sys.exit(exit_status(error))
+
+    return connected

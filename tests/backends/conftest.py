@@ -1,0 +1,122 @@
+"""A client of an App without a transport: it records what the App sends, as JSON that was written and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from mcpws.backends.app import App
+from mcpws.core.codec import decode, encode
+from mcpws.core.messages import Message, RequestId
+from mcpws.errors import McpwsError, RemoteError
+from mcpws.interfaces import Channel, Identity
+
+
+class AppClient:
+    """Talks to `app` and is the Link that it has.
+
+    `sent` has what the App sent, `ended` why it ended the conversation.
+    """
+
+    def __init__(self, app: App, identity: Identity) -> None:
+        self.identity = identity
+        self.sent: list[dict[str, Any]] = []
+        self.ended: McpwsError | None = None
+        self._last_id = 0
+        opened: list[Channel] = []
+        app.open(self).addCallback(opened.append)
+        [self.channel] = opened
+
+    def initialize(self, **capabilities: Any) -> AppClient:
+        """Begin, with these capabilities."""
+        client = {"name": "tester", "version": "1"}
+        self.call("initialize", protocolVersion="2025-11-25", capabilities=capabilities, clientInfo=client)
+        self.tell("notifications/initialized")
+        return self
+
+    def begin(self, method: str, **params: Any) -> int:
+        """Send a request; returns its id."""
+        self._last_id += 1
+        self._give({"id": self._last_id, "method": method, **({"params": params} if params else {})})
+        return self._last_id
+
+    def tell(self, method: str, **params: Any) -> None:
+        """Send a notification."""
+        self._give({"method": method, **({"params": params} if params else {})})
+
+    def reply(self, id: RequestId, **answer: Any) -> None:
+        """Answer a request of the App's, with `result` or `error`."""
+        self._give({"id": id, **answer})
+
+    def answer(self, id: RequestId) -> Any:
+        """The result of a request, None while there is none; raises RemoteError if it was answered with an error."""
+        [*answers] = [one for one in self.sent if one.get("id") == id and "method" not in one]
+        if not answers:
+            return None
+        [answer] = answers
+        if "error" in answer:
+            error = answer["error"]
+            raise RemoteError(error["code"], error["message"], error.get("data"))
+        return answer["result"]
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Send a request that is answered at once."""
+        id = self.begin(method, **params)
+        answer = self.answer(id)
+        assert answer is not None, f"{method} was not answered yet"
+        return answer
+
+    def tool(self, name: str, **arguments: Any) -> Any:
+        """Call a tool that answers at once."""
+        return self.call("tools/call", name=name, arguments=arguments)
+
+    def told(self, method: str) -> list[Any]:
+        """The parameters of all notifications `method` of the App's."""
+        return [one.get("params") for one in self.sent if one.get("method") == method and "id" not in one]
+
+    def asked(self, method: str) -> list[Any]:
+        """All requests `method` of the App's: id and parameters."""
+        return [(one["id"], one.get("params")) for one in self.sent if one.get("method") == method and "id" in one]
+
+    def _give(self, message: dict[str, Any]) -> None:
+        self.channel.receive(decode(json.dumps({"jsonrpc": "2.0", **message}).encode()))
+
+    # interfaces.Link
+
+    def send(self, message: Message) -> None:
+        self.sent.append(json.loads(encode(message)))
+
+    def lost(self, reason: McpwsError) -> None:
+        assert self.ended is None
+        self.ended = reason
+
+    def pauseProducing(self) -> None:
+        raise AssertionError("an App reads as fast as it is given")
+
+    resumeProducing = stopProducing = pauseProducing
+
+
+@pytest.fixture
+def app(clock: Clock) -> App:
+    """An App with nothing in it; three entries make a page."""
+    return App("tested", "1.0", clock=clock, page_size=3)
+
+
+@pytest.fixture
+def new_client(app: App) -> Callable[..., AppClient]:
+    """Makes a client of `app`, or of another App."""
+
+    def new(of: App = app, identity: Identity | None = None) -> AppClient:
+        return AppClient(of, identity or Identity("tester:1"))
+
+    return new
+
+
+@pytest.fixture
+def client(new_client: Callable[..., AppClient]) -> AppClient:
+    """A client of `app` that has not said anything yet."""
+    return new_client()

@@ -1,0 +1,156 @@
+"""The installed programs, run as a user runs them: each fixture leaves no process behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+FOREIGN = ROOT / ".foreign"
+
+LISTENING = re.compile(r"listening on .*host='([^']+)', port=(\d+)")
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+
+
+class Service:
+    """A running `twistd mcpws`."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.port = self._wait_for_port()
+        self.url = f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def children(self) -> list[int]:
+        """The process ids of all descendants."""
+        return _descendants(self.pid)
+
+    def resident_kib(self) -> int:
+        """Memory in use now."""
+        return _status(self.pid, "VmRSS")
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        """The exit status. Blocks, so the test's own reactor stands still meanwhile."""
+        return self.process.wait(seconds)
+
+    def _wait_for_port(self) -> int:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            match = LISTENING.search(self.log())
+            if match:
+                return int(match[2])
+            if self.process.poll() is not None:
+                raise AssertionError(f"twistd ended with {self.process.returncode}:\n{self.log()}")
+            time.sleep(0.02)
+        raise AssertionError(f"twistd does not listen:\n{self.log()}")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Start `twistd mcpws` on a free port with further arguments; stopped after the test."""
+    running: list[Service] = []
+
+    def start(*arguments: str, program: str = "twistd", cwd: Path | None = None) -> Service:
+        log = tmp_path / f"service-{len(running)}.log"
+        # twist logs JSON when nobody watches.
+        options = ["-n", "--pidfile="] if program == "twistd" else ["--log-format=text"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [BIN / program, *options, "mcpws", "--port", "0", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd or tmp_path,
+            )
+        try:
+            service = Service(process, log)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        running.append(service)
+        return service
+
+    yield start
+    for service in running:
+        if service.process.poll() is None:
+            service.kill()
+            service.wait()
+
+
+@pytest.fixture
+def twistd(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run `twistd mcpws` with arguments that make it end by itself."""
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [BIN / "twistd", "-n", "--pidfile=", "mcpws", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            cwd=tmp_path,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def sdk1() -> Path:
+    """The programs of a virtual environment with the official Python SDK 1.x."""
+    return FOREIGN / "sdk1" / "bin"
+
+
+@pytest.fixture
+def sdk2() -> Path:
+    """The programs of a virtual environment with the official Python SDK 2.x."""
+    return FOREIGN / "sdk2" / "bin"
+
+
+@pytest.fixture
+def node() -> Path:
+    """A folder with the npm packages under `node_modules`; without npm these tests cannot be."""
+    if not (FOREIGN / "node").exists() and "CI" not in os.environ:
+        pytest.skip("npm is not installed")
+    return FOREIGN / "node"
+
+
+def _status(pid: int, key: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1])
+    raise AssertionError(f"no {key} of process {pid}")
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        direct = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for child in direct:
+        found += [child, *_descendants(child)]
+    return found

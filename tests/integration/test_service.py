@@ -1,0 +1,164 @@
+"""`twistd mcpws` as a user meets it: options, mistakes, the end."""
+
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor, threads
+from twisted.internet.defer import gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from mcpws import ConnectFailed, ConnectionClosed, connect
+
+pytestmark = pytest.mark.integration
+
+Serve = Callable[..., Any]
+Twistd = Callable[..., "subprocess.CompletedProcess[str]"]
+CLOCK: IReactorTime = reactor  # type: ignore[assignment]  # a module to mypy
+
+SLOW_APP = """
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from mcpws import App
+
+app = App("slow", "1")
+
+@app.tool
+def slow(seconds: float) -> str:
+    return deferLater(reactor, seconds, lambda: "done")
+"""
+
+
+@ensureDeferred
+async def test_without_options_it_serves_the_demo(serve: Serve) -> None:
+    service = serve()
+    session = await connect(service.url)
+    tools = await session.request("tools/list")
+    answer = await session.request("tools/call", {"name": "add", "arguments": {"a": 2, "b": 40}})
+    await session.close()
+    assert {"echo", "add"} <= {tool["name"] for tool in tools["tools"]}
+    assert answer["structuredContent"] == {"result": 42}
+
+
+@ensureDeferred
+async def test_twist_serves_as_well_as_twistd(serve: Serve) -> None:
+    service = serve(program="twist")
+    session = await connect(service.url)
+    await session.close()
+    service.terminate()
+    assert await threads.deferToThread(service.wait) == 0
+
+
+@ensureDeferred
+async def test_an_app_of_the_users_own_is_served_from_the_working_directory(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SLOW_APP)
+    service = serve("--app", "own:app")
+    session = await connect(service.url)
+    answer = await session.request("tools/call", {"name": "slow", "arguments": {"seconds": 0}})
+    await session.close()
+    assert answer["content"] == [{"type": "text", "text": "done"}]
+
+
+@ensureDeferred
+async def test_sigterm_lets_ten_slow_calls_finish_and_refuses_new_clients(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SLOW_APP)
+    service = serve("--app", "own:app")
+    sessions = [await connect(service.url) for _ in range(10)]
+    calls = gatherResults(
+        [one.request("tools/call", {"name": "slow", "arguments": {"seconds": 2}}) for one in sessions]
+    )
+    closed = gatherResults([one.when_lost() for one in sessions])
+    await deferLater(CLOCK, 0.5)
+    service.terminate()
+    await deferLater(CLOCK, 0.5)
+    with pytest.raises(ConnectFailed, match="refused"):
+        await connect(service.url)
+    assert [answer["content"][0]["text"] for answer in await calls] == ["done"] * 10
+    assert [reason.code for reason in await closed] == [1001] * 10
+    assert await threads.deferToThread(service.wait) == 0
+
+
+@ensureDeferred
+async def test_a_call_longer_than_the_drain_is_answered_with_an_error(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SLOW_APP)
+    service = serve("--app", "own:app", "--drain-seconds", "0.5")
+    session = await connect(service.url)
+    call = session.request("tools/call", {"name": "slow", "arguments": {"seconds": 60}})
+    closed = session.when_lost()
+    await deferLater(CLOCK, 0.3)
+    service.terminate()
+    with pytest.raises(Exception, match="shutting down"):
+        await call
+    reason = await closed
+    assert isinstance(reason, ConnectionClosed)
+    assert reason.code == 1001
+    assert await threads.deferToThread(service.wait) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--port", "99999"], "99999"),
+        (["--port", "nonsense:1"], "nonsense"),
+        (["--stdio", "no-such-program-anywhere"], "no-such-program-anywhere"),
+        (["--stdio", "cat 'unbalanced"], "unbalanced"),
+        (["--stdio", ""], "stdio"),
+        (["--stdio", "cat", "--cwd", "/no/such/folder"], "/no/such/folder"),
+        (["--stdio", "cat", "--env", "NOVALUE"], "NOVALUE"),
+        (["--app", "no_such_module:app"], "no_such_module"),
+        (["--app", "os:nothing"], "nothing"),
+        (["--app", "os:sep"], "os:sep"),
+        (["--app", "justamodule"], "justamodule"),
+        (["--app", "os:sep", "--stdio", "cat"], "--app"),
+        (["--max-connections", "many"], "many"),
+        (["--max-connections", "0"], "max_connections"),
+        (["--origin", "not an origin"], "not an origin"),
+        (["--binary", "perhaps"], "perhaps"),
+        (["--no-such-option"], "no-such-option"),
+        (["argument"], "argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_is_told_in_one_line_that_names_it(twistd: Twistd, arguments: list[str], named: str) -> None:
+    ended = twistd(*arguments)
+    said = [line for line in (ended.stdout + ended.stderr).splitlines() if not line.startswith("20")]
+    assert ended.returncode == 1
+    assert len(said) == 1, said
+    assert said[0].startswith("mcpws: ")
+    assert named in said[0]
+
+
+def test_an_address_in_use_is_told_in_one_line(twistd: Twistd) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = twistd("--port", str(port))
+    # Logging has begun by then: the line is in the log.
+    said = [line for line in ended.stdout.splitlines() if "#error" in line]
+    assert ended.returncode == 1
+    assert len(said) == 1, said
+    assert said[0].endswith(f"mcpws: cannot listen on tcp:{port}:interface=127.0.0.1: Address already in use")
+
+
+@ensureDeferred
+async def test_several_ports_are_served(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    service = serve("--port", f"unix:{path}")
+    session = await connect(service.url)
+    await session.close()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(path))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = await threads.deferToThread(client.recv, 4096)
+    assert answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+
+
+def test_it_binds_loopback_unless_told_otherwise(serve: Serve) -> None:
+    assert "host='127.0.0.1'" in serve().log()
