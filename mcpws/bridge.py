@@ -227,7 +227,10 @@ class StdioFront(Protocol):
 
     def _give_up(self) -> None:
         self._timer = None
-        self._abandon(BackendLost(f"No answer came within {self._grace:g} s after the end of the input"))
+        error = BackendLost(f"No answer came within {self._grace:g} s after the end of the input")
+        if not self.began:
+            self._reason = self._reason or error
+        self._abandon(error)
         self._end()
 
     def _abandon(self, error: RpcError) -> None:

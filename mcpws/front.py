@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -111,7 +111,7 @@ class Front:
 
     def open(self, backend: Backend) -> None:
         """Begin the conversation; the client is not read until the backend is ready."""
-        self._opening = backend.open(self)
+        self._opening = maybeDeferred(backend.open, self)
         self._opening.addCallbacks(self._opened, self._not_opened)
         self._flow()
 
@@ -134,11 +134,16 @@ class Front:
             return
         if passes:
             self._channel.receive(message)
-        self._flow()
+        self._settle()
 
     def refuse(self, error: RpcError, id: str | int | None) -> None:
-        """Answer what the backend is not to see."""
-        self._deliver(Error.answering(id, error))
+        """Answer what the backend is not to see.
+
+        The answer is about as long as the id, which the client chose: the limit for outbound messages does not apply.
+        """
+        self.errors += 1
+        message = Error.answering(id, error)
+        self._client.deliver(message, encode(message))
 
     def pause_sending(self) -> None:
         """The client reads too slowly: slow the backend down."""
@@ -162,6 +167,7 @@ class Front:
 
     def abandon(self, error: RpcError) -> None:
         """Answer all that is in flight with `error`, without waiting for the backend any longer."""
+        self._let_go()
         for id in self.ledger.abandon():
             self.refuse(error, id)
 
@@ -196,14 +202,11 @@ class Front:
         if not self.ledger.to_client(message):
             return
         self._deliver(message)
-        self._flow()
-        if self.draining and not self.ledger.inbound:
-            self._client.idle()
+        self._settle()
 
     def lost(self, reason: McpwsError) -> None:
         if self._closed:
             return
-        self._let_go()
         self._closed = True
         self._channel = None
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
@@ -240,6 +243,12 @@ class Front:
             return
         log.failure("a backend could not open a conversation", failure=failure)
         self.lost(BackendLost("The backend could not begin the conversation"))
+
+    def _settle(self) -> None:
+        """What is in flight may have changed."""
+        self._flow()
+        if self.draining and not self.ledger.inbound:
+            self._client.idle()
 
     def _flow(self) -> None:
         """Read the client, or not.

@@ -89,7 +89,8 @@ def schema_of(type: Any) -> dict[str, Any]:
     needed = _references(schema, definitions, set())
     if needed:
         schema["$defs"] = {name: definitions[name] for name in sorted(needed)}
-    return schema
+    ordered: dict[str, Any] = _in_order(schema)
+    return ordered
 
 
 def _references(schema: Any, definitions: Mapping[str, Any], found: set[str]) -> set[str]:
@@ -103,6 +104,18 @@ def _references(schema: Any, definitions: Mapping[str, Any], found: set[str]) ->
         for part in schema:
             _references(part, definitions, found)
     return found
+
+
+def _in_order(schema: Any) -> Any:
+    """The same in every process: msgspec takes the members of a union from a set."""
+    if isinstance(schema, list):
+        return [_in_order(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    ordered = {name: _in_order(part) for name, part in schema.items()}
+    if "anyOf" in ordered:
+        ordered["anyOf"].sort(key=str)
+    return ordered
 
 
 def _field(parameter: Parameter) -> Any:

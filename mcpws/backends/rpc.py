@@ -17,7 +17,7 @@ from mcpws.errors import ConfigError
 class RpcFunction:
     """`function` takes the parameters as a whole, as what it annotates them with, else as a dict; or takes none.
 
-    A request's result is what it returns, as JSON.
+    A request's result is what it returns, as JSON; for None it is an empty object, as MCP has it.
 
     :raises ConfigError: it takes more than one parameter besides a Context, or one that JSON cannot stand for.
     """
@@ -39,7 +39,7 @@ class RpcFunction:
 
     def answer(self, channel: AppChannel, request: Request) -> object:
         """A Method."""
-        return channel.run(self._signature, self._values(request.params), request, _as_it_is)
+        return channel.run(self._signature, self._values(request.params), request, _result)
 
     def listen(self, channel: AppChannel, notification: Notification) -> None:
         """A Listener."""
@@ -51,5 +51,5 @@ class RpcFunction:
         return (decode(self._decoder, EMPTY if params is None else params, "$.params"),)
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _result(value: Any) -> Any:
+    return EMPTY if value is None else value

@@ -44,7 +44,6 @@ class Upstream:
     ) -> None:
         self.url = url
         config = config or WebSocketConfig(url=url, server_mode=False)
-        self._endpoint = endpoint or endpoint_for(url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
         self._factory = _Factory(
             url,
             _Downward,
@@ -54,6 +53,7 @@ class Upstream:
             origin=origin,
             reactor=reactor,
         )
+        self._endpoint = endpoint or endpoint_for(url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
         self._opening: set[Deferred[Any]] = set()
         self._stopping = False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,16 +14,13 @@ from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
 from mcpws.bridge import StdioFront
+from mcpws.cli.listing import decoded, described, list_tools
 from mcpws.cli.options import Target, connecting, to_json_object
 from mcpws.cli.report import FAILED, USAGE, printable
 from mcpws.cli.running import run, with_session
-from mcpws.client.session import Session
 from mcpws.core.peer import Progress
-from mcpws.errors import ConnectFailed, ConnectionClosed, McpwsError
+from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
 from mcpws.version import __version__
-
-MAX_PAGES = 1000
-"""Of a list; no server keeps us for ever."""
 
 
 class _Outcome(Struct):
@@ -33,27 +29,16 @@ class _Outcome(Struct):
     isError: bool = False
 
 
-class _ToolsPage(Struct):
-    tools: list[Raw]
-    nextCursor: str | None = None
-
-
-class _Tool(Struct):
-    name: str
-    description: str | None = None
-    inputSchema: dict[str, Any] = {}
-
-
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Exit status:
-  0    all went well
-  1    the server answered with an error, or a tool failed
-  2    the command is not used right
-  3    the server cannot be reached, or refuses the connection
-  4    the connection was lost
-  5    an answer did not come in time
+  0      all went well
+  1      the server answered with an error, or a tool failed
+  2      the command is not used right
+  3      the server cannot be reached, or refuses the connection
+  4      the connection was lost
+  5      an answer did not come in time
   128+N  ended by signal N""",
 )
 @click.version_option(__version__, prog_name="mcpws", message="%(prog)s %(version)s")
@@ -130,12 +115,12 @@ def tools(target: Target, as_json: bool) -> None:
 
     Optional arguments are marked with a question mark.
     """
-    found = with_session(target, lambda session: _list_tools(session, target.timeout))
+    found = with_session(target, lambda session: list_tools(session, target.timeout))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=-1))
-        return
-    for one in found:
-        click.echo(_described(_decoded(one, _Tool)))
+    else:
+        for one in found:
+            click.echo(described(one))
 
 
 async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
@@ -158,9 +143,9 @@ async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
         reason = await front.when_done()
     finally:
         await upstream.stop()
-    if isinstance(reason, ConnectionClosed) and not front.began:
-        return ConnectFailed(target.url, str(reason))
-    return reason
+    if reason is None or front.began or isinstance(reason, ConnectFailed | HandshakeRefused):
+        return reason
+    return ConnectFailed(target.url, str(reason))
 
 
 def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool) -> None:
@@ -174,7 +159,7 @@ def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, qu
         None if quiet else {"notifications/message": _show_message},
     )
     click.echo(msgspec.json.format(result, indent=-1 if as_json else 2))
-    if method == "tools/call" and _decoded(result, _Outcome).isError:
+    if method == "tools/call" and decoded(result, _Outcome).isError:
         sys.exit(FAILED)
 
 
@@ -188,39 +173,3 @@ def _show_message(params: dict[str, Any]) -> None:
     text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
     origin = [str(params[key]) for key in ("level", "logger") if key in params]
     click.echo(printable(": ".join([*origin, text])), err=True)
-
-
-async def _list_tools(session: Session, timeout: float | None) -> list[Raw]:
-    found: list[Raw] = []
-    params: dict[str, Any] = {}
-    for _ in range(MAX_PAGES):
-        page = _decoded(await session.request("tools/list", params, timeout=timeout, type=Raw), _ToolsPage)
-        found += page.tools
-        if page.nextCursor is None:
-            return found
-        params = {"cursor": page.nextCursor}
-    raise McpwsError(f"the list of tools has more than {MAX_PAGES} pages")
-
-
-def _decoded(raw: Raw, type: Callable[..., Any]) -> Any:
-    try:
-        return msgspec.json.decode(raw, type=type)
-    except (ValueError, RecursionError) as error:
-        raise McpwsError(f"the server's answer is malformed: {error}") from error
-
-
-def _described(tool: _Tool) -> str:
-    """`name(a: integer, b?)`, and below it what it does."""
-    properties = tool.inputSchema.get("properties")
-    required = tool.inputSchema.get("required")
-    arguments = ", ".join(
-        name + ("" if isinstance(required, list) and name in required else "?") + _type_of(schema)
-        for name, schema in (properties.items() if isinstance(properties, dict) else ())
-    )
-    summary = next((line.strip() for line in (tool.description or "").splitlines() if line.strip()), "")
-    return printable(f"{tool.name}({arguments})") + (f"\n    {printable(summary)}" if summary else "")
-
-
-def _type_of(schema: Any) -> str:
-    type = schema.get("type") if isinstance(schema, dict) else None
-    return f": {type}" if isinstance(type, str) else ""

@@ -116,12 +116,12 @@ class Peer:
         """Tell the other end that request `id` of ours is not wanted any more.
 
         Its late answer will be dropped. False if it was answered already. Of `initialize`, which
-        MCP does not let be cancelled, the other end is not told.
+        MCP does not let be cancelled, the other end is not told, nor of anything once it is lost.
         """
         entry = self._pending.pop(id, None)
         if entry is None:
             return False
-        if entry.method != INITIALIZE:
+        if entry.method != INITIALIZE and not self._lost:
             self.notify(CANCELLED, {"requestId": id, "reason": reason})
         return True
 
@@ -179,14 +179,16 @@ class Peer:
         self._send(Error.answering(id, error))
 
     def lost(self, reason: McpwsError) -> None:
-        """No more can come or go: fail what is pending with `reason`, cancel what is worked on."""
+        """No more can come or go: cancel what is worked on, fail what is pending with `reason`.
+
+        In this order, so that work which waits for the other end is cancelled and does not fail. Either may withdraw
+        what is still pending.
+        """
         self._lost = True
-        pending, self._pending = self._pending, {}
-        working, self._working = self._working, {}
-        for entry in pending.values():
-            entry.on_answer(reason)
-        for cancel in working.values():
-            cancel()
+        while self._working:
+            self._working.pop(next(iter(self._working)))()
+        while self._pending:
+            self._pending.pop(next(iter(self._pending))).on_answer(reason)
 
     def _cancelled(self, notification: Notification) -> None:
         id = cancelled_id(notification)

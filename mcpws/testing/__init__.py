@@ -79,6 +79,15 @@ class Served:
         self.network.join(client, self.server)
         return client
 
+    def upgraded(self) -> RawClient:
+        """A new client that speaks in bytes, its opening handshake done."""
+        client = self.raw()
+        client.handshake()
+        self.flush()
+        status_line, _ = client.take_head()
+        assert status_line == "HTTP/1.1 101 Switching Protocols", status_line
+        return client
+
     def flush(self) -> None:
         """Move bytes until nobody has any more to say."""
         self.network.flush()

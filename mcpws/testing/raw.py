@@ -6,11 +6,13 @@ import struct
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha1
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+import msgspec
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from mcpws.core.messages import to_raw
 from mcpws.testing.network import MemoryTransport
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -88,6 +90,14 @@ class RawPeer(Protocol):
         second = mask << 7 | {0: size, 2: 126, 8: 127}[len(extended)]
         # Masked with zeros, the payload stays as it is.
         self.send(bytes([first, second]) + extended + (bytes(4) if mask else b"") + payload)
+
+    def send_message(self, message: Any, *, binary: bool = False) -> None:
+        """Send a JSON value in one frame."""
+        self.send_frame(BINARY if binary else TEXT, to_raw(message))
+
+    def take_messages(self) -> list[Any]:
+        """The JSON values that came in data frames; frames of other kinds are taken and dropped."""
+        return [msgspec.json.decode(frame.payload) for frame in self.take_frames() if frame.opcode < CLOSE]
 
     def take_head(self) -> tuple[str, dict[str, str]]:
         """The HTTP head that came: its first line, and its headers with names in lower case."""

@@ -64,14 +64,14 @@ class RecordedConversation:
 
 
 class RecordingBackend:
-    """Keeps what clients send, and leaves the answers to the test.
+    """Keeps what clients send, and leaves the answers to the test; `stopped` counts the calls of `stop`.
 
     :param initialize: answer `initialize`, and keep neither it nor `notifications/initialized`.
     """
 
     def __init__(self, *, initialize: bool = True) -> None:
         self.conversations: list[RecordedConversation] = []
-        self.stopped = False
+        self.stopped = 0
         self._initialize = initialize
 
     def open(self, link: Link) -> Deferred[Channel]:
@@ -79,5 +79,5 @@ class RecordingBackend:
         return succeed(self.conversations[-1])
 
     def stop(self) -> Deferred[None]:
-        self.stopped = True
+        self.stopped += 1
         return succeed(None)

@@ -103,7 +103,8 @@ class Connection:
         Before the handshake is complete there is nobody to send a code to: the connection is dropped at once.
         """
         if self.state is ConnectionState.CONNECTED:
-            text = reason.encode()[:_MAX_REASON].decode("utf-8", "ignore")
+            # Reasons may be texts of errors, with file names in them that UTF-8 cannot hold.
+            text = reason.encode(errors="backslashreplace")[:_MAX_REASON].decode(errors="ignore")
             self._protocol.sendCloseFrame(code=code, reasonUtf8=text.encode())
         elif self.state is ConnectionState.CONNECTING:
             self.abort()
@@ -113,8 +114,8 @@ class Connection:
         self._protocol.transport.abortConnection()
 
     def pause_reading(self) -> None:
-        """Read no more messages; those read already stay where they are."""
-        if self.reading:
+        """Read no more messages; those read already stay where they are. Once the close began, all is read."""
+        if self.reading and self.state is ConnectionState.CONNECTED:
             self.reading = False
             self._protocol.transport.pauseProducing()
 
@@ -218,8 +219,6 @@ class Connection:
                 self.close_reason = (reason or b"").decode()
         if self._closing_since is None:
             self._closing_since = self._clock.seconds()
-        # Whatever was paused, the peer's Close frame has to be read.
-        self.resume_reading()
 
     def transport_closes(self) -> None:
         """The transport is about to be closed by us."""

@@ -33,9 +33,10 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         self._connectionLost(reason)  # type: ignore[arg-type]  # annotated as str there
 
     def dataReceived(self, data: bytes) -> None:
-        # Not Autobahn's own, which formats a debug message for every read.
-        self._mcpws.bytes_received()
-        self._dataReceived(data)
+        # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
+        if self.state != WebSocketProtocol.STATE_CLOSED:
+            self._mcpws.bytes_received()
+            self._dataReceived(data)
 
     def consumeData(self) -> None:
         if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):
@@ -50,10 +51,14 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         self._mcpws.close_begins(code, reasonUtf8, isReply)
         super().sendCloseFrame(code, reasonUtf8, isReply)
+        # Whatever was paused, the peer's Close frame has to be read.
+        self._mcpws.resume_reading()
 
     def _closeConnection(self, abort: bool = False) -> None:
+        # Never an abort: it would take back the Close frame just written, and reset what ended in order. If the peer
+        # does not read the rest, Connection.sweep aborts.
         self._mcpws.transport_closes()
-        super()._closeConnection(abort)
+        super()._closeConnection(abort=False)
 
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)

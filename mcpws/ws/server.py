@@ -63,14 +63,24 @@ class ServerConnection(Connection):
         self.front.open(self._factory.backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
-        self._last_was_binary = binary
-        if binary and type(message) is Request:
-            self._binary_requests.add(message.id)
+        self._remember_kind(message.id if type(message) is Request else None, binary)
         self.front.receive(message)
+        if len(self._binary_requests) > self.in_flight:
+            # Some were cancelled, and get no answer.
+            self._binary_requests.intersection_update(self.front.ledger.inbound)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
+        id = error.id if isinstance(error, InvalidRequest) else None
+        self._remember_kind(id, binary)
+        self.front.refuse(error, id)
+
+    def _remember_kind(self, id: RequestId | None, binary: bool) -> None:
         self._last_was_binary = binary
-        self.front.refuse(error, error.id if isinstance(error, InvalidRequest) else None)
+        if binary and id is not None and not self._is_open(id):
+            self._binary_requests.add(id)
+
+    def _is_open(self, id: RequestId) -> bool:
+        return id in self.front.ledger.inbound
 
     def too_much_queued(self) -> None:
         self.front.pause_sending()
@@ -98,7 +108,7 @@ class ServerConnection(Connection):
         """The time to drain is over: answer what is in flight with an error, and close."""
         if self.state is ConnectionState.CONNECTED:
             self.front.abandon(ShuttingDown())
-            self.close(GOING_AWAY, "the service is shutting down")
+        self.close(GOING_AWAY, "the service is shutting down")
 
     def statistics(self, now: float) -> ConnectionStatistics:
         self.update_counters()
@@ -115,6 +125,8 @@ class ServerConnection(Connection):
         if (
             limit
             and self.state is ConnectionState.CONNECTED
+            # What was not read, because the backend is not ready, may well be the initialize.
+            and self.reading
             and self.front.ledger.phase is Phase.NEW
             and now - self.counters.opened > limit
         ):
@@ -125,7 +137,8 @@ class ServerConnection(Connection):
 
     def deliver(self, message: Message, data: bytes) -> None:
         binary = self._last_was_binary
-        if isinstance(message, Result | Error) and message.id is not None:
+        # With an id that is still open this is no answer to it, but to a second request with the same.
+        if isinstance(message, Result | Error) and message.id is not None and not self._is_open(message.id):
             binary = message.id in self._binary_requests
             self._binary_requests.discard(message.id)
         self.send(data, binary)

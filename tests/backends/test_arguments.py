@@ -58,18 +58,6 @@ def refused(of: Arguments, raw: bytes) -> dict[str, str]:
     return data
 
 
-def in_order(schema: Any) -> Any:
-    """`schema` with the members of unions sorted: msgspec takes them from a set."""
-    if isinstance(schema, list):
-        return [in_order(part) for part in schema]
-    if isinstance(schema, dict):
-        return {
-            name: sorted(map(in_order, part), key=str) if name == "anyOf" else in_order(part)
-            for name, part in schema.items()
-        }
-    return schema
-
-
 def everything(
     number: Annotated[int, Meta(ge=0, description="counted")],
     point: Point,
@@ -91,7 +79,7 @@ def everything(
 
 
 def test_the_schema_describes_all_parameters() -> None:
-    assert in_order(arguments(everything).schema) == {
+    assert arguments(everything).schema == {
         "type": "object",
         "properties": {
             "number": {"type": "integer", "minimum": 0, "description": "counted"},
@@ -105,10 +93,10 @@ def test_the_schema_describes_all_parameters() -> None:
                 "maxItems": 2,
                 "prefixItems": [{"type": "integer"}, {"type": "string"}],
                 "items": False,
-                "default": [1, "a"],
+                "default": (1, "a"),
             },
             "choice": {"enum": ["x", "y"], "default": "x"},
-            "when": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+            "when": {"anyOf": [{"type": "null"}, {"type": "string"}], "default": None},
             "factors": {"type": "array", "items": {"type": "number"}, "default": [1.5]},
             "table": {"type": "object", "additionalProperties": {"type": "boolean"}, "default": {}},
             "data": {"type": "string", "contentEncoding": "base64", "default": ""},

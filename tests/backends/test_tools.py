@@ -148,10 +148,7 @@ def test_what_returns_another_value_has_the_schema_of_an_object_around_it(
 ) -> None:
     output = definition(returning(annotation))["outputSchema"]
     assert output["type"] == "object"
-    result = output["properties"]["result"]
-    # msgspec takes the members of a union from a set.
-    result.get("anyOf", []).sort(key=str)
-    assert result == schema
+    assert output["properties"] == {"result": schema}
     assert output["required"] == ["result"]
     assert ("$defs" in output) is ("$ref" in str(schema))
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from mcpws.backends.upstream import Upstream
@@ -210,10 +211,10 @@ def test_a_slow_client_slows_the_server() -> None:
     for _ in range(20):
         remote.link.send(Notification("notifications/message", to_raw({"data": LARGE})))
     gateway.network.flush()
-    assert remote.paused
+    before = remote.paused
     channel.resumeProducing()
     gateway.network.flush()
-    assert not remote.paused
+    assert (before, remote.paused) == (True, False)
     channel.stopProducing()
     gateway.stop()
 
@@ -225,10 +226,10 @@ def test_a_slow_server_slows_the_client() -> None:
     for id in range(1, 21):
         channel.receive(Request(id, "tools/call", to_raw({"data": LARGE})))
     gateway.network.flush()
-    assert link.paused
+    before = link.paused
     remote.link.resumeProducing()
     gateway.network.flush()
-    assert not link.paused
+    assert (before, link.paused) == (True, False)
     assert len(remote.requests) == 20
     gateway.stop()
 
@@ -293,7 +294,7 @@ def test_headers_and_subprotocols_go_with_the_handshake() -> None:
 )
 def test_a_mistake_is_told_when_it_is_made(url: str, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        Upstream(url, reactor=Network().clock, **options)
+        Upstream(url, reactor=Network().clock, endpoint=Unreachable(Deferred()), **options)
 
 
 def test_stop_ends_the_conversations_and_waits_for_their_connections() -> None:
@@ -359,6 +360,25 @@ def test_waiting_for_the_stop_may_be_given_up() -> None:
 
 def test_a_server_that_leaves_the_close_unanswered_is_dropped() -> None:
     network = Network()
-    server = RawServer()
+    servers: list[RawServer] = []
+
+    class Silent(Factory):
+        def buildProtocol(self, addr: IAddress | None) -> RawServer:
+            servers.append(RawServer())
+            return servers[-1]
+
     config = WebSocketConfig(url=URL, server_mode=False, close_timeout=3)
-    assert server is not None and config is not None and network is not None
+    endpoint = network.endpoint(Silent())
+    upstream = Upstream(URL, reactor=network.clock, endpoint=endpoint, config=config)
+    opening = upstream.open(RecordingLink())
+    network.flush()
+    servers[0].accept({"Sec-WebSocket-Protocol": "mcp"})
+    network.flush()
+    result_of(opening)
+    stopped = upstream.stop()
+    network.advance(2)
+    assert not stopped.called
+    network.advance(5)
+    result_of(stopped)
+    assert servers[0].is_gone()
+    assert network.clock.getDelayedCalls() == []

@@ -140,6 +140,8 @@ def test_what_is_not_utf_8_is_a_parse_error_wherever_it_is(data: bytes) -> None:
         (members(jsonrpc=None), "$.jsonrpc", 'must be "2.0"', 1),
         (members(jsonrpc='"1.0"', id='"a"'), "$.jsonrpc", 'must be "2.0"', "a"),
         (members(jsonrpc="2.0"), "$.jsonrpc", 'must be "2.0"', 1),
+        (members(jsonrpc=None, method=None), "$.jsonrpc", 'must be "2.0"', 1),
+        (members(jsonrpc=None, method=None, result="1"), "$.jsonrpc", 'must be "2.0"', None),
         (members(jsonrpc="1e999"), "$.jsonrpc", 'must be "2.0"', 1),
         (members(id="null"), "$.id", "must be a string or an integer, not null", None),
         (members(id="1.5"), "$.id", "must be a string or an integer, not 1.5", None),
@@ -199,6 +201,12 @@ def test_what_is_not_utf_8_is_a_parse_error_wherever_it_is(data: bytes) -> None:
             members(method=None, id="null", result="1", error='{"code":1,"message":"x"}'),
             "$.id",
             "must be a string or an integer, not null",
+            None,
+        ),
+        (
+            members(method=None, id="1.5", error='{"code":1,"message":"x"}'),
+            "$.id",
+            "must be a string or an integer, not 1.5",
             None,
         ),
         (members(method=None, error="null"), "$.error", "Expected `object`, got `null`", None),
@@ -330,6 +338,12 @@ def test_encoding_and_decoding_again_changes_nothing(message: Message) -> None:
     if not isinstance(message, Notification):
         assert not isinstance(decoded, Notification)
         assert type(decoded.id) is type(message.id)
+
+
+def test_an_error_that_is_about_no_request_has_no_id_member() -> None:
+    # JSON-RPC 2.0 has null there, which no version of MCP takes for an id.
+    data = encode(Error(None, ErrorObject(-32700, "Parse error")))
+    assert json.loads(data) == {"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}}
 
 
 @settings(deadline=None)

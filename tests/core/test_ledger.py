@@ -306,6 +306,14 @@ def test_an_abandoned_initialize_may_be_tried_again() -> None:
     assert ledger.from_client(request(1, "initialize"))
 
 
+def test_an_abandoned_initialize_leaves_no_trace_on_its_id() -> None:
+    ledger = Ledger()
+    ledger.from_client(request(1, "initialize"))
+    ledger.abandon()
+    ledger.from_client(request(1, "ping"))
+    assert ledger.from_client(cancelled(1))
+
+
 # Any interleaving.
 
 ids = st.sampled_from([1, 2, 3, "1", "2"])

@@ -122,5 +122,10 @@ def test_a_json_text_becomes_one_line_of_the_same_meaning(value: object, indent:
     assert LineFramer(len(line)).feed(line) == [line[:-1]]
 
 
+@pytest.mark.parametrize("newline", [b"\n", b"\r", b"\r\n"])
+def test_no_newline_of_any_kind_stays_within_a_line(newline: bytes) -> None:
+    assert to_line(b"{" + newline + b"}") == b"{" + b" " * len(newline) + b"}\n"
+
+
 def test_a_message_without_newlines_is_a_line_as_it_is() -> None:
     assert to_line(b'{"a": "\\n"}') == b'{"a": "\\n"}\n'

@@ -1,14 +1,23 @@
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from mcpws.core.codec import decode, encode
-from mcpws.core.messages import Error, ErrorObject, Request, to_raw
+from mcpws.core.messages import (
+    EMPTY,
+    NULL,
+    Error,
+    ErrorObject,
+    Message,
+    Notification,
+    Request,
+    Result,
+    to_raw,
+)
 from mcpws.errors import InvalidParams, ParseError, RpcError
 
 
@@ -21,6 +30,8 @@ class Point:
 def test_to_raw_takes_json_and_what_describes_itself() -> None:
     assert to_raw({"a": [1, None, "é"]}) == Raw('{"a":[1,null,"é"]}'.encode())
     assert to_raw(Point(1, 2)) == Raw(b'{"x":1,"y":2}')
+    assert to_raw(None) == NULL
+    assert to_raw({}) == EMPTY
 
 
 def test_to_raw_leaves_raw_json_alone() -> None:
@@ -77,8 +88,17 @@ def test_the_caller_gets_none_for_an_error_without_data() -> None:
     assert Error(1, ErrorObject(409, "taken")).exception().data is None
 
 
-def test_messages_cannot_be_changed() -> None:
-    request = Request(1, "ping")
-    with pytest.raises(AttributeError):
-        request.method = "pong"  # type: ignore[misc]
-    assert msgspec.structs.replace(request, method="pong") == Request(1, "pong")
+@pytest.mark.parametrize(
+    "message",
+    [
+        Request(1, "ping"),
+        Notification("ping"),
+        Result(1, NULL),
+        Error(1, ErrorObject(1, "x")),
+        ErrorObject(1, "x"),
+    ],
+)
+def test_messages_cannot_be_changed(message: Message | ErrorObject) -> None:
+    for name in message.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(message, name, None)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,10 @@ class Service:
 def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Start `twistd mcpws` on a free port with further arguments; stopped after the test."""
     running: list[Service] = []
+    numbers = count()
 
     def start(*arguments: str, program: str = "twistd", cwd: Path | None = None) -> Service:
-        log = tmp_path / f"service-{len(running)}.log"
+        log = tmp_path / f"service-{next(numbers)}.log"
         # twist logs JSON when nobody watches.
         options = ["-n", "--pidfile="] if program == "twistd" else ["--log-format=text"]
         with log.open("wb") as output:

@@ -1,0 +1,658 @@
+"""One connection, from the bytes of its peer: messages, limits, slow readers, liveness, and the end."""
+
+import struct
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from mcpws.config import WebSocketConfig
+from mcpws.core.lifecycle import ConnectionState
+from mcpws.core.messages import Message, Notification, Request, to_raw
+from mcpws.errors import BackendLost, InvalidParams
+from mcpws.interfaces import Channel, Link
+from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served
+from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from mcpws.ws.connection import Connection
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def call(id: object, method: str = "tools/call", **params: object) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+
+
+def notification(method: str, **params: object) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+class Rig:
+    """A server with one client in bytes, which has initialised; the test answers."""
+
+    def __init__(self, backend: RecordingBackend | None = None, **settings: Any) -> None:
+        self.backend = backend or RecordingBackend()
+        self.service = Served(self.backend, config=WebSocketConfig(**settings))
+        self.client = self.initialised()
+
+    def initialised(self) -> RawClient:
+        client = self.service.upgraded()
+        client.send_message(call("start", "initialize"))
+        client.send_message(notification("notifications/initialized"))
+        self.service.flush()
+        assert [answer["id"] for answer in client.take_messages()] == ["start"]
+        return client
+
+    @property
+    def conversation(self) -> RecordedConversation:
+        return self.backend.conversations[0]
+
+    @property
+    def connection(self) -> Connection:
+        return self.service.server.connections[0]
+
+    def is_read(self) -> bool:
+        """Whether the server reads its socket."""
+        return self.client.wire.other.reading
+
+    def is_paused(self) -> bool:
+        """Whether the backend is to send less."""
+        return self.conversation.paused
+
+    def state(self) -> ConnectionState:
+        return self.connection.state
+
+    def flush(self) -> None:
+        self.service.flush()
+
+    def advance(self, seconds: float) -> None:
+        self.service.advance(seconds)
+
+    def send(self, *messages: Any, binary: bool = False) -> None:
+        for message in messages:
+            self.client.send_message(message, binary=binary)
+        self.flush()
+
+    def answer(self, request: Request, result: Any = None) -> None:
+        self.conversation.answer(request, result)
+        self.flush()
+
+    def answers(self) -> list[Any]:
+        self.flush()
+        return self.client.take_messages()
+
+    def frames(self) -> list[Frame]:
+        self.flush()
+        return self.client.take_frames()
+
+    def stop_reading(self) -> None:
+        self.client.wire.pauseProducing()
+
+    def read_on(self) -> None:
+        self.client.wire.resumeProducing()
+        self.flush()
+
+    def closing(self) -> tuple[int, str]:
+        """Code and reason of the Close frame that the server sent last."""
+        frame = self.frames()[-1]
+        assert frame.opcode == CLOSE
+        return struct.unpack("!H", frame.payload[:2])[0], frame.payload[2:].decode()
+
+    def assert_lives(self) -> None:
+        """The connection still takes requests, and so does the server."""
+        self.send(call("alive", "ping"))
+        assert self.conversation.requests[-1].id == "alive"
+        self.assert_next_is_served()
+
+    def assert_next_is_served(self) -> None:
+        self.initialised().wire.loseConnection()
+        self.flush()
+
+
+# Messages
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+def test_a_request_is_answered_in_the_kind_of_frame_it_came_in(binary: bool) -> None:
+    rig = Rig()
+    rig.send(call(1), binary=binary)
+    rig.send(call(2, "ping"), binary=not binary)
+    rig.answer(rig.conversation.requests[0], {"a": 1})
+    [frame] = rig.frames()
+    assert frame == (BINARY if binary else TEXT, b'{"jsonrpc":"2.0","id":1,"result":{"a":1}}', True)
+
+
+@pytest.mark.parametrize("kind", [TEXT, BINARY])
+@pytest.mark.parametrize("payload", [b"no JSON", b'{"jsonrpc":"1.0","id":1,"method":"a"}', b'{"jsonrpc":"2.0","id":1}'])
+def test_a_bad_message_is_answered_in_kind(kind: int, payload: bytes) -> None:
+    rig = Rig()
+    rig.client.send_frame(kind, payload)
+    assert [frame.opcode for frame in rig.frames()] == [kind]
+
+
+def test_a_refused_request_is_answered_in_kind_and_leaves_the_first_of_its_id_alone() -> None:
+    rig = Rig()
+    rig.send(call(1), binary=True)
+    rig.send(call(1))
+    rig.send(call(2))
+    rig.send(call(2), binary=True)
+    assert [frame.opcode for frame in rig.frames()] == [TEXT, BINARY]
+    for request in rig.conversation.requests:
+        rig.answer(request)
+    assert [frame.opcode for frame in rig.frames()] == [BINARY, TEXT]
+
+
+def test_nothing_is_kept_of_binary_requests_that_were_cancelled() -> None:
+    rig = Rig()
+    for id in range(20):
+        rig.send(call(id), notification("notifications/cancelled", requestId=id), binary=True)
+    assert len(rig.connection._binary_requests) == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "id"),
+    [
+        (b"", -32700, None),
+        (b"no JSON", -32700, None),
+        (b'{"jsonrpc":"2.0","id":1,"method":"a"', -32700, None),
+        (b"[" * 200, -32700, None),
+        (b'{"jsonrpc":"1.0","id":7,"method":"a"}', -32600, 7),
+        (b'{"jsonrpc":"2.0","id":null,"method":"a"}', -32600, None),
+        (b"[]", -32600, None),
+    ],
+)
+def test_a_bad_message_is_answered_and_the_connection_lives(payload: bytes, code: int, id: object) -> None:
+    rig = Rig()
+    rig.client.send_frame(TEXT, payload)
+    [answer] = rig.answers()
+    assert (answer["error"]["code"], answer.get("id")) == (code, id)
+    assert rig.connection.statistics(0).bad_messages == 1
+    rig.assert_lives()
+
+
+def test_too_many_bad_messages_in_a_minute_end_the_connection() -> None:
+    rig = Rig(max_bad_messages=3)
+    for _ in range(2):
+        for _ in range(3):
+            rig.client.send_frame(TEXT, b"?")
+        assert len(rig.answers()) == 3
+        rig.advance(60)
+    for _ in range(4):
+        rig.client.send_frame(TEXT, b"?")
+    assert rig.closing() == (1008, "too many bad messages")
+    rig.assert_next_is_served()
+
+
+def test_json_may_nest_as_deep_as_the_settings_say() -> None:
+    rig = Rig(max_depth=10)
+    rig.client.send_frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"a","params":' + b"[" * 9 + b"]" * 9 + b"}")
+    assert rig.answers() == []
+    rig.client.send_frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"a","params":' + b"[" * 10 + b"]" * 10 + b"}")
+    assert [answer["error"]["code"] for answer in rig.answers()] == [-32700]
+
+
+def test_a_message_in_fragments_is_one_message() -> None:
+    rig = Rig()
+    rig.client.send_frame(TEXT, b'{"jsonrpc":"2.0",', fin=False)
+    rig.client.send_frame(CONTINUATION, b'"id":1,', fin=False)
+    rig.client.send_frame(PING, b"meanwhile")
+    rig.client.send_frame(CONTINUATION, b'"method":"ping"}')
+    assert rig.frames() == [Frame(PONG, b"meanwhile")]
+    assert [request.id for request in rig.conversation.requests] == [1]
+
+
+# What a peer must not do
+
+
+@pytest.mark.parametrize(
+    ("settings", "frames", "code"),
+    [
+        ({}, [(TEXT, b'"\xff"', {})], 1007),
+        ({}, [(TEXT, b'"\xc3', {})], 1007),
+        ({}, [(TEXT, b"1", {"masked": False})], 1002),
+        ({}, [(TEXT, b"1", {"reserved": 4})], 1002),
+        ({}, [(3, b"1", {})], 1002),
+        ({}, [(11, b"1", {})], 1002),
+        ({}, [(CONTINUATION, b"1", {})], 1002),
+        ({}, [(TEXT, b"1", {"fin": False}), (TEXT, b"1", {})], 1002),
+        ({}, [(PING, b"1", {"fin": False})], 1002),
+        ({}, [(PING, b"1" * 126, {})], 1002),
+        ({}, [(CLOSE, b"1", {})], 1002),
+        ({}, [(CLOSE, struct.pack("!H", 1006), {})], 1002),
+        ({}, [(CLOSE, struct.pack("!H", 1000) + b"\xff", {})], 1007),
+        ({"binary": "refuse"}, [(BINARY, b"1", {})], 1003),
+        ({"max_message_size": 200}, [(TEXT, b"1" * 201, {})], 1009),
+        ({"max_message_size": 200}, [(TEXT, b"1" * 150, {"fin": False}), (CONTINUATION, b"1" * 51, {})], 1009),
+    ],
+)
+def test_a_breach_of_the_protocol_ends_the_connection_with_its_code(
+    settings: dict[str, Any], frames: list[tuple[int, bytes, dict[str, Any]]], code: int
+) -> None:
+    rig = Rig(**settings)
+    for opcode, payload, flags in frames:
+        rig.client.send_frame(opcode, payload, **flags)
+    assert rig.closing()[0] == code
+    rig.client.send_frame(CLOSE, struct.pack("!H", code))
+    rig.flush()
+    assert rig.client.is_gone()
+    assert rig.conversation.received == []
+    assert rig.conversation.closed == f"closed with {code}"
+    rig.assert_next_is_served()
+
+
+def test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large() -> None:
+    rig = Rig(max_message_size=1000)
+    protocol: Any = rig.connection._protocol
+    rig.client.send_frame(TEXT, b"1" * 1000)
+    rig.flush()
+    assert [answer["error"]["code"] for answer in rig.answers()] == [-32600]
+    rig.client.send_frame(TEXT, b"1" * 10 * MIB)
+    assert rig.closing() == (1009, "received WebSocket message size 10485760 exceeds payload limit of 1000 octets")
+    assert protocol.frame_data is None
+    assert protocol.data == b""
+
+
+def test_a_message_may_not_have_any_number_of_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcpws.ws.protocol.MAX_FRAGMENTS", 10)
+    rig = Rig()
+    rig.client.send_frame(TEXT, b"", fin=False)
+    for _ in range(10):
+        rig.client.send_frame(CONTINUATION, b"", fin=False)
+    assert rig.frames() == []
+    rig.client.send_frame(CONTINUATION, b"", fin=False)
+    assert rig.closing() == (1009, "too many fragments")
+
+
+def test_what_comes_after_the_breach_is_not_looked_at() -> None:
+    rig = Rig(binary="refuse")
+    rig.client.send_frame(BINARY, b"1")
+    rig.send(call(1), call(2))
+    assert rig.closing()[0] == 1003
+    assert rig.conversation.received == []
+
+
+# Requests in flight
+
+
+def test_the_socket_is_not_read_while_too_many_requests_are_in_flight() -> None:
+    rig = Rig(max_in_flight=3)
+    rig.send(*(call(id) for id in range(5)))
+    assert [request.id for request in rig.conversation.requests] == [0, 1, 2]
+    assert not rig.is_read()
+    rig.answer(rig.conversation.requests[0])
+    assert [request.id for request in rig.conversation.requests] == [0, 1, 2, 3]
+    assert not rig.is_read()
+    rig.answer(rig.conversation.requests[1])
+    rig.answer(rig.conversation.requests[2])
+    assert rig.is_read()
+    assert rig.connection.in_flight == 2
+
+
+def test_answering_from_within_a_message_does_not_change_the_order() -> None:
+    class Echo(RecordedConversation):
+        def receive(self, message: Message) -> None:
+            super().receive(message)
+            if message in self.requests:
+                self.answer(self.requests[-1], None)
+
+    class EchoBackend(RecordingBackend):
+        def open(self, link: Link) -> Deferred[Channel]:
+            self.conversations.append(Echo(link, initialize=True))
+            return succeed(self.conversations[-1])
+
+    rig = Rig(EchoBackend(), max_in_flight=1)
+    rig.send(*(call(id) for id in range(100)))
+    assert [answer["id"] for answer in rig.answers()] == list(range(100))
+
+
+def test_a_backend_that_waits_for_the_client_gets_its_answer_with_everything_in_flight() -> None:
+    rig = Rig(max_in_flight=2)
+    rig.send(call(1), call(2))
+    assert not rig.is_read()
+    rig.conversation.link.send(Request("ask", "roots/list"))
+    assert rig.answers() == [{"jsonrpc": "2.0", "id": "ask", "method": "roots/list"}]
+    assert rig.is_read()
+    rig.send(call(3))
+    [refused] = rig.answers()
+    assert (refused["id"], refused["error"]["code"], refused["error"]["data"]) == (3, 429, {"limit": 2})
+    rig.send({"jsonrpc": "2.0", "id": "ask", "result": {}})
+    assert [getattr(message, "id", None) for message in rig.conversation.received] == [1, 2, "ask"]
+    assert not rig.is_read()
+
+
+def test_a_backend_that_pauses_its_client_is_not_given_more() -> None:
+    rig = Rig()
+    rig.conversation.link.pauseProducing()
+    rig.send(call(1))
+    assert rig.conversation.requests == []
+    rig.conversation.link.resumeProducing()
+    rig.flush()
+    assert [request.id for request in rig.conversation.requests] == [1]
+
+
+# Messages that are too large to send
+
+
+def test_an_answer_over_the_limit_becomes_an_error_and_the_connection_lives() -> None:
+    rig = Rig(max_outbound_size=1000)
+    rig.send(call(1))
+    rig.answer(rig.conversation.requests[0], "x" * 1000)
+    [answer] = rig.answers()
+    assert (answer["id"], answer["error"]["code"]) == (1, 413)
+    assert answer["error"]["data"] == {"size": 1002 + len('{"jsonrpc":"2.0","id":1,"result":}'), "limit": 1000}
+    rig.assert_lives()
+
+
+def test_an_error_over_the_limit_becomes_one_that_fits() -> None:
+    rig = Rig(max_outbound_size=1000)
+    rig.send(call(1))
+    rig.answer(rig.conversation.requests[0], InvalidParams("x" * 1000))
+    assert [answer["error"]["code"] for answer in rig.answers()] == [413]
+
+
+def test_an_id_that_makes_any_answer_too_large_is_answered_none_the_less() -> None:
+    rig = Rig(max_outbound_size=1000)
+    rig.send(call("x" * 1000, "initialize"))
+    [answer] = rig.answers()
+    assert answer["id"] == "x" * 1000
+    assert answer["error"]["message"] == "Already initialized"
+    rig.assert_lives()
+
+
+def test_a_request_over_the_limit_is_answered_to_the_backend() -> None:
+    rig = Rig(max_outbound_size=1000)
+    rig.conversation.link.send(Request("ask", "sampling/createMessage", to_raw({"x": "x" * 1000})))
+    assert rig.answers() == []
+    [error] = rig.conversation.received
+    assert error.id == "ask"  # type: ignore[union-attr]
+
+
+def test_a_notification_over_the_limit_is_dropped_and_counted() -> None:
+    rig = Rig(max_outbound_size=1000)
+    rig.conversation.link.send(Notification("notifications/message", to_raw({"x": "x" * 1000})))
+    assert rig.answers() == []
+    assert rig.connection.statistics(0).dropped == 1
+
+
+# A peer that reads slowly
+
+
+def flood(rig: Rig, size: int) -> None:
+    for _ in range(0, size, 100 * KIB):
+        rig.conversation.link.send(Notification("notifications/message", to_raw("x" * 100 * KIB)))
+    rig.flush()
+
+
+def test_a_slow_reader_pauses_what_feeds_it_until_it_has_caught_up() -> None:
+    rig = Rig(max_queued_bytes=MIB)
+    rig.stop_reading()
+    flood(rig, MIB)
+    assert not rig.is_paused()
+    flood(rig, MIB)
+    assert rig.is_paused()
+    assert rig.service.server.statistics().queued_bytes > MIB
+    rig.read_on()
+    assert not rig.is_paused()
+    assert rig.connection.queued_bytes == 0
+    assert len(rig.answers()) >= 20
+
+
+def test_a_reader_that_takes_nothing_is_closed_and_its_queue_dropped() -> None:
+    rig = Rig(stall_timeout=30)
+    rig.stop_reading()
+    flood(rig, MIB)
+    rig.advance(30)
+    assert rig.state() is ConnectionState.CONNECTED
+    rig.advance(2)
+    assert rig.state() is ConnectionState.SHUTTING_DOWN
+    assert (rig.connection.close_code, rig.connection.close_reason) == (1013, "nothing was read for 30 s")
+    assert rig.connection.queued_bytes < 100 * KIB
+    rig.advance(7)
+    assert rig.service.server.connections == ()
+    assert rig.conversation.closed == "closed with 1013"
+    rig.assert_next_is_served()
+
+
+def test_a_reader_that_takes_a_little_is_not_closed() -> None:
+    rig = Rig(stall_timeout=10, heartbeat_timeout=0)
+    rig.stop_reading()
+    flood(rig, MIB)
+    for _ in range(5):
+        rig.advance(9)
+        for _ in range(3):
+            rig.client.wire.resumeProducing()
+            rig.client.wire.step()
+            rig.stop_reading()
+            rig.flush()
+    assert rig.state() is ConnectionState.CONNECTED
+
+
+def test_a_queue_that_grows_in_spite_of_all_is_the_end() -> None:
+    rig = Rig(max_queued_bytes=MIB, max_outbound_size=MIB)
+    rig.stop_reading()
+    flood(rig, 3 * MIB)
+    assert rig.state() is ConnectionState.SHUTTING_DOWN
+    assert rig.connection.queued_bytes < 200 * KIB
+    rig.read_on()
+    assert rig.closing() == (1013, "too much waits to be read")
+    rig.assert_next_is_served()
+
+
+def test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded() -> None:
+    rig = Rig(max_queued_bytes=50 * KIB, max_outbound_size=50 * KIB)
+    rig.stop_reading()
+    for _ in range(10):
+        for _ in range(1000):
+            rig.client.send_frame(PING, b"x" * 125)
+        rig.flush()
+        if not rig.service.server.connections or rig.state() is not ConnectionState.CONNECTED:
+            break
+        assert rig.connection.queued_bytes <= 100 * KIB
+    else:
+        pytest.fail("it goes on for ever")
+    assert rig.connection.close_code == 1013
+
+
+# Liveness
+
+
+def test_a_ping_goes_out_every_interval_and_its_pong_measures_the_round_trip() -> None:
+    rig = Rig(heartbeat_interval=10)
+    assert rig.connection.statistics(0).round_trip is None
+    rig.advance(10)
+    [ping] = rig.frames()
+    assert ping.opcode == PING
+    rig.service.clock.advance(0.25)
+    rig.client.send_frame(PONG, b"another")
+    rig.flush()
+    assert rig.connection.statistics(0).round_trip is None
+    rig.client.send_frame(PONG, ping.payload)
+    rig.flush()
+    assert rig.connection.statistics(0).round_trip == 0.25
+    rig.advance(10)
+    [again] = rig.frames()
+    assert again.opcode == PING
+    assert again.payload != ping.payload
+
+
+def test_a_peer_that_says_nothing_is_lost_after_the_timeout() -> None:
+    rig = Rig(heartbeat_interval=10, heartbeat_timeout=25)
+    rig.advance(25)
+    assert not rig.client.is_gone()
+    rig.advance(2)
+    assert rig.client.is_gone()
+    assert rig.conversation.closed == "closed with 1006"
+
+
+def test_any_byte_of_the_peer_is_a_sign_of_life() -> None:
+    rig = Rig(heartbeat_interval=10, heartbeat_timeout=25)
+    for _ in range(5):
+        rig.advance(20)
+        rig.client.send(b"\x89")
+        rig.advance(1)
+        rig.client.send(b"\x80" + bytes(4))
+    assert not rig.client.is_gone()
+
+
+def test_no_heartbeat_is_possible() -> None:
+    rig = Rig(heartbeat_interval=0, heartbeat_timeout=0)
+    rig.advance(1000)
+    assert rig.frames() == []
+    assert not rig.client.is_gone()
+
+
+def test_silence_of_a_peer_that_we_do_not_read_does_not_count() -> None:
+    rig = Rig(heartbeat_interval=10, heartbeat_timeout=25, max_in_flight=1)
+    rig.send(call(1))
+    rig.advance(100)
+    assert not rig.client.is_gone()
+    rig.answer(rig.conversation.requests[0])
+    rig.advance(25)
+    assert not rig.client.is_gone()
+    rig.advance(2)
+    assert rig.client.is_gone()
+
+
+# The end
+
+
+def test_a_close_frame_is_answered_with_the_same_code_and_the_end_of_the_connection() -> None:
+    rig = Rig()
+    rig.client.send_frame(CLOSE, struct.pack("!H", 4321) + b"enough")
+    assert rig.closing() == (4321, "enough")
+    assert rig.client.is_gone()
+    assert rig.conversation.closed == "closed with 4321"
+
+
+def test_a_close_frame_without_a_code_is_1005() -> None:
+    rig = Rig()
+    rig.client.send_frame(CLOSE)
+    assert rig.frames() == [Frame(CLOSE, b"")]
+    assert rig.conversation.closed == "closed with 1005"
+
+
+def test_a_peer_that_vanishes_is_1006() -> None:
+    rig = Rig()
+    connection = rig.connection
+    rig.client.wire.abortConnection()
+    rig.flush()
+    assert rig.conversation.closed == "closed with 1006"
+    assert connection.state is ConnectionState.DISCONNECTED
+
+
+def test_our_close_frame_waits_for_the_answer_of_the_peer() -> None:
+    rig = Rig()
+    rig.connection.close(4000, "that is all")
+    assert rig.closing() == (4000, "that is all")
+    assert not rig.client.is_gone()
+    rig.client.send_frame(CLOSE, struct.pack("!H", 4000))
+    rig.flush()
+    assert rig.client.is_gone()
+    assert rig.conversation.closed == "closed with 4000"
+
+
+def test_a_connection_that_was_closed_in_order_ends_in_order() -> None:
+    rig = Rig()
+    rig.connection.close()
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    rig.flush()
+    assert rig.client.lost is not None
+    assert rig.client.lost.getErrorMessage() == "Connection was closed cleanly."
+
+
+def test_a_peer_that_never_answers_a_close_is_dropped() -> None:
+    rig = Rig(close_timeout=5)
+    rig.connection.close()
+    rig.advance(5)
+    assert not rig.client.is_gone()
+    rig.advance(2)
+    assert rig.client.is_gone()
+    assert rig.conversation.closed == "closed with 1000"
+
+
+def test_a_peer_that_answers_but_does_not_read_is_dropped() -> None:
+    rig = Rig(close_timeout=5)
+    rig.stop_reading()
+    flood(rig, MIB)
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    rig.flush()
+    assert rig.service.server.connections != ()
+    rig.advance(7)
+    assert rig.service.server.connections == ()
+
+
+def test_the_answer_to_a_close_does_not_wait_for_what_was_queued() -> None:
+    rig = Rig()
+    rig.stop_reading()
+    flood(rig, 2 * MIB)
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    rig.flush()
+    rig.read_on()
+    frames = rig.frames()
+    assert frames[-1] == (CLOSE, struct.pack("!H", 1000), True)
+    assert len(frames) < 10
+    assert rig.client.is_gone()
+
+
+def test_the_close_frame_of_a_peer_is_read_even_if_it_was_paused() -> None:
+    rig = Rig(max_in_flight=1)
+    rig.send(call(1), call(2))
+    assert not rig.is_read()
+    rig.connection.close(1001)
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1001))
+    rig.flush()
+    assert rig.client.is_gone()
+    assert [request.id for request in rig.conversation.requests] == [1]
+
+
+def test_pausing_a_connection_that_closes_does_not_delay_the_end() -> None:
+    rig = Rig()
+    rig.connection.close(1001)
+    rig.conversation.link.pauseProducing()
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1001))
+    rig.flush()
+    assert rig.client.is_gone()
+
+
+def test_nothing_is_sent_after_the_close_frame() -> None:
+    rig = Rig()
+    rig.send(call(1))
+    rig.connection.close()
+    sent = rig.connection.statistics(0).messages_sent
+    rig.answer(rig.conversation.requests[0])
+    rig.client.send_frame(PING)
+    rig.connection.close(4000, "again")
+    assert [frame.opcode for frame in rig.frames()] == [CLOSE]
+    assert rig.connection.statistics(0).messages_sent == sent
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"), [("é" * 100, "é" * 61), ("x" * 124, "x" * 123), ("no \udcff in UTF-8", "no \\udcff in UTF-8")]
+)
+def test_any_reason_fits_into_a_close_frame(reason: str, sent: str) -> None:
+    rig = Rig()
+    rig.connection.close(1000, reason)
+    assert rig.closing() == (1000, sent)
+
+
+def test_what_comes_after_the_end_is_not_kept() -> None:
+    rig = Rig()
+    protocol: Any = rig.connection._protocol
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    rig.flush()
+    # TLS may still bring data after loseConnection.
+    protocol.dataReceived(b"x" * MIB)
+    assert protocol.data == b""
+    assert rig.conversation.closed == "closed with 1000"
+
+
+def test_a_backend_that_dies_answers_what_is_open_and_ends_the_connection() -> None:
+    rig = Rig()
+    rig.send(call(1), call("two"))
+    rig.conversation.link.lost(BackendLost("The child exited with 1"))
+    *answers, close = rig.frames()
+    assert [frame.payload for frame in answers] == [
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":502,"message":"The child exited with 1"}}',
+        b'{"jsonrpc":"2.0","id":"two","error":{"code":502,"message":"The child exited with 1"}}',
+    ]
+    assert close == (CLOSE, struct.pack("!H", 1011) + b"The child exited with 1", True)
