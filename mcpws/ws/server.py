@@ -44,6 +44,7 @@ class ServerConnection(Connection):
         self._factory = factory
         self._binary_requests: set[RequestId] = set()
         self._last_was_binary = False
+        self._listening_since = self.counters.opened
 
     def accept(self, identity: Identity) -> None:
         """The handshake has passed its checks."""
@@ -122,13 +123,14 @@ class ServerConnection(Connection):
 
     def sweep(self, now: float) -> None:
         limit = self._config.initialize_timeout
-        if (
+        if not self.reading:
+            # The backend is not ready, and the initialize may have come already.
+            self._listening_since = now
+        elif (
             limit
             and self.state is ConnectionState.CONNECTED
-            # What was not read, because the backend is not ready, may well be the initialize.
-            and self.reading
             and self.front.ledger.phase is Phase.NEW
-            and now - self.counters.opened > limit
+            and now - self._listening_since > limit
         ):
             self.close(NO_INITIALIZE, f"no initialize within {limit:g} s")
         super().sweep(now)

@@ -1,0 +1,104 @@
+"""The README's examples, run as they are printed; only the port is a free one."""
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mcpws.tap import Options
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+SECONDS = 30
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+def block(language: str, containing: str, port: int) -> str:
+    """The one block of the README in `language` that has `containing` in it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = [one for one in blocks if containing in one]
+    return str(found).replace("8082", str(port))
+
+
+@contextmanager
+def running(*command: object) -> "Iterator[subprocess.Popen[bytes]]":
+    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"nothing listens on {port}"
+            time.sleep(0.05)
+        else:
+            return
+
+
+def run(*command: object) -> str:
+    ended = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_the_server_is_called_by_the_client(port: int) -> None:
+    with running(sys.executable, "-c", block("python", "ServerFactory", port)):
+        wait_for(port)
+        assert run(sys.executable, "-c", block("python", "session.request", port)) == "{'result': 3}\n"
+
+
+def test_the_gateway_is_called_from_the_command_line(port: int, sdk1: Path) -> None:
+    serve, tools, call = (
+        shlex.split(line.removeprefix("$ ")) for line in block("console", "mcp-server-time", port).splitlines()
+    )
+    # The reader has the server installed beside mcpws; here it has an environment of its own.
+    serve[serve.index("mcp-server-time")] = str(sdk1 / "mcp-server-time")
+    with running(BIN / serve[0], "--pidfile=", *serve[1:]):
+        wait_for(port)
+        assert "get_current_time" in run(BIN / tools[0], *tools[1:])
+        assert "Europe/Paris" in run(BIN / call[0], *call[1:])
+
+
+def test_the_transport_starts_and_stops(port: int) -> None:
+    assert run(sys.executable, "-c", block("python", "WebSocketTransport(", port)) == ""
+
+
+def test_the_transport_demo_talks_to_itself(port: int) -> None:
+    demo = ROOT / "examples" / "websocket_transport_demo.py"
+    with running(sys.executable, demo, "server", f"ws://127.0.0.1:{port}") as server:
+        wait_for(port)
+        assert "2025-11-25" in run(sys.executable, demo, "client", f"ws://127.0.0.1:{port}")
+        assert server.wait(SECONDS) == 0
+
+
+def test_every_service_command_line_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    commands = re.findall(r"^\$ twistd -n (?:--pidfile= )?mcpws (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        Options().parseOptions(shlex.split(command))
