@@ -166,12 +166,19 @@ class _Server:
             raise ConfigError("use_tls", True, "a server has no TLS yet; put a TLS proxy in front of it")
         if parts.path not in ("", *config.paths):
             config = replace(config, paths=(*config.paths, parts.path))
+        self._config = config
         self._inbox = inbox
+        self._reactor = reactor
         self._ids = count(1)
         self._links: dict[int, Link] = {}
-        self._factory = ServerFactory(self, config, reactor=reactor)
         interface = (parts.hostname or "").replace("localhost", "127.0.0.1").replace(":", r"\:")
-        self._service = WebSocketService(self._factory, [f"tcp:{parts.port or 80}:interface={interface}"], reactor)
+        self._endpoint = f"tcp:{parts.port or 80}:interface={interface}"
+        self._factory, self._service = self._unstarted()
+
+    def _unstarted(self) -> tuple[ServerFactory, WebSocketService]:
+        """A factory drains once: a transport that is started again needs another."""
+        factory = ServerFactory(self, self._config, reactor=self._reactor)
+        return factory, WebSocketService(factory, [self._endpoint], self._reactor)
 
     @property
     def state(self) -> ConnectionState:
@@ -179,6 +186,7 @@ class _Server:
 
     def start(self) -> Deferred[None]:
         self._inbox.begin()
+        self._factory, self._service = self._unstarted()
         return maybeDeferred(self._service.startService)
 
     def disconnect(self) -> Deferred[None]:
