@@ -1,0 +1,67 @@
+"""Order of starting and stopping, on a reactor in memory."""
+
+import pytest
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+
+from mcpws import App, ConfigError, ServerFactory, WebSocketService
+from mcpws.errors import ListenFailed
+from mcpws.service import endpoint_description
+
+
+class RefusingReactor(MemoryReactorClock):
+    """Has no port 2."""
+
+    def listenTCP(self, port, factory, backlog=50, interface=""):  # type: ignore[no-untyped-def]
+        if port == 2:
+            raise CannotListenError(interface, port, OSError(98, "Address already in use"))
+        return super().listenTCP(port, factory, backlog, interface)
+
+
+def service(reactor: MemoryReactorClock, *endpoints: str) -> WebSocketService:
+    factory = ServerFactory(App("a", "1", clock=reactor), reactor=reactor)
+    return WebSocketService(factory, endpoints, reactor)
+
+
+def test_a_number_means_loopback() -> None:
+    assert endpoint_description("8082") == "tcp:8082:interface=127.0.0.1"
+    assert endpoint_description("tcp:8082") == "tcp:8082"
+
+
+def test_a_number_that_is_no_port_is_refused() -> None:
+    with pytest.raises(ConfigError, match="70000"):
+        endpoint_description("70000")
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense:1", "tcp", "tcp:port=x", ""])
+def test_what_is_no_endpoint_is_refused_by_name(endpoint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        service(MemoryReactorClock(), endpoint)
+    assert caught.value.value == endpoint
+
+
+def test_it_listens_on_every_endpoint_once() -> None:
+    reactor = MemoryReactorClock()
+    serving = service(reactor, "1", "tcp:3:interface=127.0.0.1")
+    serving.privilegedStartService()
+    serving.startService()
+    assert [port for port, *_ in reactor.tcpServers] == [1, 3]
+    assert len(serving.ports) == 2
+
+
+def test_an_endpoint_that_cannot_be_had_is_named_and_the_others_are_given_up() -> None:
+    reactor = RefusingReactor()
+    serving = service(reactor, "1", "2")
+    with pytest.raises(ListenFailed, match=r"cannot listen on tcp:2:interface=127\.0\.0\.1: Address already in use"):
+        serving.startService()
+    assert serving.ports == ()
+
+
+def test_stopping_ends_when_the_factory_has_drained() -> None:
+    reactor = MemoryReactorClock()
+    serving = service(reactor, "1")
+    serving.startService()
+    stopped = serving.stopService()
+    assert stopped.called
+    assert serving.ports == ()
+    assert not serving.running
