@@ -73,6 +73,10 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
             CapabilityMissing("sampling/createMessage", "sampling"),
             "the client did not declare the capability sampling, which sampling/createMessage needs",
         ),
+        (
+            CapabilityMissing("roots/list", "roots"),
+            "the client did not declare the capability roots, which roots/list needs",
+        ),
         (RemoteError(-32601, "no such method"), "no such method (code -32601)"),
         (
             UnsupportedVersion("1999-01-01", ("2025-06-18", "2025-11-25")),
@@ -139,6 +143,7 @@ def test_errors_keep_what_they_are_about() -> None:
         (MethodNotFound("x"), -32601, "Method not found: x", {"method": "x"}),
         (InvalidParams("bad", {"path": "$"}), -32602, "bad", {"path": "$"}),
         (InternalError("c0ffee"), -32603, "Internal error", {"reference": "c0ffee"}),
+        (ResourceNotFound("a://b"), -32002, "Resource not found: a://b", {"uri": "a://b"}),
         (ResourceNotFound("a:b"), -32002, "Resource not found: a:b", {"uri": "a:b"}),
         (
             ResultTooLarge(11, 10),

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet.defer import Deferred
@@ -30,7 +29,9 @@ log = Logger()
 
 _STATUS_LINE = re.compile(r"HTTP/1\.[01] (\d{3})(?: (.*))?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_MAX_BODY_SHOWN = 200
+_AUTHORITY_ENDS = re.compile("[/?#]")
+_HTTP = b"HTTP/1."
+_MAX_SHOWN = 200
 
 
 class Receiver(Protocol):
@@ -146,25 +147,28 @@ class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
         return self._mcpws
 
     def processHandshake(self) -> None:
-        if END_OF_HEAD not in self.data:
+        if not self.data.startswith(_HTTP[: len(self.data)]):
+            self.failHandshake("it does not speak HTTP/1.1")
+        elif END_OF_HEAD not in self.data:
             if len(self.data) > MAX_HEAD:
                 self.failHandshake(f"the server sent more than {MAX_HEAD} bytes of headers")
-            return
-        try:
-            super().processHandshake()
-        except Exception as error:
-            self.failHandshake(f"the server's handshake is malformed: {error}")
+        else:
+            try:
+                super().processHandshake()
+            except Exception as error:
+                self.failHandshake(f"the server's handshake is malformed: {error}")
 
     def failHandshake(self, reason: str) -> None:
         head, _, body = self.data.partition(END_OF_HEAD)
         lines = head.decode("latin-1").split("\r\n")
         match = _STATUS_LINE.fullmatch(lines[0])
         if match is None or match[1] == "101":
-            refusal = HandshakeRefused(None, f"the server did not complete the WebSocket handshake: {reason}")
+            problem = f"the server did not complete the WebSocket handshake: {_shown(reason)}"
+            refusal = HandshakeRefused(None, problem)
         else:
             headers = dict(_header(line) for line in lines[1:] if ":" in line)
-            said = "".join(filter(str.isprintable, body[:_MAX_BODY_SHOWN].decode("utf-8", "replace").strip()))
-            phrase = match[2] or ""
+            said = _shown(body.decode("utf-8", "replace").strip())
+            phrase = _shown(match[2] or "")
             # Ours, and others', repeat the status line at the beginning of the body.
             text = said.removeprefix(f"{match[1]} {phrase}").removeprefix(":").strip()
             refusal = HandshakeRefused(int(match[1]), f"{phrase}: {text}" if text else phrase, headers)
@@ -172,6 +176,11 @@ class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
         # The server's answer, not a failure for Autobahn to warn of.
         self.wasClean = True
         self.dropConnection(abort=True)
+
+
+def _shown(text: str) -> str:
+    """As much of what a server sent as belongs into an exception, which may end up on a terminal."""
+    return "".join(filter(str.isprintable, text[:_MAX_SHOWN]))
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -205,9 +214,10 @@ class ConnectionFactory(WebSocketClientFactory):
         origin: str | None = None,
         reactor: IReactorTime | None = None,
     ) -> None:
-        self.config = config or WebSocketConfig(url=url, server_mode=False)
         _check_url(url)
-        _check_headers(headers or {}, origin)
+        _check_headers(headers or {}, subprotocols, origin)
+        checked = WebSocketConfig(url=url, server_mode=False)
+        self.config = config or checked
         super().__init__(
             url,
             origin=origin,
@@ -242,19 +252,25 @@ class ConnectionFactory(WebSocketClientFactory):
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.fragment:
+    authority = _AUTHORITY_ENDS.split(url.partition("://")[2], maxsplit=1)[0]
+    if "@" in authority:
+        raise ConfigError("url", url.replace(authority, "..."), "must not hold credentials; send a header instead")
+    if "#" in url:
         raise ConfigError("url", url, "must have no fragment (RFC 6455, section 3)")
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("url", url.replace(parts.netloc, "..."), "must not hold credentials; send a header instead")
+    if not all("!" <= character <= "~" for character in url):
+        raise ConfigError("url", url, "must be ASCII without spaces; the rest goes in percent-encoded")
 
 
-def _check_headers(headers: Mapping[str, str], origin: str | None) -> None:
+def _check_headers(headers: Mapping[str, str], subprotocols: Sequence[str], origin: str | None) -> None:
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
             raise ConfigError("headers", name, "is no header name")
         if any(ord(character) < 32 or ord(character) == 127 for character in value):
             # The value may be a secret: it is not repeated.
             raise ConfigError("headers", name, "has a value with control characters")
+    for position, subprotocol in enumerate(subprotocols):
+        if not _TOKEN.fullmatch(subprotocol):
+            # Nor is a subprotocol: it may hold a token.
+            raise ConfigError("subprotocols", position, "is where one is no HTTP token (RFC 6455, section 4.1)")
     if origin is not None and not origin.isprintable():
         raise ConfigError("origin", origin, "has control characters")

@@ -65,9 +65,9 @@ def test_a_name_is_taken_once(app: App) -> None:
         (app.completion("thing", "x"), "completion"),
     ]:
         function = complete if kind == "completion" else thing
-        register(function)  # type: ignore[operator]
+        register(function)
         with pytest.raises(ConfigError, match=f"{kind}: is registered already"):
-            register(function)  # type: ignore[operator]
+            register(function)
 
 
 def test_what_is_not_there_cannot_be_removed(app: App) -> None:

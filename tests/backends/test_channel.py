@@ -8,7 +8,7 @@ from twisted.internet.task import Clock, deferLater
 from mcpws.backends.app import App
 from mcpws.backends.channel import MAX_SUBSCRIPTIONS, InFlight
 from mcpws.backends.context import Context
-from mcpws.errors import ConnectionClosed, RemoteError, RpcError, ShuttingDown
+from mcpws.errors import RemoteError, RpcError, ShuttingDown
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient
@@ -149,34 +149,30 @@ def test_a_call_that_is_over_reports_no_more(app: App, client: "AppClient", cloc
 def test_when_the_client_is_gone_all_its_work_is_cancelled_and_nothing_is_sent(
     app: App, client: "AppClient", clock: Clock
 ) -> None:
-    reasons: list[object] = []
+    cancelled: list[str] = []
 
     @app.tool
-    async def ask(context: Context) -> str:
+    async def work(context: Context, what: str) -> str:
+        waiting = {"ask": context.request("custom/ask"), "drain": context.drained(), "wait": deferLater(clock, 10)}
         try:
-            await context.request("roots/list")
-        except ConnectionClosed as reason:
-            reasons.append(reason.reason)
-            raise
-        return ""
-
-    @app.tool
-    async def wait() -> str:
-        try:
-            await deferLater(clock, 10)
+            await waiting[what]
         except CancelledError:
-            reasons.append("cancelled")
+            cancelled.append(what)
             raise
+        finally:
+            for one in waiting.values():
+                one.addErrback(lambda _: None).cancel()
         return ""
 
     client.initialize()
-    client.begin("tools/call", name="ask")
-    client.begin("tools/call", name="wait")
+    client.channel.pauseProducing()
+    for what in ("ask", "drain", "wait"):
+        client.begin("tools/call", name="work", arguments={"what": what})
     sent = len(client.sent)
     client.channel.close("timed out")
     client.channel.close("again")
     client.begin("ping")
-    assert reasons == ["timed out", "cancelled"]
+    assert cancelled == ["ask", "drain", "wait"]
     assert clock.getDelayedCalls() == []
     assert len(client.sent) == sent
     assert client.ended is None

@@ -43,7 +43,7 @@ def test_initialize_tells_who_the_server_is_and_what_it_can(
     clock: Clock, new_client: Callable[..., "AppClient"]
 ) -> None:
     app = App("calculator", "1.0", title="Calculator", instructions="Count on it.", clock=clock)
-    app.tool(lambda: "", name="add")
+    app.tool(name="add")(lambda: "")
     result = new_client(app).call("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=TESTER)
     assert result == {
         "protocolVersion": "2025-11-25",
@@ -82,9 +82,9 @@ def test_lists_come_in_pages(app: App, client: "AppClient", method: str) -> None
     for number in range(7):
         name = f"n{number}"
         if method == "tools/list":
-            app.tool(lambda: "", name=name)
+            app.tool(name=name)(lambda: "")
         elif method == "prompts/list":
-            app.prompt(lambda: "", name=name)
+            app.prompt(name=name)(lambda: "")
         elif method == "resources/list":
             app.resource(f"a://{name}", name=name)(lambda: "")
         else:
@@ -120,7 +120,7 @@ def test_a_tool_is_called(app: App, client: "AppClient") -> None:
 
 
 def test_a_tool_without_parameters_needs_no_arguments(app: App, client: "AppClient") -> None:
-    app.tool(lambda: "hello", name="hello")
+    app.tool(name="hello")(lambda: "hello")
     assert client.call("tools/call", name="hello") == {"content": [{"type": "text", "text": "hello"}]}
 
 
@@ -218,7 +218,7 @@ def test_a_prompt_is_made_with_its_arguments(app: App, client: "AppClient") -> N
 
 
 def test_arguments_of_prompts_and_templates_are_completed(app: App, client: "AppClient") -> None:
-    app.prompt(echo, name="say")
+    app.prompt(name="say")(echo)
     app.resource("a://{x}")(echo)
     app.resource("a://b")(lambda: "")
 

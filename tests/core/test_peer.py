@@ -305,6 +305,26 @@ def test_work_that_begins_after_the_loss_is_cancelled_at_once(end: End) -> None:
     assert end.peer.working == 0
 
 
+def test_work_may_withdraw_what_it_waits_for_when_the_other_end_is_lost(end: End) -> None:
+    id = end.ask()
+    assert end.peer.receive(Request(1, "tools/call")) is not None
+    end.peer.work(1, lambda: end.cancelled.append(end.peer.withdraw(id, "cancelled")))
+    asked = list(end.sent)
+    end.peer.lost(GONE)
+    assert end.cancelled == [True]
+    assert end.answers == []
+    assert end.sent == asked
+
+
+def test_who_hears_of_the_loss_may_withdraw_the_rest(end: End) -> None:
+    withdrawn: list[bool] = []
+    end.peer.request("ping", None, lambda reason: withdrawn.append(end.peer.withdraw(1, "cancelled")))
+    end.ask()
+    end.peer.lost(GONE)
+    assert withdrawn == [True]
+    assert end.answers == []
+
+
 # Any interleaving, of one end and what comes to it.
 
 

@@ -1,16 +1,15 @@
-"""The `mcpws` command as a process of its own, against a server that runs in this one."""
+"""The `mcpws` command as a process of its own, against servers that run in this one."""
 
 from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
-import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,19 +18,389 @@ import trustme
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from mcpws import App, Context, ToolError
-from mcpws.config import WebSocketConfig
-from mcpws.ws.server import ServerFactory
+from mcpws import App, Context, ServerFactory, ToolError
 
 pytestmark = pytest.mark.integration
 
 reactor: Any = installed
-COMMAND = [sys.executable, "-m", "mcpws.cli"]
+COMMAND = (sys.executable, "-m", "mcpws.cli")
 SECONDS = 60
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+def call(id: int, tool: str, **arguments: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+
+
+def lines(*messages: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def answers(output: bytes) -> dict[int, Any]:
+    """By id, results or errors; every line must be an answer."""
+    found = [json.loads(line) for line in output.splitlines()]
+    return {one["id"]: one.get("result", one.get("error")) for one in found}
+
+
+class Ran:
+    """How a command ended."""
+
+    def __init__(self, status: int, out: bytes, err: bytes) -> None:
+        self.status = status
+        self.out = out
+        self.err = err.decode()
+
+    def complaint(self) -> str:
+        """The one line on standard error."""
+        assert self.err.count("\n") == 1, self.err
+        return self.err.removesuffix("\n")
+
+
+class Running:
+    """A command that is running; its standard input is a pipe unless it is given another."""
+
+    def __init__(self, *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+        )
+
+    def writes(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def reads(self) -> Deferred[bytes]:
+        """The next line of its output."""
+        assert self.process.stdout is not None
+        return deferToThread(self.process.stdout.readline)
+
+    def complains(self) -> Deferred[bytes]:
+        """The next line on standard error."""
+        assert self.process.stderr is not None
+        return deferToThread(self.process.stderr.readline)
+
+    async def ends(self, input: bytes | None = None) -> Ran:
+        """Write the last `input`, close, and wait for the end."""
+        try:
+            out, err = await deferToThread(self.process.communicate, input, SECONDS)
+        finally:
+            self.process.kill()
+        return Ran(self.process.returncode, out, err)
+
+
+async def run(*arguments: str, input: bytes | None = None, stdin: int | IO[bytes] | None = None, **env: str) -> Ran:
+    """Run a command to its end."""
+    return await Running(*arguments, stdin=subprocess.PIPE if stdin is None else stdin, **env).ends(input)
+
+
+def example_app() -> App:
+    app = App("example", "1", clock=reactor)
+
+    @app.tool
+    def add(a: int, b: int) -> int:
+        """Add two integers."""
+        return a + b
+
+    @app.tool
+    def echo(text: str) -> str:
+        return text
+
+    @app.tool
+    def fail() -> str:
+        raise ToolError("it does not work")
+
+    @app.tool
+    async def wait(context: Context, seconds: float) -> str:
+        context.log("warning", "patience", "waiting")
+        context.progress(1, 2, "half")
+        await deferLater(reactor, seconds)
+        return "done"
+
+    return app
+
+
+class Server:
+    """An example server that listens."""
+
+    def __init__(self) -> None:
+        self.factory = ServerFactory(example_app(), reactor=reactor)
+        self.url = ""
+
+    def drop(self) -> None:
+        """All connections, without a word."""
+        for connection in self.factory.connections:
+            connection.abort()
+
+
+@asynccontextmanager
+async def listening(factory: IProtocolFactory, options: Any = None) -> AsyncIterator[int]:
+    """The port."""
+    endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+    port = await (endpoint if options is None else wrapServerTLS(options, endpoint)).listen(factory)
+    try:
+        yield port.getHost().port
+    finally:
+        await port.stopListening()
+
+
+@asynccontextmanager
+async def serving(options: Any = None) -> AsyncIterator[Server]:
+    server = Server()
+    async with listening(server.factory, options) as port:
+        server.url = f"{'ws' if options is None else 'wss'}://127.0.0.1:{port}"
+        yield server
+        await server.factory.stop(0)
+
+
+class Canned(Factory):
+    """Answers whatever comes with the same bytes, and hangs up."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        protocol = _CannedProtocol()
+        protocol.factory = self
+        return protocol
+
+
+class _CannedProtocol(Protocol):
+    factory: Canned
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(self.factory.answer)
+        self.transport.loseConnection()
+
+
+# call, tool, tools
+
+
+@ensureDeferred
+async def test_call_prints_the_result() -> None:
+    async with serving() as server:
+        ran = await run("call", server.url, "tools/call", '{"name": "add", "arguments": {"a": 1, "b": 2}}')
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith(b'{\n  "content": [\n')
+    assert json.loads(ran.out)["structuredContent"] == {"result": 3}
+
+
+@ensureDeferred
+async def test_a_tool_is_called_in_one_line_by_way_of_json() -> None:
+    async with serving() as server:
+        port = server.url.rpartition(":")[2]
+        ran = await run("tool", port, "echo", "-", "--json", input='{"text": "Grüße"}'.encode())
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == '{"content":[{"type":"text","text":"Grüße"}]}\n'.encode()
+
+
+@ensureDeferred
+async def test_the_tools_are_listed() -> None:
+    async with serving() as server:
+        listed = await run("tools", server.url)
+        whole = await run("tools", server.url, "--json")
+    assert (listed.status, listed.err) == (0, "")
+    assert listed.out.startswith(b"add(a: integer, b: integer)\n    Add two integers.\necho(text: string)\nfail()\n")
+    assert [tool["name"] for tool in json.loads(whole.out)] == ["add", "echo", "fail", "wait"]
+    assert whole.out.count(b"\n") == 1
+
+
+@ensureDeferred
+async def test_progress_and_log_messages_go_to_standard_error() -> None:
+    async with serving() as server:
+        told = await run("tool", server.url, "wait", '{"seconds": 0}')
+        quiet = await run("tool", server.url, "wait", '{"seconds": 0}', "--quiet")
+    assert (told.status, told.err) == (0, "warning: waiting: patience\nprogress 1/2 half\n")
+    assert (quiet.status, quiet.err) == (0, "")
+
+
+@ensureDeferred
+async def test_an_error_of_the_servers_ends_with_1() -> None:
+    async with serving() as server:
+        plain = await run("call", server.url, "nothing")
+        as_json = await run("call", server.url, "nothing", "--json")
+    assert (plain.status, plain.out) == (1, b"")
+    assert plain.complaint().startswith(f"mcpws: {server.url}: Method not found: nothing (code -32601)")
+    assert as_json.status == 1
+    error = json.loads(as_json.out)["error"]
+    assert (error["type"], error["code"], error["data"]) == ("RemoteError", -32601, {"method": "nothing"})
+
+
+@ensureDeferred
+async def test_a_tool_that_fails_ends_with_1_and_its_result() -> None:
+    async with serving() as server:
+        ran = await run("tool", server.url, "fail", "--json")
+    assert (ran.status, ran.err) == (1, "")
+    assert json.loads(ran.out)["isError"] is True
+
+
+@ensureDeferred
+async def test_no_answer_in_time_ends_with_5() -> None:
+    async with serving() as server:
+        ran = await run("tool", server.url, "wait", '{"seconds": 60}', "--quiet", "--timeout", "0.5")
+    assert (ran.status, ran.out) == (5, b"")
+    assert ran.complaint() == f"mcpws: {server.url}: tools/call: no answer within 0.5 s"
+
+
+@ensureDeferred
+async def test_a_lost_connection_ends_with_4() -> None:
+    async with serving() as server:
+        running = Running("tool", server.url, "wait", '{"seconds": 60}')
+        await running.complains()
+        await running.complains()
+        server.drop()
+        ran = await running.ends()
+    assert ran.status == 4
+    assert ran.complaint().startswith(f"mcpws: {server.url}: connection closed with 1006")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@ensureDeferred
+async def test_a_signal_ends_a_call_cleanly(number: int) -> None:
+    async with serving() as server:
+        running = Running("tool", server.url, "wait", '{"seconds": 60}')
+        await running.complains()
+        await running.complains()
+        running.process.send_signal(number)
+        ran = await running.ends()
+        await deferLater(reactor, 0)
+        assert server.factory.connections == ()
+    assert (ran.status, ran.out, ran.err) == (128 + number, b"", "")
+
+
+@ensureDeferred
+async def test_a_signal_ends_an_attempt_to_connect() -> None:
+    async with listening(Factory.forProtocol(Protocol)) as port:
+        running = Running("call", str(port), "ping", "-v")
+        while b"tarting factory" not in await running.complains():
+            pass
+        running.process.send_signal(signal.SIGINT)
+        assert (await running.ends()).status == 128 + signal.SIGINT
+
+
+# Connections that cannot be
+
+
+@ensureDeferred
+async def test_nobody_there_ends_with_3() -> None:
+    async with listening(Factory()) as port:
+        pass
+    plain = await run("call", str(port), "ping")
+    as_json = await run("tools", str(port), "--json")
+    assert (plain.status, plain.out) == (3, b"")
+    assert plain.complaint().startswith(f"mcpws: cannot connect to ws://127.0.0.1:{port}: ")
+    assert plain.complaint().endswith("(is the server running there?)")
+    assert as_json.status == 3
+    assert json.loads(as_json.out)["error"]["type"] == "ConnectFailed"
+
+
+@ensureDeferred
+async def test_a_refused_handshake_ends_with_3_and_a_hint() -> None:
+    async with serving() as server:
+        lost = await run("call", f"{server.url}/nowhere", "ping")
+        strange = await run("call", server.url, "ping", "--origin", "https://evil.example")
+    assert lost.status == strange.status == 3
+    assert "HTTP 404 Not Found" in lost.complaint()
+    assert "HTTP 403 Forbidden" in strange.complaint()
+    assert "--origin" in strange.complaint()
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (b"", "cannot connect to URL: "),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "is it a WebSocket server"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP 200 OK: hi"),
+        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", "--header 'Authorization: Bearer TOKEN'"),
+    ],
+)
+@ensureDeferred
+async def test_what_is_no_websocket_server_ends_with_3(answer: bytes, complaint: str) -> None:
+    async with listening(Canned(answer)) as port:
+        ran = await run("call", str(port), "ping")
+    assert ran.status == 3
+    assert complaint.replace("URL", f"ws://127.0.0.1:{port}") in ran.complaint()
+
+
+@ensureDeferred
+async def test_a_header_that_cannot_be_sent_ends_with_2() -> None:
+    ran = await run("call", "8082", "ping", "--header", "X-Test: a\x07b")
+    assert ran.status == 2
+    assert ran.complaint() == "mcpws: headers: has a value with control characters (got 'X-Test')"
+
+
+@ensureDeferred
+async def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
+    ran = await run("connect", "ws://me:secret@127.0.0.1:8082")
+    assert ran.status == 2
+    assert "secret" not in ran.complaint()
+
+
+@ensureDeferred
+async def test_over_tls_only_a_trusted_certificate_will_do(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    pem = certificate.private_key_and_cert_chain_pem.bytes()
+    options = PrivateCertificate.loadPEM(pem).options()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    async with serving(options) as server:
+        strange = await run("call", server.url, "ping")
+        trusted = await run("call", server.url, "ping", "--json", SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+    assert strange.status == 3
+    assert "SSL_CERT_FILE" in strange.complaint()
+    assert (trusted.status, trusted.out, trusted.err) == (0, b"{}\n", "")
+
+
+# connect
+
+
+@ensureDeferred
+async def test_a_file_of_requests_is_answered_line_by_line(tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    requests.write_bytes(lines(INITIALIZE, INITIALIZED, *(call(id, "add", a=id, b=1) for id in range(1, 200))))
+    async with serving() as server:
+        with requests.open("rb") as stdin, (tmp_path / "answers.jsonl").open("wb") as stdout:
+            process = subprocess.Popen([*COMMAND, "connect", server.url], stdin=stdin, stdout=stdout)
+            assert await deferToThread(process.wait, SECONDS) == 0
+    found = answers((tmp_path / "answers.jsonl").read_bytes())
+    assert found.keys() == set(range(200))
+    assert all(found[id]["structuredContent"] == {"result": id + 1} for id in range(1, 200))
+
+
+@ensureDeferred
+async def test_no_input_is_a_short_conversation() -> None:
+    async with serving() as server:
+        ran = await run("connect", server.url, stdin=subprocess.DEVNULL)
+    assert (ran.status, ran.out, ran.err) == (0, b"", "")
+
+
+@ensureDeferred
+async def test_a_dialogue_over_pipes_ends_with_the_input() -> None:
+    async with serving() as server:
+        running = Running("connect", server.url, "-v")
+        running.writes(lines(INITIALIZE))
+        assert json.loads(await running.reads())["result"]["serverInfo"]["name"] == "example"
+        running.writes(lines(INITIALIZED, call(1, "echo", text="x")))
+        assert json.loads(await running.reads())["result"]["content"] == [{"type": "text", "text": "x"}]
+        assert len(server.factory.connections) == 1
+        ran = await running.ends(lines(call(2, "wait", seconds=0.5)))
+    told, progress, answer = (json.loads(line) for line in ran.out.splitlines()), None, None
+    assert ran.status == 0

@@ -1,0 +1,442 @@
+"""The client's end, against servers that do only what the test says."""
+
+import struct
+from typing import Any, cast
+
+import pytest
+from twisted.internet.defer import CancelledError
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from mcpws.config import WebSocketConfig
+from mcpws.core.lifecycle import ConnectionState
+from mcpws.core.messages import Message, Notification, Request, to_raw
+from mcpws.errors import ConfigError, ConnectionClosed, HandshakeRefused, McpwsError
+from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
+from mcpws.testing.raw import CLOSE, TEXT
+from mcpws.ws.client import ClientProtocol, ConnectionFactory
+
+URL = "ws://127.0.0.1:8082"
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class Recorder:
+    """Keeps what comes."""
+
+    in_flight = 3
+
+    def __init__(self) -> None:
+        self.received: list[Message] = []
+        self.reason: McpwsError | None = None
+        self.told: list[str] = []
+
+    def receive(self, message: Message) -> None:
+        self.received.append(message)
+
+    def pause_sending(self) -> None:
+        self.told.append("pause")
+
+    def resume_sending(self) -> None:
+        self.told.append("resume")
+
+    def lost(self, reason: McpwsError) -> None:
+        assert self.reason is None
+        self.reason = reason
+
+
+class Rig:
+    """A client that has connected to a server in bytes, and has sent its handshake."""
+
+    def __init__(self, url: str = URL, config: WebSocketConfig | None = None, **arguments: Any) -> None:
+        self.network = Network()
+        self.recorder = Recorder()
+        self.server = RawServer()
+        self.factory = ConnectionFactory(
+            url, lambda connection: self.recorder, config, reactor=self.network.clock, **arguments
+        )
+        endpoint = self.network.endpoint(Factory.forProtocol(lambda: self.server))
+        self.connection = cast(ClientProtocol, result_of(endpoint.connect(self.factory))).connection
+        self.flush()
+
+    def flush(self) -> None:
+        self.network.flush()
+
+    def state(self) -> ConnectionState:
+        return self.connection.state
+
+    def can_send(self) -> bool:
+        return self.connection.can_send
+
+    def outcome(self) -> object:
+        """The open connection, or why there is none."""
+        self.flush()
+        results: list[object] = []
+        self.connection.when_open.addBoth(results.append)
+        assert results, "neither open nor failed yet"
+        return results[0].value if isinstance(results[0], Failure) else results[0]
+
+    def refused_with(self, data: bytes) -> HandshakeRefused:
+        """Why there is no connection after the server has sent `data`."""
+        self.server.send(data)
+        outcome = self.outcome()
+        assert isinstance(outcome, HandshakeRefused)
+        assert self.server.is_gone()
+        assert self.recorder.reason is None
+        return outcome
+
+
+def opened(**arguments: Any) -> Rig:
+    rig = Rig(**arguments)
+    rig.server.accept()
+    assert rig.outcome() is rig.connection
+    return rig
+
+
+# The request
+
+
+def test_the_handshake_says_what_rfc_6455_asks_for() -> None:
+    first_line, headers = Rig("ws://mcp.example.com:8082/mcp?a=b").server.take_head()
+    assert first_line == "GET /mcp?a=b HTTP/1.1"
+    assert len(headers.pop("sec-websocket-key")) == 24
+    assert headers == {
+        "user-agent": "mcpws",
+        "host": "mcp.example.com:8082",
+        "upgrade": "WebSocket",
+        "connection": "Upgrade",
+        "pragma": "no-cache",
+        "cache-control": "no-cache",
+        "sec-websocket-protocol": "mcp",
+        "sec-websocket-version": "13",
+    }
+
+
+def test_headers_subprotocols_and_origin_are_sent_as_given() -> None:
+    rig = Rig(headers={"Authorization": "Bearer é"}, subprotocols=("mcp", "mcp.auth.x"), origin="https://a.example")
+    _, headers = rig.server.take_head()
+    assert headers["authorization"].encode("latin-1").decode() == "Bearer é"
+    assert headers["sec-websocket-protocol"] == "mcp,mcp.auth.x"
+    assert headers["origin"] == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("ws://[::1]:8082", "[::1]:8082"), ("ws://[2001:db8::1]/", "[2001:db8::1]:80"), (URL, "127.0.0.1:8082")],
+)
+def test_an_ipv6_host_keeps_its_brackets(url: str, host: str) -> None:
+    assert Rig(url).server.take_head()[1]["host"] == host
+
+
+def test_the_key_is_another_every_time() -> None:
+    assert len({Rig().server.take_head()[1]["sec-websocket-key"] for _ in range(10)}) == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        ({"headers": {"X": "a\r\nY: b"}}, "headers"),
+        ({"headers": {"X": "a\nY: b"}}, "headers"),
+        ({"headers": {"X": "a\0"}}, "headers"),
+        ({"headers": {"X: a\r\nY": "b"}}, "headers"),
+        ({"headers": {"": "b"}}, "headers"),
+        ({"origin": "https://a.example\r\nY: b"}, "origin"),
+        ({"subprotocols": ("mcp", "mcp.auth.a\r\nY: b")}, "subprotocols"),
+        ({"subprotocols": ("a,b",)}, "subprotocols"),
+        ({"subprotocols": ("",)}, "subprotocols"),
+        ({"url": "ws://user:secret@127.0.0.1:8082"}, "url"),
+        ({"url": "ws://127.0.0.1:8082/#fragment"}, "url"),
+        ({"url": "http://127.0.0.1:8082"}, "url"),
+        ({"url": "ws://:8082"}, "url"),
+        ({"url": "http://user:secret@127.0.0.1:8082"}, "url"),
+        ({"url": "ws://user:secret@[::1"}, "url"),
+        ({"url": "ws://127.0.0.1:99999"}, "url"),
+        ({"url": "ws://127.0.0.1/é"}, "url"),
+        ({"url": "ws://[::1"}, "url"),
+        ({"url": "ws://127.0.0.1/a b"}, "url"),
+    ],
+)
+@pytest.mark.parametrize("config", [None, WebSocketConfig(server_mode=False)], ids=["no config", "config"])
+def test_what_would_spoil_the_request_is_refused_by_name(
+    arguments: dict[str, Any], key: str, config: WebSocketConfig | None
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        ConnectionFactory(**{"url": URL, "receiver": Recorder, "config": config, **arguments})
+    assert error.value.key == key
+    assert "secret" not in str(error.value)
+
+
+def test_a_header_that_is_refused_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as error:
+        Rig(headers={"Authorization": "Bearer secret\n"})
+    assert str(error.value) == "headers: has a value with control characters (got 'Authorization')"
+
+
+# The answer
+
+
+def test_an_accepted_handshake_opens_the_connection() -> None:
+    rig = opened()
+    assert rig.state() is ConnectionState.CONNECTED
+    assert rig.connection.in_flight == 3
+    rig.connection.send_message(Request(1, "ping"))
+    rig.server.send_message({"jsonrpc": "2.0", "method": "notifications/message"})
+    rig.flush()
+    assert rig.server.take_messages() == [{"jsonrpc": "2.0", "id": 1, "method": "ping"}]
+    assert [type(message) for message in rig.recorder.received] == [Notification]
+
+
+def test_frames_right_behind_the_answer_are_not_lost() -> None:
+    rig = Rig()
+    rig.server.accept()
+    rig.server.send_message({"jsonrpc": "2.0", "method": "notifications/message"})
+    rig.flush()
+    assert len(rig.recorder.received) == 1
+
+
+def test_an_answer_may_come_byte_by_byte() -> None:
+    rig = Rig()
+    server, step = rig.server, RawServer.send
+
+    def send_byte_by_byte(data: bytes) -> None:
+        for byte in data:
+            assert rig.state() is ConnectionState.CONNECTING
+            step(server, bytes([byte]))
+            rig.flush()
+
+    server.send = send_byte_by_byte  # type: ignore[method-assign]
+    server.accept()
+    assert rig.state() is ConnectionState.CONNECTED
+
+
+def test_a_refusal_comes_with_status_reason_and_headers() -> None:
+    refused = Rig().refused_with(
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 19\r\n\r\nno token, \x1b[31m\nsorry"
+    )
+    assert (refused.status, refused.reason) == (401, "Unauthorized: no token, [31msorry")
+    assert refused.headers == {"www-authenticate": "Bearer", "content-length": "19"}
+    assert str(refused).startswith("the server refused the WebSocket upgrade: HTTP 401 Unauthorized: no token")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "reason"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", 404, "Not Found"),
+        (b"HTTP/1.0 503 Service Unavailable\r\n\r\n", 503, "Service Unavailable"),
+        (b"HTTP/1.1 302\r\n\r\n", 302, ""),
+        (b"HTTP/1.1 403 \x1b[31mForbidden\0\r\n\r\n", 403, "[31mForbidden"),
+        (b"HTTP/1.1 500 Oops\r\n\r\n" + b"x" * 1000, 500, "Oops: " + "x" * 200),
+    ],
+)
+def test_any_other_status_than_101_is_a_refusal(data: bytes, status: int, reason: str) -> None:
+    refused = Rig().refused_with(data)
+    assert (refused.status, refused.reason) == (status, reason)
+
+
+def test_a_refusal_of_our_own_server_reads_well() -> None:
+    service = Served(RecordingBackend())
+    with pytest.raises(HandshakeRefused) as refused:
+        service.connect(headers={"X": "y"}, subprotocols=("wamp",))
+    assert str(refused.value) == (
+        "the server refused the WebSocket upgrade: "
+        "HTTP 400 Bad Request: none of the offered subprotocols is spoken here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"Sec-WebSocket-Accept": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}, "Sec-WebSocket-Accept bogus"),
+        ({"Sec-WebSocket-Accept": None}, "Sec-WebSocket-Accept header missing"),
+        ({"Upgrade": "h2c"}, "Upgrade header different"),
+        ({"Connection": "close"}, "Connection header"),
+        ({"Sec-WebSocket-Protocol": "wamp"}, "subprotocol selected by server"),
+        ({"Sec-WebSocket-Extensions": "permessage-deflate"}, "denied by client"),
+        ({"Sec-WebSocket-Extensions": "unheard-of"}, "unheard-of"),
+        ({"X": "é"}, "malformed"),
+    ],
+)
+def test_an_upgrade_that_is_wrong_is_refused_by_us(headers: dict[str, str | None], reason: str) -> None:
+    rig = Rig()
+    rig.server.accept(headers)
+    refused = rig.outcome()
+    assert isinstance(refused, HandshakeRefused)
+    assert refused.status is None
+    assert reason in str(refused)
+
+
+@pytest.mark.parametrize(
+    "data", [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x16\x03\x03", b"<html>", b"220 mail.example.com ESMTP\r\n", b"HTTP/2 "]
+)
+def test_a_server_that_speaks_no_http_is_refused_at_its_first_bytes(data: bytes) -> None:
+    refused = Rig().refused_with(data)
+    assert refused.status is None
+    assert str(refused) == "the server did not complete the WebSocket handshake: it does not speak HTTP/1.1"
+
+
+def test_a_status_line_that_is_none_is_refused_without_repeating_it_all() -> None:
+    refused = Rig().refused_with(b"HTTP/1.1 \x1b[31m" + b"x" * 10_000 + b"\r\n\r\n")
+    assert refused.status is None
+    assert len(str(refused)) < 400
+    assert str(refused).isprintable()
+
+
+def test_headers_without_an_end_are_refused() -> None:
+    refused = Rig().refused_with(b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"x" * 17 * KIB)
+    assert str(refused).endswith("the server sent more than 16384 bytes of headers")
+
+
+# The end, before and after the opening
+
+
+def test_a_connection_that_is_lost_before_it_opened_fails() -> None:
+    rig = Rig()
+    rig.server.wire.loseConnection()
+    failed = rig.outcome()
+    assert isinstance(failed, ConnectionClosed)
+    assert str(failed) == "connection closed with 1006: before the WebSocket was open: the server hung up"
+    assert rig.recorder.reason is None
+
+
+def test_a_server_that_does_not_answer_the_handshake_is_given_up() -> None:
+    rig = Rig(config=WebSocketConfig(timeout_seconds=10))
+    rig.network.advance(12)
+    failed = rig.outcome()
+    assert isinstance(failed, ConnectionClosed)
+    assert failed.reason == "before the WebSocket was open: no handshake within 10 s"
+    assert rig.server.is_gone()
+
+
+def test_a_tls_failure_says_what_it_is() -> None:
+    rig = Rig()
+    rig.server.wire.other.connectionLost(Failure(ValueError("certificate verify failed")))
+    assert str(rig.outcome()).endswith("before the WebSocket was open: certificate verify failed")
+
+
+def test_a_failure_without_a_text_is_named() -> None:
+    rig = Rig()
+    rig.server.wire.other.connectionLost(Failure(ValueError()))
+    assert str(rig.outcome()).endswith("before the WebSocket was open: ValueError")
+
+
+def test_giving_up_before_it_opened_drops_the_connection() -> None:
+    rig = Rig()
+    rig.connection.when_open.cancel()
+    assert isinstance(rig.outcome(), CancelledError)
+    assert rig.server.is_gone()
+    assert rig.network.clock.getDelayedCalls() == []
+
+
+def test_closing_before_it_opened_drops_the_connection() -> None:
+    rig = Rig()
+    rig.connection.close(4000, "changed my mind")
+    assert isinstance(rig.outcome(), ConnectionClosed)
+    assert rig.server.is_gone()
+
+
+def test_a_server_that_closes_is_answered_and_has_to_hang_up() -> None:
+    rig = opened()
+    rig.server.send_frame(CLOSE, struct.pack("!H", 1001) + b"going away")
+    rig.flush()
+    assert rig.server.take_frames() == [(CLOSE, struct.pack("!H", 1001) + b"going away", True)]
+    assert rig.recorder.reason is None
+    rig.server.wire.loseConnection()
+    rig.flush()
+    assert str(rig.recorder.reason) == "connection closed with 1001: going away"
+    assert rig.network.clock.getDelayedCalls() == []
+
+
+def test_a_server_that_closes_but_does_not_hang_up_is_dropped() -> None:
+    rig = opened(config=WebSocketConfig(close_timeout=3))
+    rig.server.send_frame(CLOSE, struct.pack("!H", 1001))
+    rig.network.advance(5)
+    assert str(rig.recorder.reason) == "connection closed with 1001"
+    assert rig.server.is_gone()
+
+
+def test_a_server_that_vanishes_is_told_to_the_receiver() -> None:
+    rig = opened()
+    rig.server.wire.abortConnection()
+    rig.flush()
+    assert isinstance(rig.recorder.reason, ConnectionClosed)
+    assert rig.recorder.reason.code == 1006
+    assert rig.connection.statistics(0).state is ConnectionState.DISCONNECTED
+
+
+def test_a_server_that_says_nothing_is_lost() -> None:
+    rig = opened(config=WebSocketConfig(heartbeat_interval=10, heartbeat_timeout=20))
+    rig.network.advance(22)
+    assert str(rig.recorder.reason) == "connection closed with 1006: nothing was heard for 20 s"
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_masked_frame_of_a_server_breaks_the_protocol(masked: bool) -> None:
+    rig = opened()
+    rig.server.send_frame(TEXT, b'{"jsonrpc":"2.0","method":"a"}', masked=masked)
+    rig.flush()
+    assert len(rig.recorder.received) == (0 if masked else 1)
+    closes = [frame for frame in rig.server.take_frames() if frame.opcode == CLOSE]
+    assert [frame.payload[:2] for frame in closes] == ([struct.pack("!H", 1002)] if masked else [])
+
+
+# Messages and flow
+
+
+def test_bad_messages_of_the_server_are_not_answered_and_end_it_at_last() -> None:
+    rig = opened(config=WebSocketConfig(max_bad_messages=2))
+    for _ in range(2):
+        rig.server.send_frame(TEXT, b"?")
+    rig.flush()
+    assert rig.server.take_frames() == []
+    assert rig.connection.statistics(0).bad_messages == 2
+    rig.server.send_frame(TEXT, b"?")
+    rig.flush()
+    [close] = rig.server.take_frames()
+    assert close.payload.startswith(struct.pack("!H", 1008))
+
+
+def test_a_server_that_reads_slowly_is_not_sent_more() -> None:
+    rig = opened(config=WebSocketConfig(max_queued_bytes=MIB))
+    rig.server.wire.pauseProducing()
+    assert rig.can_send()
+    for _ in range(15):
+        rig.connection.send_message(Notification("a", to_raw("x" * 100 * KIB)))
+    rig.flush()
+    assert rig.recorder.told == ["pause"]
+    assert not rig.can_send()
+    rig.server.wire.resumeProducing()
+    rig.flush()
+    assert rig.recorder.told == ["pause", "resume"]
+    assert len(rig.server.take_messages()) == 15
+
+
+def test_a_server_can_be_read_more_slowly() -> None:
+    rig = opened()
+    rig.connection.pause_reading()
+    rig.server.send_message({"jsonrpc": "2.0", "method": "a"})
+    rig.flush()
+    assert rig.recorder.received == []
+    rig.connection.resume_reading()
+    rig.flush()
+    assert len(rig.recorder.received) == 1
+
+
+def test_a_factory_has_a_timer_only_while_it_has_connections() -> None:
+    rig = opened()
+    second = RawServer()
+    endpoint = rig.network.endpoint(Factory.forProtocol(lambda: second))
+    other = cast(ClientProtocol, result_of(endpoint.connect(rig.factory))).connection
+    other.when_open.addErrback(lambda failure: None)
+    for server in rig.server, second:
+        assert len(rig.network.clock.getDelayedCalls()) == 1
+        server.wire.abortConnection()
+        rig.flush()
+    assert rig.network.clock.getDelayedCalls() == []
+
+
+def test_the_url_is_enough_for_a_factory() -> None:
+    factory = ConnectionFactory(URL, lambda connection: Recorder())
+    assert factory.config == WebSocketConfig(url=URL, server_mode=False)
+    assert factory.clock is factory.reactor
+    protocol = factory.protocol
+    assert protocol is ClientProtocol
