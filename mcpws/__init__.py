@@ -5,7 +5,17 @@ ServerFactory; call a server with `connect` or a ClientFactory; or move messages
 """
 
 from mcpws.backends.app import App
-from mcpws.backends.context import Context
+from mcpws.backends.app.content import (
+    Audio,
+    EmbeddedResource,
+    Image,
+    PromptMessage,
+    ResourceLink,
+    Text,
+    ToolAnnotations,
+    ToolResult,
+)
+from mcpws.backends.app.context import Context
 from mcpws.backends.stdio import Stdio
 from mcpws.backends.upstream import Upstream
 from mcpws.client.session import ClientFactory, ClientIdentity, Session, connect
@@ -14,6 +24,7 @@ from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.core.peer import Progress
 from mcpws.errors import (
+    CapabilityMissing,
     ConfigError,
     ConnectFailed,
     ConnectionClosed,
@@ -35,7 +46,9 @@ from mcpws.ws.server import ServerFactory, ServerProtocol
 
 __all__ = [
     "App",
+    "Audio",
     "Backend",
+    "CapabilityMissing",
     "Channel",
     "ClientFactory",
     "ClientIdentity",
@@ -45,10 +58,12 @@ __all__ = [
     "ConnectionState",
     "ConnectionStatistics",
     "Context",
+    "EmbeddedResource",
     "Error",
     "ErrorObject",
     "HandshakeRefused",
     "Identity",
+    "Image",
     "Incoming",
     "InvalidParams",
     "Link",
@@ -56,11 +71,13 @@ __all__ = [
     "Message",
     "Notification",
     "Progress",
+    "PromptMessage",
     "QueueFull",
     "RemoteError",
     "Request",
     "RequestId",
     "RequestTimeout",
+    "ResourceLink",
     "Result",
     "RpcError",
     "ServerFactory",
@@ -68,7 +85,10 @@ __all__ = [
     "ServerStatistics",
     "Session",
     "Stdio",
+    "Text",
+    "ToolAnnotations",
     "ToolError",
+    "ToolResult",
     "Upstream",
     "WebSocketConfig",
     "WebSocketService",

@@ -13,8 +13,8 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from mcpws.backends.app import App
-from mcpws.backends.content import ElicitResult, ToolAnnotations
-from mcpws.backends.context import Context, Level
+from mcpws.backends.app.content import ElicitResult, ToolAnnotations
+from mcpws.backends.app.context import Context, Level
 from mcpws.errors import ConfigError, McpwsError, ToolError
 from mcpws.policy.stats import ServerStatistics
 from mcpws.version import __version__

@@ -271,6 +271,6 @@ def _check_headers(headers: Mapping[str, str], subprotocols: Sequence[str], orig
     for position, subprotocol in enumerate(subprotocols):
         if not _TOKEN.fullmatch(subprotocol):
             # Nor is a subprotocol: it may hold a token.
-            raise ConfigError("subprotocols", position, "is where one is no HTTP token (RFC 6455, section 4.1)")
+            raise ConfigError(f"subprotocols[{position}]", "...", "must be an HTTP token (RFC 6455, section 4.1)")
     if origin is not None and not origin.isprintable():
         raise ConfigError("origin", origin, "has control characters")

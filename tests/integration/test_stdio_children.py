@@ -18,8 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
-from mcpws.backends import launch
-from mcpws.backends.stdio import ProcessReactor, Stdio
+from mcpws.backends.stdio import ProcessReactor, Stdio, launch
 from mcpws.core.codec import decode
 from mcpws.core.messages import Message, Notification, Result
 from mcpws.errors import BackendLost, McpwsError
@@ -423,7 +422,7 @@ def test_children_die_with_a_service_that_is_killed(tmp_path: Path) -> None:
     code = f"held = open({str(fifo)!r}, 'w'); tell('up'); time.sleep({2 * PATIENCE})"
     service = f"""
 from twisted.internet import reactor
-from mcpws.backends import launch
+from mcpws.backends.stdio import launch
 from mcpws.backends.stdio import Stdio
 
 class Client:

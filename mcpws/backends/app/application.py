@@ -1,0 +1,265 @@
+"""Methods of this process as a backend: tools, resources, prompts, and JSON-RPC methods of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from mcpws.backends.app.catalog import Catalog
+from mcpws.backends.app.channel import AppChannel, InFlight, Listener, Method
+from mcpws.backends.app.content import Implementation, ToolAnnotations
+from mcpws.backends.app.methods import METHODS, NOTIFICATIONS, RESERVED
+from mcpws.backends.app.prompts import Completion, Prompt
+from mcpws.backends.app.resources import Resource
+from mcpws.backends.app.rpc import RpcFunction
+from mcpws.backends.app.subscriptions import Subscriptions, Watcher
+from mcpws.backends.app.tools import Tool
+from mcpws.errors import ConfigError, ShuttingDown
+from mcpws.interfaces import Channel, Link
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class App:
+    """Answers MCP clients with functions of yours::
+
+        app = App("calculator", "1.0")
+
+        @app.tool
+        def add(a: int, b: int) -> int:
+            "Add two integers."
+            return a + b
+
+    Every decorator returns the function as it was. A function may return at once, return a Deferred, or be a
+    coroutine; a parameter annotated with Context gets the Context of the call. Parameters are described to clients by
+    their annotations (what msgspec knows), defaults and docstring, and what clients send is checked against them. An
+    RpcError answers the request as it says; any other exception is logged, and the client gets a reference to the log.
+    What cannot be registered raises ConfigError.
+
+    Tools, resources and prompts may come and go at any time: clients are told.
+
+    :param name: of the server, for programs; `title` is for people.
+    :param version: of the server.
+    :param instructions: for the model, on how to use all this.
+    :param clock: for timeouts; the global reactor by default, looked up with the first client.
+    :param page_size: entries in one answer to a list request.
+    :param max_pending: requests to one client that may wait for an answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        *,
+        instructions: str | None = None,
+        title: str | None = None,
+        clock: IReactorTime | None = None,
+        page_size: int = 100,
+        max_pending: int = 1024,
+    ) -> None:
+        if max_pending < 1:
+            raise ConfigError("max_pending", max_pending, "must be 1 or more")
+        self._catalog = Catalog(Implementation(name, version, title), instructions, page_size)
+        self._clock = clock
+        self._max_pending = max_pending
+        self._methods: dict[str, Method] = dict(METHODS)
+        self._notifications: dict[str, Listener] = dict(NOTIFICATIONS)
+        self._subscriptions: Subscriptions[AppChannel] = Subscriptions()
+        self._in_flight = InFlight()
+        self._channels: dict[AppChannel, None] = {}
+        self._stopping = False
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+    @overload
+    def tool(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+    ) -> Callable[[F], F]: ...
+    def tool(
+        self,
+        function: F | None = None,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+    ) -> F | Callable[[F], F]:
+        """Offer a function to models. Name and description are by default the function's.
+
+        A string, content or a list of content is what the model gets. Anything else is structured content, described
+        by the return annotation: a JSON object as it is, other values as `{"result": value}`. A ToolResult says all by
+        itself. ToolError tells the model what went wrong.
+        """
+
+        def register(function: F) -> F:
+            tool = Tool(function, name=name, title=title, description=description, annotations=annotations)
+            self._catalog.tools.add(tool.name, tool)
+            self._list_changed("tools")
+            return function
+
+        return register if function is None else register(function)
+
+    def resource(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+    ) -> Callable[[F], F]:
+        """Let clients read what a function returns: text, bytes, or anything else as JSON.
+
+        With variables, as in `files://{name}`, the URI is a template: each variable is a parameter of the function, and
+        is converted to what that is annotated with. `{name}` stands for a part without slash, `{+name}` at the end for
+        all the rest. A resource goes before a template, an earlier template before a later one.
+        """
+
+        def register(function: F) -> F:
+            resource = Resource(uri, function, name=name, title=title, description=description, mime_type=mime_type)
+            self._catalog.add_resource(resource)
+            self._list_changed("resources")
+            return function
+
+        return register
+
+    @overload
+    def prompt(self, function: F, /) -> F: ...
+    @overload
+    def prompt(
+        self, /, *, name: str | None = None, title: str | None = None, description: str | None = None
+    ) -> Callable[[F], F]: ...
+    def prompt(
+        self,
+        function: F | None = None,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> F | Callable[[F], F]:
+        """Offer a prompt to users: a function that returns a string, a PromptMessage, content, or a list of these."""
+
+        def register(function: F) -> F:
+            prompt = Prompt(function, name=name, title=title, description=description)
+            self._catalog.prompts.add(prompt.name, prompt)
+            self._list_changed("prompts")
+            return function
+
+        return register if function is None else register(function)
+
+    def completion(self, reference: str, argument: str) -> Callable[[F], F]:
+        """Help users type an `argument` of the prompt, or of the URI template, that `reference` names.
+
+        The function takes what was typed so far and returns all strings that it can become, best first.
+        """
+
+        def register(function: F) -> F:
+            completions = self._catalog.completions
+            if (reference, argument) in completions:
+                raise ConfigError("completion", (reference, argument), "is registered already")
+            completions[reference, argument] = Completion(function)
+            return function
+
+        return register
+
+    def method(self, name: str) -> Callable[[F], F]:
+        """Answer requests for the JSON-RPC method `name` with what a function returns.
+
+        The function gets the parameters as one object: of the type that it annotates, else a dict.
+        """
+
+        def register(function: F) -> F:
+            self._check_free(name)
+            self._methods[name] = RpcFunction(function).answer
+            return function
+
+        return register
+
+    def notification(self, name: str) -> Callable[[F], F]:
+        """Give notifications `name` to a function, as `method` does with requests. What it returns is not wanted."""
+
+        def register(function: F) -> F:
+            self._check_free(name)
+            self._notifications[name] = RpcFunction(function).listen
+            return function
+
+        return register
+
+    def remove_tool(self, name: str) -> None:
+        """Offer it no more; calls in flight go on. ConfigError if there is none."""
+        self._catalog.tools.remove(name)
+        self._list_changed("tools")
+
+    def remove_resource(self, uri: str) -> None:
+        """Offer it, or the template, no more; subscriptions stay. ConfigError if there is none."""
+        self._catalog.remove_resource(uri)
+        self._list_changed("resources")
+
+    def remove_prompt(self, name: str) -> None:
+        """Offer it no more. ConfigError if there is none."""
+        self._catalog.prompts.remove(name)
+        self._list_changed("prompts")
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell all subscribers of `uri` that it has changed."""
+        for channel in self._subscriptions.of(uri):
+            channel.conversation.notify("notifications/resources/updated", {"uri": uri})
+
+    def on_subscription(self, uri: str, watcher: Watcher) -> None:
+        """Call `watcher` with True when `uri` gets its first subscriber, with False when the last one is gone."""
+        self._subscriptions.watch(uri, watcher)
+
+    def open(self, link: Link) -> Deferred[Channel]:
+        """Begin a conversation; fails with ShuttingDown after `stop`."""
+        if self._stopping:
+            return fail(ShuttingDown())
+        if self._clock is None:
+            # Not earlier: an App is often made while modules are imported, before a reactor is chosen.
+            from twisted.internet import reactor
+
+            self._clock = IReactorTime(reactor)
+        channel = AppChannel(
+            link,
+            self._catalog,
+            self._methods,
+            self._notifications,
+            subscriptions=self._subscriptions,
+            in_flight=self._in_flight,
+            clock=self._clock,
+            max_pending=self._max_pending,
+            ended=self._ended,
+        )
+        self._channels[channel] = None
+        opened: Channel = channel
+        return succeed(opened)
+
+    def stop(self) -> Deferred[None]:
+        """End all conversations with ShuttingDown and cancel what is in flight; fires when that has ended."""
+        self._stopping = True
+        for channel in list(self._channels):
+            channel.end(ShuttingDown())
+        return self._in_flight.when_none()
+
+    def _ended(self, channel: AppChannel) -> None:
+        self._channels.pop(channel, None)
+
+    def _list_changed(self, feature: str) -> None:
+        for channel in list(self._channels):
+            channel.list_changed(feature)
+
+    def _check_free(self, name: str) -> None:
+        if name in RESERVED:
+            raise ConfigError("method", name, "is MCP's own")
+        if name in self._methods or name in self._notifications:
+            raise ConfigError("method", name, "is registered already")

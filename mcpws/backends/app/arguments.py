@@ -1,0 +1,143 @@
+"""Arguments by type: JSON Schema for whoever calls, decoding and a clear refusal when a call comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import NODEFAULT, Raw
+
+from mcpws.backends.app.signature import MISSING, Parameter, Signature
+from mcpws.errors import InvalidParams
+
+T = TypeVar("T")
+
+_REF = "#/$defs/"
+_MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+
+MAX_REASON = 500
+"""Characters. What is wrong may be quoted, and may be as long as the whole request."""
+
+
+class Arguments:
+    """The parameters of a function as one JSON object.
+
+    `schema` describes it (JSON Schema 2020-12); `decode` and `convert` make of it what `Signature.call` takes.
+
+    :raises ConfigError: a parameter without annotation, or with one that JSON cannot stand for.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        fields = [(parameter.name, parameter.type, _field(parameter)) for parameter in signature.parameters]
+        for parameter in signature.parameters:
+            _check(signature, parameter)
+        self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
+        self._decoder = msgspec.json.Decoder(self._type)
+        self.schema = schema_of(self._type)
+        del self.schema["title"]
+        for parameter in signature.parameters:
+            member = self.schema["properties"][parameter.name]
+            if parameter.description is not None:
+                member.setdefault("description", parameter.description)
+            if not parameter.required:
+                member.setdefault("default", msgspec.to_builtins(parameter.default))
+
+    def decode(self, raw: Raw, at: str) -> tuple[Any, ...]:
+        """The values in the JSON object `raw`, which stands at the path `at`; InvalidParams if they do not fit."""
+        return msgspec.structs.astuple(decode(self._decoder, raw, at))
+
+    def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
+        """The same from strings: where a number is wanted, one that is written in a string will do."""
+        try:
+            return msgspec.structs.astuple(msgspec.convert(values, self._type, strict=False))
+        except ValueError as error:
+            raise invalid_params(error, at) from None
+
+
+def decode(decoder: msgspec.json.Decoder[T], raw: Raw, at: str) -> T:
+    """What `raw` holds; InvalidParams, naming the place below the path `at`, if it does not fit."""
+    try:
+        return decoder.decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise invalid_params(error, at) from None
+
+
+def invalid_params(error: Exception, at: str) -> InvalidParams:
+    """What msgspec says is wrong, with the path to where it is."""
+    # As in: Expected `int`, got `str` - at `$.a[0]`. Of a key it says: - at `key` in `$.a`.
+    reason, found, where = str(error).rpartition(" - at `")
+    if found:
+        at += where.rstrip("`").rpartition("$")[2]
+    else:
+        reason = where
+    reason = reason[:MAX_REASON]
+    if member := _MEMBER.fullmatch(reason):
+        at = f"{at}.{member[1]}"
+    return InvalidParams(f"Invalid params: {at}: {reason}", {"path": at, "reason": reason})
+
+
+def schema_of(type: Any) -> dict[str, Any]:
+    """The JSON Schema of `type`, complete in itself: what it refers to stands in its own `$defs`.
+
+    :raises TypeError: JSON has nothing for this type. What the type itself raises may come too.
+    """
+    (schema,), definitions = msgspec.json.schema_components([type], ref_template=f"{_REF}{{name}}")
+    if schema.keys() == {"$ref"}:
+        schema = dict(definitions[schema["$ref"].removeprefix(_REF)])
+    needed = _references(schema, definitions, set())
+    if needed:
+        schema["$defs"] = {name: definitions[name] for name in sorted(needed)}
+    ordered: dict[str, Any] = _in_order(schema)
+    return ordered
+
+
+def _references(schema: Any, definitions: Mapping[str, Any], found: set[str]) -> set[str]:
+    if isinstance(schema, dict):
+        name = str(schema.get("$ref", "")).removeprefix(_REF)
+        if name in definitions and name not in found:
+            found.add(name)
+            _references(definitions[name], definitions, found)
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _references(part, definitions, found)
+    return found
+
+
+def _in_order(schema: Any) -> Any:
+    """The same in every process: msgspec takes the members of a union from a set."""
+    if isinstance(schema, list):
+        return [_in_order(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    ordered = {name: _in_order(part) for name, part in schema.items()}
+    if "anyOf" in ordered:
+        ordered["anyOf"].sort(key=str)
+    return ordered
+
+
+def _field(parameter: Parameter) -> Any:
+    default = parameter.default
+    if parameter.required:
+        return NODEFAULT
+    try:
+        hash(default)
+    except TypeError:
+        # Shared by all calls, as Python shares it.
+        return msgspec.field(default_factory=lambda: default)
+    return default
+
+
+def _check(signature: Signature, parameter: Parameter) -> None:
+    if parameter.type is MISSING:
+        raise signature.refusal(parameter.name, MISSING, "needs a type annotation")
+    try:
+        msgspec.json.Decoder(parameter.type)
+        schema_of(parameter.type)
+        if not parameter.required:
+            msgspec.to_builtins(parameter.default)
+    except Exception as error:
+        # The types' own code runs here too.
+        raise signature.refusal(parameter.name, parameter.type, f"JSON cannot stand for it: {error}") from None

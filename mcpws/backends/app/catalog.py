@@ -1,0 +1,60 @@
+"""All that an App offers to its clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcpws.backends.app.content import Implementation
+from mcpws.backends.app.prompts import Completion, Prompt
+from mcpws.backends.app.registry import Registry
+from mcpws.backends.app.resources import Resource
+from mcpws.backends.app.tools import Tool
+
+
+class Catalog:
+    """What is registered, by kind; the same for all clients.
+
+    Completions are kept by the prompt's name or the template, and the argument.
+    """
+
+    def __init__(self, info: Implementation, instructions: str | None, page_size: int) -> None:
+        self.info = info
+        self.instructions = instructions
+        self.tools: Registry[Tool] = Registry("tool", page_size)
+        self.resources: Registry[Resource] = Registry("resource", page_size)
+        self.templates: Registry[Resource] = Registry("resource template", page_size)
+        self.prompts: Registry[Prompt] = Registry("prompt", page_size)
+        self.completions: dict[tuple[str, str], Completion] = {}
+
+    def capabilities(self) -> dict[str, Any]:
+        """What to tell a client now (MCP 2025-11-25, ServerCapabilities)."""
+        capabilities: dict[str, Any] = {"logging": {}}
+        if self.tools:
+            capabilities["tools"] = {"listChanged": True}
+        if self.resources or self.templates:
+            capabilities["resources"] = {"listChanged": True, "subscribe": True}
+        if self.prompts:
+            capabilities["prompts"] = {"listChanged": True}
+        if self.completions:
+            capabilities["completions"] = {}
+        return capabilities
+
+    def add_resource(self, resource: Resource) -> None:
+        """Add it where it belongs; ConfigError if its URI is taken."""
+        (self.templates if resource.is_template else self.resources).add(resource.uri, resource)
+
+    def remove_resource(self, uri: str) -> None:
+        """Take away what has exactly this URI or template; ConfigError if nothing has."""
+        templates = self.templates.get(uri) is not None
+        (self.templates if templates else self.resources).remove(uri)
+
+    def find_resource(self, uri: str) -> tuple[Resource, dict[str, str]] | None:
+        """What `uri` leads to, with the values of its variables: a resource, else the first template that matches."""
+        resource = self.resources.get(uri)
+        if resource is not None:
+            return resource, {}
+        for template in self.templates:
+            values = template.template.match(uri)
+            if values is not None:
+                return template, values
+        return None

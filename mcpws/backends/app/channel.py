@@ -1,0 +1,245 @@
+"""One client's conversation with an App."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import iscoroutine
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.backends.app.catalog import Catalog
+from mcpws.backends.app.context import ClientState, Context
+from mcpws.backends.app.gate import Gate
+from mcpws.backends.app.signature import Signature
+from mcpws.backends.app.subscriptions import Subscriptions
+from mcpws.conversation import Conversation
+from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.messages import Message, Notification, Request, RequestId
+from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
+from mcpws.interfaces import Link
+
+log = Logger()
+
+MAX_SUBSCRIPTIONS = 1000
+"""Of one client."""
+
+GOING_AWAY = 1001
+"""The close code of a conversation whose one end has left (RFC 6455, section 7.4.1)."""
+
+
+class InFlight:
+    """The methods that are running, of all clients: each Deferred until it has fired."""
+
+    def __init__(self) -> None:
+        self._running: set[Deferred[Any]] = set()
+        self._waiting: list[Deferred[None]] = []
+
+    def add(self, work: Deferred[Any]) -> None:
+        """Count `work` until it fires; what it fires with is left as it is."""
+        self._running.add(work)
+        work.addBoth(self._fired, work)
+
+    def when_none(self) -> Deferred[None]:
+        """Fires when none is running."""
+        none: Deferred[None] = Deferred()
+        self._waiting.append(none)
+        self._fire_if_none()
+        return none
+
+    def _fired(self, result: Any, work: Deferred[Any]) -> Any:
+        self._running.discard(work)
+        self._fire_if_none()
+        return result
+
+    def _fire_if_none(self) -> None:
+        if not self._running:
+            waiting, self._waiting = self._waiting, []
+            for none in waiting:
+                none.callback(None)
+
+
+class AppChannel:
+    """Answers one client.
+
+    :param methods: what answers requests, by name.
+    :param notifications: what listens to notifications, by name; others are of no interest.
+    :param ended: called with this channel once it is closed.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        catalog: Catalog,
+        methods: Mapping[str, Method],
+        notifications: Mapping[str, Listener],
+        *,
+        subscriptions: Subscriptions[AppChannel],
+        in_flight: InFlight,
+        clock: IReactorTime,
+        max_pending: int,
+        ended: Callable[[AppChannel], None],
+    ) -> None:
+        self.catalog = catalog
+        self.client = ClientState()
+        self.conversation = Conversation(link.send, clock, self._dispatch, self._notified, max_pending)
+        self._link = link
+        self._methods = methods
+        self._notifications = notifications
+        self._subscriptions = subscriptions
+        self._in_flight = in_flight
+        self._ended = ended
+        self._gate = Gate()
+        self._contexts: dict[RequestId, Context] = {}
+        self._heard: set[Deferred[Any]] = set()
+        self._closed = False
+
+    def run(
+        self,
+        signature: Signature,
+        values: tuple[Any, ...],
+        request: Request | None,
+        convert: Callable[[Any], object],
+    ) -> object:
+        """Call a registered function and convert what it returns, now or when it comes.
+
+        A function that returns at once and wants no Context costs no more than the call.
+        """
+        context = self._context(request) if signature.takes_context else None
+        try:
+            outcome = signature.call(values, context)
+        except BaseException:
+            if context is not None:
+                context.settled()
+            raise
+        if iscoroutine(outcome):
+            outcome = Deferred.fromCoroutine(outcome)
+        if isinstance(outcome, Deferred):
+            if context is not None and request is not None:
+                self._contexts[request.id] = context
+                outcome.addBoth(self._over, request.id, context)
+            self._in_flight.add(outcome)
+            return outcome.addCallback(convert)
+        if context is not None:
+            context.settled()
+        return convert(outcome)
+
+    def hear(self, signature: Signature, values: tuple[Any, ...]) -> None:
+        """Call a registered function for a notification: what it returns is not wanted, what it raises is logged."""
+        outcome = self.run(signature, values, None, _ignore)
+        if isinstance(outcome, Deferred):
+            self._heard.add(outcome)
+            outcome.addErrback(_not_heard).addBoth(lambda _: self._heard.discard(outcome))
+
+    def subscribe(self, uri: str) -> None:
+        """Let the client hear when the resource changes; InvalidParams when it has too many subscriptions."""
+        wanted = self.client.subscriptions
+        if uri in wanted:
+            return
+        if len(wanted) >= MAX_SUBSCRIPTIONS:
+            reason = f"more than {MAX_SUBSCRIPTIONS} subscriptions"
+            raise InvalidParams(f"Invalid params: $.uri: {reason}", {"path": "$.uri", "reason": reason})
+        wanted.add(uri)
+        self._subscriptions.add(uri, self)
+
+    def unsubscribe(self, uri: str) -> None:
+        """Undo `subscribe`, if there was one."""
+        if uri in self.client.subscriptions:
+            self.client.subscriptions.remove(uri)
+            self._subscriptions.remove(uri, self)
+
+    def list_changed(self, feature: str) -> None:
+        """Tell the client that its list is out of date, if it is initialised and knows that there is one."""
+        if self.client.initialized and feature in self.client.features:
+            self.conversation.notify(f"notifications/{feature}/list_changed")
+
+    def end(self, reason: McpwsError) -> None:
+        """The App ends the conversation."""
+        self.close(str(reason))
+        self._link.lost(reason)
+
+    # What the front sees: Channel.
+
+    def receive(self, message: Message) -> None:
+        if self._closed:
+            return
+        if type(message) is Notification and message.method == CANCELLED:
+            self._withdrawn(cancelled_id(message))
+        self.conversation.receive(message)
+
+    def close(self, reason: str) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        gone = ConnectionClosed(GOING_AWAY, reason)
+        self.conversation.lost(gone)
+        for work in list(self._heard):
+            try:
+                work.cancel()
+            except Exception:
+                log.failure("what a notification began could not be cancelled")
+        self._gate.end(gone)
+        for uri in list(self.client.subscriptions):
+            self.unsubscribe(uri)
+        self._ended(self)
+
+    def pauseProducing(self) -> None:
+        self._gate.shut()
+
+    def resumeProducing(self) -> None:
+        self._gate.open()
+
+    def stopProducing(self) -> None:
+        self._gate.shut()
+
+    def _dispatch(self, request: Request) -> object:
+        method = self._methods.get(request.method)
+        if method is None:
+            raise MethodNotFound(request.method)
+        return method(self, request)
+
+    def _notified(self, notification: Notification) -> None:
+        heard = self._notifications.get(notification.method)
+        if heard is None:
+            return
+        try:
+            heard(self, notification)
+        except InvalidParams as error:
+            # There is nobody to answer, and what a client sends is no defect of ours.
+            self.conversation.peer.dropped += 1
+            log.debug("dropped {method}: {error}", method=notification.method, error=error)
+
+    def _context(self, request: Request | None) -> Context:
+        return Context(self.conversation, self.client, self._link.identity, self._gate, request)
+
+    def _withdrawn(self, id: RequestId | None) -> None:
+        """A coroutine may go on after it was cancelled, but not report any more."""
+        context = None if id is None else self._contexts.pop(id, None)
+        if context is not None:
+            context.settled()
+
+    def _over(self, result: Any, id: RequestId, context: Context) -> Any:
+        context.settled()
+        # The id may be in use again, if this call went on after it was cancelled.
+        if self._contexts.get(id) is context:
+            del self._contexts[id]
+        return result
+
+
+Method: TypeAlias = Callable[[AppChannel, Request], object]
+"""Answers a request: returns its result, a Deferred of it, or raises."""
+
+Listener: TypeAlias = Callable[[AppChannel, Notification], None]
+"""Takes a notification; InvalidParams means that it was none to take."""
+
+
+def _ignore(value: Any) -> None:
+    """Nobody waits for it."""
+
+
+def _not_heard(failure: Failure) -> None:
+    if not failure.check(CancelledError):
+        log.failure("a notification could not be taken", failure=failure)

@@ -1,0 +1,196 @@
+"""What a registered function can do besides returning a value: report, log, ask the client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any, Literal, TypeAlias, get_args
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred, fail
+
+from mcpws.backends.app.content import (
+    CreateMessageResult,
+    ElicitResult,
+    Implementation,
+    PromptMessage,
+    Root,
+    Text,
+)
+from mcpws.backends.app.gate import Gate
+from mcpws.conversation import Conversation
+from mcpws.core.ledger import PROGRESS, progress_token
+from mcpws.core.messages import Request, RequestId
+from mcpws.errors import CapabilityMissing, ConfigError
+from mcpws.interfaces import Identity
+
+Level: TypeAlias = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""Of log messages, least severe first (RFC 5424, section 6.2.1)."""
+
+
+class ClientState:
+    """What one client has said: of itself, and of what it wants to hear.
+
+    `features` are the capabilities that it was told the server has.
+    """
+
+    __slots__ = ("capabilities", "features", "info", "initialized", "level", "subscriptions", "version")
+
+    def __init__(self) -> None:
+        self.version: str | None = None
+        self.info: Implementation | None = None
+        self.capabilities: dict[str, Any] = {}
+        self.features: frozenset[str] = frozenset()
+        self.initialized = False
+        self.level: Level = "info"
+        self.subscriptions: set[str] = set()
+
+    def hears(self, level: Level) -> bool:
+        """Whether log messages of `level` are to be sent."""
+        if level not in LEVELS:
+            raise ConfigError("level", level, f"must be one of {', '.join(LEVELS)}")
+        return LEVELS.index(level) >= LEVELS.index(self.level)
+
+    def can(self, capability: str) -> bool:
+        """Whether the client declared `capability`; of elicitation, that by forms."""
+        declared = self.capabilities.get(capability)
+        if capability == "elicitation" and isinstance(declared, dict) and declared:
+            # An empty object stands for forms: asking by URL came later (MCP 2025-11-25, elicitation).
+            return "form" in declared
+        return declared is not None
+
+
+class Context:
+    """The call that a function answers, and the client that made it.
+
+    Annotate a parameter with this type to get it. It stays usable after the call, except for `progress`; once the
+    client is gone, what would send does nothing and what would wait fails with ConnectionClosed.
+    """
+
+    __slots__ = ("_client", "_conversation", "_gate", "_progress", "_token", "identity", "request_id")
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        client: ClientState,
+        identity: Identity,
+        gate: Gate,
+        request: Request | None,
+    ) -> None:
+        self.request_id: RequestId | None = None if request is None else request.id
+        self.identity = identity
+        self._conversation = conversation
+        self._client = client
+        self._gate = gate
+        self._token = None if request is None else progress_token(request)
+        self._progress = -inf
+
+    @property
+    def client_info(self) -> Implementation | None:
+        """Name and version of the client, if it told them."""
+        return self._client.info
+
+    @property
+    def client_capabilities(self) -> dict[str, Any]:
+        """What the client declared, as it came (MCP 2025-11-25, ClientCapabilities)."""
+        return self._client.capabilities
+
+    def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Tell the client how far the call is.
+
+        Nothing is sent when the client did not ask for it, when `progress` has not grown, or when the call is over.
+        """
+        if self._token is None or not self._progress < progress < inf:
+            return
+        self._progress = progress
+        self.notify(PROGRESS, _given(progressToken=self._token, progress=progress, total=total, message=message))
+
+    def log(self, level: Level, data: Any, logger: str | None = None) -> None:
+        """Send a log message, `data` being anything JSON, if the client wants to hear of `level` (default: info).
+
+        :raises ConfigError: there is no such level.
+        """
+        if self._client.hears(level):
+            self.notify("notifications/message", {"level": level, "data": data, **_given(logger=logger)})
+
+    def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
+        """Send a notification."""
+        self._conversation.notify(method, params)
+
+    def request(
+        self, method: str, params: dict[str, Any] | None = None, *, timeout: float | None = None, type: Any = Any
+    ) -> Deferred[Any]:
+        """Ask the client; fires with the result, decoded as `type`. Fails as `Conversation.request` does."""
+        return self._conversation.request(method, params, timeout=timeout, type=type)
+
+    def sample(
+        self,
+        messages: str | Sequence[PromptMessage],
+        max_tokens: int,
+        *,
+        system_prompt: str | None = None,
+        temperature: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
+        model_preferences: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Deferred[CreateMessageResult]:
+        """Have the client's model continue `messages`; a string is one message of the user's.
+
+        Fails with CapabilityMissing when the client has no model for us, else as `request` does.
+        """
+        if isinstance(messages, str):
+            messages = [PromptMessage("user", Text(messages))]
+        params = _given(
+            messages=messages,
+            maxTokens=max_tokens,
+            systemPrompt=system_prompt,
+            temperature=temperature,
+            stopSequences=stop_sequences,
+            modelPreferences=model_preferences,
+        )
+        return self._ask("sampling/createMessage", "sampling", params, timeout, CreateMessageResult)
+
+    def elicit(self, message: str, schema: dict[str, Any], *, timeout: float | None = None) -> Deferred[ElicitResult]:
+        """Have the client show its user `message` and a form.
+
+        :param schema: a flat JSON Schema: an object, its properties strings, numbers, booleans or enumerations.
+
+        Fails with CapabilityMissing when the client shows no forms, else as `request` does.
+        """
+        params = {"message": message, "requestedSchema": schema}
+        return self._ask("elicitation/create", "elicitation", params, timeout, ElicitResult)
+
+    def list_roots(self, *, timeout: float | None = None) -> Deferred[list[Root]]:
+        """Which directories and files the user opened to this server.
+
+        Fails with CapabilityMissing when the client does not say, else as `request` does.
+        """
+        listed = self._ask("roots/list", "roots", None, timeout, _Roots)
+        return listed.addCallback(lambda result: result.roots)
+
+    def drained(self) -> Deferred[None]:
+        """Fires when the client can take more, at once unless it reads too slowly.
+
+        Whoever sends much waits for it before each message. Fails with ConnectionClosed when the client is gone.
+        """
+        return self._gate.wait()
+
+    def settled(self) -> None:
+        """The call is answered or cancelled: there is no more progress to report."""
+        self._token = None
+
+    def _ask(
+        self, method: str, capability: str, params: dict[str, Any] | None, timeout: float | None, type: Any
+    ) -> Deferred[Any]:
+        if not self._client.can(capability):
+            return fail(CapabilityMissing(method, capability))
+        return self.request(method, params, timeout=timeout, type=type)
+
+
+class _Roots(Struct, frozen=True):
+    roots: list[Root]
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,109 @@
+"""Functions as prompts, and functions that complete what a user types (MCP 2025-11-25, prompts and completion)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from mcpws.backends.app.arguments import Arguments
+from mcpws.backends.app.content import PromptMessage, as_content
+from mcpws.backends.app.signature import Function, Signature
+from mcpws.core.messages import to_raw
+from mcpws.errors import ConfigError
+
+MAX_COMPLETIONS = 100
+"""Values in one answer (MCP 2025-11-25, completion)."""
+
+
+class _Argument(Struct, frozen=True, omit_defaults=True):
+    name: str
+    description: str | None = None
+    required: bool = False
+
+
+class _Definition(Struct, frozen=True, omit_defaults=True):
+    name: str
+    title: str | None = None
+    description: str | None = None
+    arguments: list[_Argument] | None = None
+
+
+class GetPromptResult(Struct, frozen=True, omit_defaults=True):
+    """Answers `prompts/get`."""
+
+    messages: list[PromptMessage]
+    description: str | None = None
+
+
+class Prompt:
+    """`function` as a prompt. Arguments come as strings and are converted to what its parameters are annotated with.
+
+    :raises ConfigError: an empty name, or parameters that strings cannot stand for.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> None:
+        self.signature = Signature(function)
+        self.name = self.signature.name if name is None else name
+        self.arguments = Arguments(self.signature)
+        self._description = self.signature.description if description is None else description
+        arguments = [
+            _Argument(parameter.name, parameter.description, parameter.required)
+            for parameter in self.signature.parameters
+        ]
+        self.definition = to_raw(_Definition(self.name, title, self._description, arguments or None))
+
+    def result(self, value: Any) -> GetPromptResult:
+        """What the function returned as messages: strings and content are the user's.
+
+        :raises TypeError: it returned something else.
+        """
+        parts = value if isinstance(value, list | tuple) else [value]
+        messages: list[PromptMessage] = []
+        for part in parts:
+            if isinstance(part, PromptMessage):
+                messages.append(part)
+                continue
+            content = as_content(part)
+            if not content:
+                raise TypeError(f"prompt {self.name} returned {type(part).__name__}, which is no message")
+            messages.extend(PromptMessage("user", block) for block in content)
+        return GetPromptResult(messages, self._description)
+
+
+class _Completed(Struct, frozen=True, rename="camel"):
+    values: list[str]
+    total: int
+    has_more: bool
+
+
+class CompleteResult(Struct, frozen=True):
+    """Answers `completion/complete`."""
+
+    completion: _Completed
+
+
+class Completion:
+    """`function` takes what was typed so far and returns all values that it can become.
+
+    :raises ConfigError: it does not take one string.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.signature = Signature(function)
+        if len(self.signature.parameters) != 1:
+            raise ConfigError("completion", self.signature.label, "must take what was typed, and may take a Context")
+
+
+def completed(values: Sequence[str]) -> CompleteResult:
+    """As many of `values` as may be sent."""
+    total = len(values)
+    return CompleteResult(_Completed(list(values[:MAX_COMPLETIONS]), total, total > MAX_COMPLETIONS))

@@ -1,0 +1,92 @@
+"""A function as a resource, or as a template for many (MCP 2025-11-25, resources)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from mcpws.backends.app.arguments import Arguments
+from mcpws.backends.app.content import ResourceContents
+from mcpws.backends.app.signature import Function, Signature
+from mcpws.backends.app.uri import UriTemplate
+from mcpws.core.messages import to_raw
+from mcpws.errors import ConfigError
+
+
+class _Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    name: str
+    uri: str | None = None
+    uri_template: str | None = None
+    title: str | None = None
+    description: str | None = None
+    mime_type: str | None = None
+
+
+class ReadResourceResult(Struct, frozen=True):
+    """Answers `resources/read`."""
+
+    contents: list[ResourceContents]
+
+
+class Resource:
+    """`function` at a URI or, if `uri` has variables, at all URIs that match; each variable is a parameter.
+
+    :raises ConfigError: no template, or not the function for it.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        function: Function,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+    ) -> None:
+        self.template = UriTemplate(uri)
+        self.uri = uri
+        self.mime_type = mime_type
+        self.signature = Signature(function)
+        self.arguments = Arguments(self.signature)
+        taken = {parameter.name for parameter in self.signature.parameters}
+        for variable in self.template.variables:
+            if variable not in taken:
+                raise ConfigError(self.signature.label, uri, f"does not take {variable}, which the URI template has")
+        for parameter in self.signature.parameters:
+            if parameter.required and parameter.name not in self.template.variables:
+                raise self.signature.refusal(parameter.name, uri, "must have a default or be in the URI template")
+        self.definition = to_raw(
+            _Definition(
+                name=self.signature.name if name is None else name,
+                uri=None if self.is_template else uri,
+                uri_template=uri if self.is_template else None,
+                title=title,
+                description=self.signature.description if description is None else description,
+                mime_type=mime_type,
+            )
+        )
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it stands for many URIs."""
+        return bool(self.template.variables)
+
+    def result(self, uri: str, value: Any) -> ReadResourceResult:
+        """What the function returned, as contents of `uri`.
+
+        Text and bytes as they are, ResourceContents and lists of them too; anything else is written as JSON.
+        """
+        if isinstance(value, ResourceContents):
+            return ReadResourceResult([value])
+        if isinstance(value, list) and value and all(isinstance(part, ResourceContents) for part in value):
+            return ReadResourceResult(value)
+        if isinstance(value, str):
+            contents = ResourceContents(uri, text=value, mime_type=self.mime_type or "text/plain")
+        elif isinstance(value, bytes):
+            contents = ResourceContents(uri, blob=value, mime_type=self.mime_type or "application/octet-stream")
+        else:
+            text = bytes(to_raw(value)).decode()
+            contents = ResourceContents(uri, text=text, mime_type=self.mime_type or "application/json")
+        return ReadResourceResult([contents])

@@ -1,0 +1,55 @@
+"""A function as a JSON-RPC method, or for a notification, beyond those of MCP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from mcpws.backends.app.arguments import decode
+from mcpws.backends.app.channel import AppChannel
+from mcpws.backends.app.signature import MISSING, Function, Signature
+from mcpws.core.messages import EMPTY, Notification, Request
+from mcpws.errors import ConfigError
+
+
+class RpcFunction:
+    """`function` takes the parameters as a whole, as what it annotates them with, else as a dict; or takes none.
+
+    A request's result is what it returns, as JSON; for None it is an empty object, as MCP has it.
+
+    :raises ConfigError: it takes more than one parameter besides a Context, or one that JSON cannot stand for.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._signature = Signature(function)
+        self._decoder: msgspec.json.Decoder[Any] | None = None
+        parameters = self._signature.parameters
+        if len(parameters) > 1:
+            raise ConfigError(self._signature.label, parameters[1].name, "the parameters come as one")
+        for parameter in parameters:
+            wanted = dict[str, Any] if parameter.type is MISSING else parameter.type
+            try:
+                self._decoder = msgspec.json.Decoder(wanted)
+            except Exception as error:
+                # The type's own code runs here too.
+                problem = f"JSON cannot stand for it: {error}"
+                raise self._signature.refusal(parameter.name, wanted, problem) from None
+
+    def answer(self, channel: AppChannel, request: Request) -> object:
+        """A Method."""
+        return channel.run(self._signature, self._values(request.params), request, _result)
+
+    def listen(self, channel: AppChannel, notification: Notification) -> None:
+        """A Listener."""
+        channel.hear(self._signature, self._values(notification.params))
+
+    def _values(self, params: Raw | None) -> tuple[Any, ...]:
+        if self._decoder is None:
+            return ()
+        return (decode(self._decoder, EMPTY if params is None else params, "$.params"),)
+
+
+def _result(value: Any) -> Any:
+    return EMPTY if value is None else value

@@ -1,0 +1,134 @@
+"""A registered function: what it takes by its annotations, and how it is called."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType, NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from twisted.internet.defer import Deferred
+
+from mcpws.backends.app import docstring
+from mcpws.backends.app.context import Context
+from mcpws.errors import ConfigError
+
+Function = Callable[..., Any]
+
+MISSING: Any = inspect.Parameter.empty
+"""Stands for no default, and for no annotation."""
+
+# Where the type that counts stands among the arguments of what an asynchronous function is annotated with.
+_OUTCOME = {"Deferred": 0, "Awaitable": 0, "Coroutine": 2, "Generator": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter besides the Context. `type` and `default` may be MISSING."""
+
+    name: str
+    type: Any
+    default: Any
+    description: str | None
+
+    @property
+    def required(self) -> bool:
+        """Whether a caller has to give it."""
+        return self.default is MISSING
+
+
+class Signature:
+    """Reads `function`, once.
+
+    `name` is the function's own, `label` tells it from others, `description` is from its docstring. `parameters` come
+    in the order in which `call` wants their values; `returns` is the type of what comes in the end (what a Deferred
+    fires with), MISSING without annotation.
+
+    :raises ConfigError: `*args`, `**kwargs`, a second Context, or annotations that cannot be resolved.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        bare = _without_partial(function)
+        self.name: str = getattr(bare, "__name__", type(bare).__name__)
+        self.label = f"{bare.__module__}.{getattr(bare, '__qualname__', self.name)}"
+        hints = _hints(bare, self.label)
+        self.description, described = docstring.parse(inspect.getdoc(bare))
+        self.returns = _outcome(hints.get("return", MISSING))
+        parameters: list[Parameter] = []
+        keywords: list[str] = []
+        self._context_at: int | None = None
+        for index, parameter in enumerate(inspect.signature(function).parameters.values()):
+            name, annotation = parameter.name, hints.get(parameter.name, MISSING)
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise self.refusal(name, str(parameter), "what it takes must be known beforehand")
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                keywords.append(name)
+            if annotation is not Context and Context not in get_args(annotation):
+                parameters.append(Parameter(name, annotation, parameter.default, described.get(name)))
+            elif self._context_at is None:
+                self._context_at = index
+            else:
+                raise self.refusal(name, annotation, "there is one Context for a call")
+        self.parameters = tuple(parameters)
+        self._keywords = tuple(keywords)
+
+    @property
+    def takes_context(self) -> bool:
+        """Whether `call` needs a Context."""
+        return self._context_at is not None
+
+    def call(self, values: tuple[Any, ...], context: Context | None = None) -> Any:
+        """Call the function with one value for each of `parameters`."""
+        at = self._context_at
+        if at is not None:
+            values = (*values[:at], context, *values[at:])
+        if not self._keywords:
+            return self.function(*values)
+        first = len(values) - len(self._keywords)
+        return self.function(*values[:first], **dict(zip(self._keywords, values[first:], strict=True)))
+
+    def refusal(self, parameter: str, value: object, problem: str) -> ConfigError:
+        """Why the function cannot be registered, for its author."""
+        return ConfigError(f"{self.label}, parameter {parameter}", value, problem)
+
+
+def _without_partial(function: Function) -> Function:
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def _hints(function: Function, label: str) -> dict[str, Any]:
+    """The annotations as types, when they are strings too."""
+    annotated = inspect.unwrap(function if inspect.isroutine(function) else type(function).__call__)
+    try:
+        try:
+            return get_type_hints(annotated, include_extras=True)
+        except NameError:
+            return get_type_hints(annotated, localns=_enclosing(annotated), include_extras=True)
+    except (NameError, TypeError, SyntaxError, AttributeError) as error:
+        raise ConfigError(label, annotated.__annotations__, f"an annotation cannot be resolved: {error}") from None
+
+
+def _enclosing(function: Any) -> dict[str, Any]:
+    """What is local to the functions that are running in the same module: one of them defines `function`."""
+    names: dict[str, Any] = {}
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals is function.__globals__:
+            names = {**frame.f_locals, **names}
+        frame = frame.f_back
+    return names
+
+
+def _outcome(annotation: Any) -> Any:
+    index = _OUTCOME.get(getattr(get_origin(annotation), "__name__", ""))
+    if index is not None:
+        return get_args(annotation)[index]
+    if annotation is Deferred:
+        return MISSING
+    return NoneType if annotation is None else annotation

@@ -1,0 +1,294 @@
+"""One child process that speaks MCP on its standard streams, from its start until nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from enum import Enum, auto
+from typing import cast
+
+from twisted.internet.error import ConnectionDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.process import Process
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.backends.stdio.streams import ErrorLines, Intake
+from mcpws.core.codec import decode, encode
+from mcpws.core.lines import LineFramer, to_line
+from mcpws.core.messages import Message
+from mcpws.errors import BackendLost, ConfigError, LineTooLong, McpwsError, RpcError
+from mcpws.interfaces import Link
+
+log = Logger()
+
+STDIN, STDOUT = 0, 1
+
+ESCALATION = (signal.SIGTERM, signal.SIGKILL)
+"""For a child that does not leave at the end of its input; `stop_grace` before each (MCP, stdio, shutdown)."""
+
+LAST_WORDS = 1.0
+"""Seconds for what ought to follow at once: the exit after a stream was closed, the streams' end after the exit."""
+
+GARBAGE_SHOWN = 200
+"""Bytes of a line that is no message, as logged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one child may do, as Stdio explains it; ConfigError names what is not above 0."""
+
+    max_line: int
+    max_stderr_line: int
+    stderr_lines_per_second: int
+    max_garbage: int
+    stall_timeout: float
+    stop_grace: float
+    max_depth: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ConfigError(field.name, value, "must be above 0")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What all children of a backend have come to so far."""
+
+    started: int = 0
+    given_up: int = 0
+    garbage: int = 0
+
+
+class Phase(Enum):
+    """A child's life; it only moves down, and may skip."""
+
+    SERVING = auto()
+    """It answers its client, or is about to be missed."""
+    STOPPING = auto()
+    """Its conversation is over and it has been told to go; what it still says is dropped."""
+    EXITED = auto()
+    """It is reaped, but what it said last may not have been read."""
+    ENDED = auto()
+    """No process, stream or timer is left."""
+
+
+class Child(ProcessProtocol):
+    """A Channel to its client's front, a process protocol to the reactor.
+
+    :param on_end: called once, when nothing of the child is left.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        limits: Limits,
+        clock: IReactorTime,
+        counters: Counters,
+        on_end: Callable[[Child], None],
+    ) -> None:
+        self._link: Link | None = link
+        self._limits = limits
+        self._clock = clock
+        self._counters = counters
+        self._on_end = on_end
+        self._phase = Phase.SERVING
+        self._lines = LineFramer(limits.max_line)
+        self._errors = ErrorLines(self._log_error_line, limits.max_stderr_line, limits.stderr_lines_per_second)
+        self._garbage = 0
+        self._garbage_since = 0.0
+        self._timer: IDelayedCall | None = None
+
+    # What the front sees: Channel.
+
+    def receive(self, message: Message) -> None:
+        if self._phase is Phase.SERVING:
+            self._intake.write(to_line(encode(message)))
+
+    def close(self, reason: str) -> None:
+        if self._link is not None:
+            self._link = None
+            log.debug("child {pid} has lost its client: {reason}", pid=self._pid, reason=reason)
+            self._shut_down()
+
+    def pauseProducing(self) -> None:
+        if self._phase is Phase.SERVING and STDOUT in self._process.pipes:
+            self._process.pipes[STDOUT].pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if STDOUT in self._process.pipes:
+            self._process.pipes[STDOUT].resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.close("it takes no more messages")
+
+    # What the backend sees.
+
+    def stop(self, reason: McpwsError) -> None:
+        """End the conversation because of `reason` if it is not over yet, and let the child go."""
+        self._lose(reason)
+        self._shut_down()
+
+    # What the reactor sees: IProcessProtocol.
+
+    def connectionMade(self) -> None:
+        assert self._link is not None
+        self._process = cast(Process, self.transport)
+        self._pid = self._process.pid
+        self._group = self._pid
+        self._intake = Intake(
+            self._process.pipes[STDIN],
+            self._link,
+            self._clock,
+            self._limits.stall_timeout,
+            self._stalled,
+        )
+
+    def outReceived(self, data: bytes) -> None:
+        if self._link is None:
+            return
+        try:
+            lines = self._lines.feed(data)
+        except LineTooLong as error:
+            self._give_up(f"sent {error}")
+            return
+        for line in lines:
+            self._take(line)
+
+    def errReceived(self, data: bytes) -> None:
+        self._errors.feed(data, self._clock.seconds())
+
+    def inConnectionLost(self) -> None:
+        self._expect_exit("closed its standard input")
+
+    def outConnectionLost(self) -> None:
+        if last := self._lines.finish():
+            self._take(last)
+        self._expect_exit("closed its standard output")
+
+    def processExited(self, reason: Failure) -> None:
+        self._phase = Phase.EXITED
+        self._intake.drop()
+        self.resumeProducing()
+        self._signal(signal.SIGTERM)
+        self._after(LAST_WORDS, self._sever)
+
+    def processEnded(self, reason: Failure) -> None:
+        self._stop_timer()
+        self._signal(signal.SIGKILL)
+        self._phase = Phase.ENDED
+        self._errors.finish(self._clock.seconds())
+        how = _describe(reason)
+        log.info("child {pid} {how}", pid=self._pid, how=how)
+        self._lose(BackendLost(f"The server process {how}"))
+        self._on_end(self)
+
+    def _take(self, line: bytes) -> None:
+        """Pass on one line of standard output, unless the one before has ended the conversation."""
+        if self._link is None:
+            return
+        try:
+            message = decode(line, self._limits.max_depth)
+        except RpcError as error:
+            self._drop(line, error)
+        else:
+            self._link.send(message)
+
+    def _drop(self, line: bytes, error: RpcError) -> None:
+        self._counters.garbage += 1
+        log.warn(
+            "child {pid} sent no message, {error} {details}: {line}",
+            pid=self._pid,
+            error=error,
+            details=error.data,
+            line=repr(line[:GARBAGE_SHOWN]) + ("..." if len(line) > GARBAGE_SHOWN else ""),
+        )
+        now = self._clock.seconds()
+        if now - self._garbage_since >= 60:
+            self._garbage_since = now
+            self._garbage = 0
+        self._garbage += 1
+        if self._garbage > self._limits.max_garbage:
+            self._give_up(f"sent more than {self._limits.max_garbage} lines a minute that are no messages")
+
+    def _log_error_line(self, line: str) -> None:
+        log.info("child {pid} stderr: {line}", pid=self._pid, line=line)
+
+    def _stalled(self) -> None:
+        self._give_up(f"has read nothing for {self._limits.stall_timeout:g} s")
+
+    def _expect_exit(self, reason: str) -> None:
+        """Most close their streams because they exit, and then the exit status says more."""
+        if self._phase is Phase.SERVING and self._timer is None:
+            self._after(LAST_WORDS, self._give_up, reason)
+
+    def _give_up(self, reason: str) -> None:
+        self._counters.given_up += 1
+        log.warn("child {pid} is given up: it {reason}", pid=self._pid, reason=reason)
+        self.stop(BackendLost(f"The server process {reason}"))
+
+    def _lose(self, reason: McpwsError) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.lost(reason)
+
+    def _shut_down(self) -> None:
+        if self._phase is not Phase.SERVING:
+            return
+        self._phase = Phase.STOPPING
+        # A child that cannot write would not come to see the end of its input.
+        self.resumeProducing()
+        self._intake.finish()
+        self._after(self._limits.stop_grace, self._escalate, *ESCALATION)
+
+    def _escalate(self, number: int, *others: int) -> None:
+        self._signal(number)
+        if others:
+            self._after(self._limits.stop_grace, self._escalate, *others)
+
+    def _signal(self, number: int) -> None:
+        """Signal the child with all its descendants: wrappers such as npx do not always pass signals on."""
+        if self._group is None:
+            return
+        try:
+            os.killpg(self._group, number)
+        except ProcessLookupError:
+            if self._phase is Phase.EXITED:
+                # Nobody is left, so the number may be given to a stranger.
+                self._group = None
+            else:
+                # It has not come to make itself a group.
+                with suppress(ProcessExitedAlready):
+                    self._process.signalProcess(number)
+        except PermissionError:
+            log.warn("child {pid} may not be sent signal {number}", pid=self._pid, number=number)
+
+    def _sever(self) -> None:
+        """Close the streams that some descendant still holds open."""
+        for pipe in list(self._process.pipes.values()):
+            pipe.connectionLost(Failure(ConnectionDone()))
+
+    def _after(self, seconds: float, act: Callable[..., None], *args: object) -> None:
+        """Do it unless something else comes first: a child has one timer."""
+        self._stop_timer()
+        self._timer = self._clock.callLater(seconds, act, *args)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+
+def _describe(reason: Failure) -> str:
+    """How a process ended, as in "exited with status 1"."""
+    ended = reason.value
+    if isinstance(ended, ProcessTerminated) and ended.signal is not None:
+        return f"was killed by signal {ended.signal} ({signal.strsignal(ended.signal)})"
+    status = ended.exitCode if isinstance(ended, ProcessTerminated) else 0
+    return f"exited with status {status}"

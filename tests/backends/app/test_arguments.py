@@ -1,0 +1,278 @@
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Meta, Raw, Struct
+
+from mcpws.backends.app.arguments import MAX_REASON, Arguments, decode, schema_of
+from mcpws.backends.app.signature import Signature
+from mcpws.errors import ConfigError, InvalidParams
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Node(Struct):
+    value: int
+    next: "Node | None" = None
+
+
+@dataclass
+class Point:
+    """A place."""
+
+    x: int
+    y: int = 0
+
+
+class Options(TypedDict):
+    depth: int
+    name: NotRequired[str]
+
+
+class Even(Struct):
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number % 2:
+            raise ValueError("is odd")
+
+
+def arguments(function: Callable[..., Any]) -> Arguments:
+    return Arguments(Signature(function))
+
+
+def refused(of: Arguments, raw: bytes) -> dict[str, str]:
+    with pytest.raises(InvalidParams) as caught:
+        of.decode(Raw(raw), "$.arguments")
+    data: dict[str, str] = caught.value.data
+    assert str(caught.value) == f"Invalid params: {data['path']}: {data['reason']}"
+    return data
+
+
+def everything(
+    number: Annotated[int, Meta(ge=0, description="counted")],
+    point: Point,
+    colour: Colour,
+    options: Options,
+    node: Node | None = None,
+    pair: tuple[int, str] = (1, "a"),
+    choice: Literal["x", "y"] = "x",
+    when: datetime | None = None,
+    factors: list[float] = [1.5],  # noqa: B006
+    table: dict[str, bool] = {},  # noqa: B006
+    data: bytes = b"",
+) -> None:
+    """Take everything.
+
+    :param number: not this one.
+    :param point: where.
+    """
+
+
+def test_the_schema_describes_all_parameters() -> None:
+    assert arguments(everything).schema == {
+        "type": "object",
+        "properties": {
+            "number": {"type": "integer", "minimum": 0, "description": "counted"},
+            "point": {"$ref": "#/$defs/Point", "description": "where."},
+            "colour": {"$ref": "#/$defs/Colour"},
+            "options": {"$ref": "#/$defs/Options"},
+            "node": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}], "default": None},
+            "pair": {
+                "type": "array",
+                "minItems": 2,
+                "maxItems": 2,
+                "prefixItems": [{"type": "integer"}, {"type": "string"}],
+                "items": False,
+                "default": (1, "a"),
+            },
+            "choice": {"enum": ["x", "y"], "default": "x"},
+            "when": {"anyOf": [{"type": "null"}, {"type": "string"}], "default": None},
+            "factors": {"type": "array", "items": {"type": "number"}, "default": [1.5]},
+            "table": {"type": "object", "additionalProperties": {"type": "boolean"}, "default": {}},
+            "data": {"type": "string", "contentEncoding": "base64", "default": ""},
+        },
+        "required": ["number", "point", "colour", "options"],
+        "additionalProperties": False,
+        "$defs": {
+            "Colour": {"title": "Colour", "enum": ["blue", "red"]},
+            "Node": {
+                "title": "Node",
+                "type": "object",
+                "properties": {
+                    "value": {"type": "integer"},
+                    "next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}], "default": None},
+                },
+                "required": ["value"],
+            },
+            "Options": {
+                "title": "Options",
+                "type": "object",
+                "properties": {"depth": {"type": "integer"}, "name": {"type": "string"}},
+                "required": ["depth"],
+            },
+            "Point": {
+                "title": "Point",
+                "description": "A place.",
+                "type": "object",
+                "properties": {"x": {"type": "integer"}, "y": {"type": "integer", "default": 0}},
+                "required": ["x"],
+            },
+        },
+    }
+
+
+def test_a_function_without_parameters_takes_an_empty_object() -> None:
+    nothing = arguments(lambda: None)
+    assert nothing.schema == {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    assert nothing.decode(Raw(b"{}"), "$") == ()
+
+
+def test_arguments_are_decoded_into_the_types_of_the_parameters() -> None:
+    raw = b"""{"options": {"depth": 1}, "colour": "red", "point": {"x": 1}, "number": 7, "node": {"value": 1},
+        "when": "2026-01-02T03:04:05", "data": "YQ=="}"""
+    assert arguments(everything).decode(Raw(raw), "$") == (
+        7,
+        Point(1),
+        Colour.RED,
+        {"depth": 1},
+        Node(1),
+        (1, "a"),
+        "x",
+        datetime(2026, 1, 2, 3, 4, 5),
+        [1.5],
+        {},
+        b"a",
+    )
+
+
+def test_a_mutable_default_is_the_one_of_the_function() -> None:
+    default = [1]
+
+    def function(a: list[int] = default) -> None: ...
+
+    [value] = arguments(function).decode(Raw(b"{}"), "$")
+    assert value is default
+
+
+def test_what_is_wrong_is_said_with_the_place_where_it_is() -> None:
+    def function(
+        a: int, b: list[Point] | None = None, c: Colour = Colour.RED, d: dict[int, Even] | None = None
+    ) -> None:
+        pass
+
+    of = arguments(function)
+    assert refused(of, b'{"a": "1"}') == {"path": "$.arguments.a", "reason": "Expected `int`, got `str`"}
+    assert refused(of, b"{}") == {"path": "$.arguments.a", "reason": "Object missing required field `a`"}
+    assert refused(of, b'{"z": 1}') == {"path": "$.arguments.z", "reason": "Object contains unknown field `z`"}
+    assert refused(of, b"[1]") == {"path": "$.arguments", "reason": "Expected `object`, got `array`"}
+    assert refused(of, b'{"a": 1, "b": [{"x": 1}, {}]}')["path"] == "$.arguments.b[1].x"
+    assert refused(of, b'{"a": 1, "b": [{"x": []}]}')["path"] == "$.arguments.b[0].x"
+    assert refused(of, b'{"a": 1, "c": "green"}')["reason"] == "Invalid enum value 'green'"
+    assert refused(of, b'{"a": 1, "d": {"x": {"number": 1}}}')["path"] == "$.arguments.d"
+    assert refused(of, b'{"a": 1, "d": {"1": {"number": 1}}}') == {"path": "$.arguments.d[...]", "reason": "is odd"}
+    assert refused(of, b'{"a": 1, "c": "x` - at `$.z"}')["path"] == "$.arguments.c"
+
+
+def test_a_refusal_stays_short_whatever_it_quotes() -> None:
+    def function(c: Colour) -> None: ...
+
+    data = refused(arguments(function), b'{"c": "%b"}' % (b"x" * 100_000))
+    assert len(data["reason"]) == MAX_REASON
+    assert data["path"] == "$.arguments.c"
+
+
+@pytest.mark.parametrize("raw", [b'{"a": "\xff"}', b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"])
+def test_what_cannot_be_decoded_at_all_is_refused_too(raw: bytes) -> None:
+    with pytest.raises(InvalidParams):
+        decode(msgspec.json.Decoder(dict[str, Any]), Raw(raw), "$.params")
+
+
+def test_strings_become_what_the_parameters_want() -> None:
+    def function(a: int, b: bool, c: str = "x", d: float | None = None) -> None: ...
+
+    of = arguments(function)
+    assert of.convert({"a": "1", "b": "true", "d": "0.5"}, "$.arguments") == (1, True, "x", 0.5)
+    with pytest.raises(InvalidParams) as caught:
+        of.convert({"a": "one", "b": "true"}, "$.arguments")
+    assert caught.value.data["path"] == "$.arguments.a"
+    with pytest.raises(InvalidParams) as caught:
+        of.convert({"a": "1"}, "$.arguments")
+    assert caught.value.data["path"] == "$.arguments.b"
+
+
+def no_annotation(a, b: int):  # type: ignore[no-untyped-def]
+    pass
+
+
+def no_json(a: int, b: complex) -> None: ...
+
+
+def no_json_inside(a: list[object]) -> None: ...
+
+
+def two_objects(a: Point | Node) -> None: ...
+
+
+def no_default(a: Any = object()) -> None:  # noqa: B008
+    pass
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (no_annotation, ".no_annotation, parameter a: needs a type annotation"),
+        (no_json, ".no_json, parameter b: JSON cannot stand for it: "),
+        (no_json_inside, ".no_json_inside, parameter a: JSON cannot stand for it: "),
+        (two_objects, ".two_objects, parameter a: JSON cannot stand for it: Type unions"),
+        (no_default, ".no_default, parameter a: JSON cannot stand for it: "),
+    ],
+)
+def test_what_json_cannot_stand_for_is_refused_by_name(function: Callable[..., Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        arguments(function)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("type", [int, list[Node], Node, Point, dict[str, Colour], tuple[Options, ...] | None])
+def test_a_schema_is_complete_in_itself(type: Any) -> None:
+    schema = schema_of(type)
+    used = {part.partition("#/$defs/")[2] for part in strings_in(schema) if part.startswith("#/$defs/")}
+    assert used == set(schema.get("$defs", {}))
+
+
+def strings_in(schema: Any) -> list[str]:
+    if isinstance(schema, str):
+        return [schema]
+    parts = list(schema.values()) if isinstance(schema, dict) else schema if isinstance(schema, list) else []
+    return [string for part in parts for string in strings_in(part)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcdxyz"), inner, max_size=3),
+)
+
+
+@given(json_values)
+def test_any_json_is_taken_or_refused(value: Any) -> None:
+    def function(a: int = 0, b: Point | None = None, c: dict[str, list[Options]] | None = None) -> None: ...
+
+    of = arguments(function)
+    try:
+        values = of.decode(Raw(msgspec.json.encode(value)), "$.arguments")
+    except InvalidParams as error:
+        path = error.data["path"]
+    else:
+        path = "$.arguments"
+        assert len(values) == 3
+    assert path.startswith("$.arguments")

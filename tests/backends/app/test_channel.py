@@ -1,0 +1,259 @@
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import Clock, deferLater
+
+from mcpws.backends.app import App
+from mcpws.backends.app.channel import MAX_SUBSCRIPTIONS, InFlight
+from mcpws.backends.app.context import Context
+from mcpws.errors import RemoteError, RpcError, ShuttingDown
+
+if TYPE_CHECKING:
+    from tests.backends.conftest import AppClient
+    from tests.conftest import LoggedErrors
+
+
+def fired(deferred: Deferred[None]) -> bool:
+    return deferred.called
+
+
+def reports(client: "AppClient") -> list[Any]:
+    return [report["progress"] for report in client.told("notifications/progress")]
+
+
+def test_a_method_answers_at_once_or_later_as_it_likes(app: App, client: "AppClient", clock: Clock) -> None:
+    @app.tool
+    def now() -> str:
+        return "now"
+
+    @app.tool
+    def fired_already() -> Deferred[str]:
+        return succeed("fired")
+
+    @app.tool
+    async def coroutine() -> str:
+        return "coroutine"
+
+    @app.tool
+    async def later(context: Context) -> str:
+        await deferLater(clock, 1)
+        return "later"
+
+    for name, text in [("now", "now"), ("fired_already", "fired"), ("coroutine", "coroutine")]:
+        assert client.tool(name) == {"content": [{"type": "text", "text": text}]}
+    id = client.begin("tools/call", name="later")
+    assert client.answer(id) is None
+    clock.advance(1)
+    assert client.answer(id) == {"content": [{"type": "text", "text": "later"}]}
+
+
+@pytest.mark.parametrize("when", ["now", "soon", "later"])
+def test_a_defect_is_logged_and_the_client_gets_a_reference(
+    app: App, client: "AppClient", clock: Clock, logged_errors: "LoggedErrors", when: str
+) -> None:
+    @app.tool
+    def now(context: Context) -> str:
+        raise RuntimeError("secret")
+
+    @app.tool
+    async def soon() -> str:
+        raise RuntimeError("secret")
+
+    @app.tool
+    def later(context: Context) -> Deferred[object]:
+        return deferLater(clock, 1, object)
+
+    id = client.begin("tools/call", name=when)
+    clock.advance(1)
+    with pytest.raises(RemoteError) as caught:
+        client.answer(id)
+    [event] = logged_errors.flush()
+    assert (caught.value.code, caught.value.message) == (-32603, "Internal error")
+    assert caught.value.data == {"reference": event["reference"]}
+
+
+def test_a_cancelled_method_is_stopped_and_not_answered(app: App, client: "AppClient", clock: Clock) -> None:
+    stopped: list[str] = []
+
+    @app.method("wait")
+    async def wait(context: Context) -> None:
+        try:
+            await deferLater(clock, 10)
+        except CancelledError:
+            stopped.append("wait")
+            context.progress(1)
+            raise
+
+    id = client.begin("wait", _meta={"progressToken": "t"})
+    client.tell("notifications/cancelled", requestId=id)
+    assert stopped == ["wait"]
+    assert clock.getDelayedCalls() == []
+    assert client.sent == []
+
+
+def test_a_method_that_goes_on_after_it_is_cancelled_reports_no_more(
+    app: App, client: "AppClient", clock: Clock
+) -> None:
+    @app.method("tidy")
+    async def tidy(context: Context, params: dict[str, Any]) -> None:
+        try:
+            await deferLater(clock, 10)
+        except CancelledError:
+            await deferLater(clock, 5)
+        context.progress(params["step"])
+
+    id = client.begin("tidy", step=1, _meta={"progressToken": "t"})
+    client.tell("notifications/cancelled", requestId=id)
+    # Its id and token are free again.
+    client._last_id = id - 1
+    assert client.begin("tidy", step=2, _meta={"progressToken": "t"}) == id
+    clock.advance(5)
+    assert client.sent == []
+    clock.advance(5)
+    assert reports(client) == [2]
+    assert client.answer(id) == {}
+
+
+def test_a_cancellation_of_nothing_is_dropped(app: App, client: "AppClient") -> None:
+    client.tell("notifications/cancelled", requestId=0)
+    client.tell("notifications/cancelled")
+    assert client.call("ping") == {}
+
+
+@pytest.mark.parametrize("outcome", ["return", "raise", "answer", "fail"])
+def test_a_call_that_is_over_reports_no_more(app: App, client: "AppClient", clock: Clock, outcome: str) -> None:
+    contexts: list[Context] = []
+
+    @app.method("work")
+    def work(context: Context) -> object:
+        contexts.append(context)
+        context.progress(1)
+        if outcome == "return":
+            return None
+        if outcome == "raise":
+            raise RpcError("no")
+        return deferLater(clock, 1, lambda: None if outcome == "answer" else failing())
+
+    def failing() -> None:
+        raise RpcError("no")
+
+    client.begin("work", _meta={"progressToken": "t"})
+    clock.advance(1)
+    contexts[0].progress(2)
+    assert reports(client) == [1]
+    assert len(client.sent) == 2
+
+
+def test_when_the_client_is_gone_all_its_work_is_cancelled_and_nothing_is_sent(
+    app: App, client: "AppClient", clock: Clock
+) -> None:
+    cancelled: list[str] = []
+
+    @app.tool
+    async def work(context: Context, what: str) -> str:
+        waiting = {"ask": context.request("custom/ask"), "drain": context.drained(), "wait": deferLater(clock, 10)}
+        try:
+            await waiting[what]
+        except CancelledError:
+            cancelled.append(what)
+            raise
+        finally:
+            for one in waiting.values():
+                one.addErrback(lambda _: None).cancel()
+        return ""
+
+    client.initialize()
+    client.channel.pauseProducing()
+    for what in ("ask", "drain", "wait"):
+        client.begin("tools/call", name="work", arguments={"what": what})
+    sent = len(client.sent)
+    client.channel.close("timed out")
+    client.channel.close("again")
+    client.begin("ping")
+    assert cancelled == ["ask", "drain", "wait"]
+    assert clock.getDelayedCalls() == []
+    assert len(client.sent) == sent
+    assert client.ended is None
+
+
+def test_a_client_that_is_gone_is_told_nothing_any_more(app: App, new_client: Callable[..., "AppClient"]) -> None:
+    @app.resource("a://b")
+    def resource() -> str:
+        return ""
+
+    gone, here = new_client().initialize(), new_client().initialize()
+    heard: list[bool] = []
+    app.on_subscription("a://b", heard.append)
+    for client in (gone, here):
+        client.call("resources/subscribe", uri="a://b")
+    gone.channel.close("gone")
+    app.resource_updated("a://b")
+    app.remove_resource("a://b")
+    assert [len(client.told("notifications/resources/updated")) for client in (gone, here)] == [0, 1]
+    assert [len(client.told("notifications/resources/list_changed")) for client in (gone, here)] == [0, 1]
+    assert heard == [True]
+    here.channel.close("gone")
+    assert heard == [True, False]
+
+
+def test_subscriptions_are_bounded(app: App, client: "AppClient") -> None:
+    @app.resource("a://{name}")
+    def resource(name: str) -> str:
+        return name
+
+    for number in range(MAX_SUBSCRIPTIONS):
+        client.call("resources/subscribe", uri=f"a://{number}")
+    client.call("resources/subscribe", uri="a://0")
+    with pytest.raises(RemoteError) as caught:
+        client.call("resources/subscribe", uri="a://more")
+    assert caught.value.code == -32602
+    assert caught.value.data == {"path": "$.uri", "reason": f"more than {MAX_SUBSCRIPTIONS} subscriptions"}
+    client.call("resources/unsubscribe", uri="a://0")
+    client.call("resources/subscribe", uri="a://more")
+
+
+def test_a_stopped_app_ends_every_conversation_and_waits_for_what_is_in_flight(
+    app: App, new_client: Callable[..., "AppClient"], clock: Clock
+) -> None:
+    @app.tool
+    async def tidy() -> str:
+        try:
+            await deferLater(clock, 10)
+        except CancelledError:
+            await deferLater(clock, 5)
+        return ""
+
+    clients = [new_client(), new_client()]
+    clients[0].begin("tools/call", name="tidy")
+    stopped = [app.stop(), app.stop()]
+    assert [type(client.ended) for client in clients] == [ShuttingDown, ShuttingDown]
+    assert not any(map(fired, stopped))
+    clock.advance(5)
+    assert all(map(fired, stopped))
+    assert clients[0].sent == []
+    failures: list[object] = []
+    app.open(clients[0]).addErrback(lambda failure: failures.append(type(failure.value)))
+    assert failures == [ShuttingDown]
+
+
+def test_an_app_at_rest_stops_at_once(app: App) -> None:
+    assert fired(app.stop())
+
+
+def test_work_is_in_flight_until_it_has_fired() -> None:
+    in_flight = InFlight()
+    works: list[Deferred[Any]] = [Deferred(), Deferred(), succeed(1)]
+    for work in works:
+        in_flight.add(work)
+    results: list[object] = []
+    none = in_flight.when_none()
+    works[0].addCallback(results.append)
+    works[1].addErrback(lambda failure: results.append(str(failure.value)))
+    works[0].callback("done")
+    assert not fired(none)
+    works[1].errback(RuntimeError("failed"))
+    assert fired(none)
+    assert results == ["done", "failed"]
+    assert works[2].result == 1

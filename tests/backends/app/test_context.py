@@ -1,0 +1,271 @@
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from mcpws.backends.app import App
+from mcpws.backends.app.content import Image, Implementation, PromptMessage, Root, Text
+from mcpws.backends.app.context import LEVELS, Context
+from mcpws.errors import (
+    CapabilityMissing,
+    ConfigError,
+    ConnectionClosed,
+    RemoteError,
+    RequestTimeout,
+)
+from mcpws.interfaces import Identity
+
+if TYPE_CHECKING:
+    from tests.backends.conftest import AppClient
+
+
+@pytest.fixture
+def contexts(app: App) -> list[Context]:
+    """Those of calls of the method `keep`, and of `hold`, which is not answered."""
+    kept: list[Context] = []
+
+    @app.method("keep")
+    def keep(context: Context) -> None:
+        kept.append(context)
+
+    @app.method("hold")
+    def hold(context: Context) -> Deferred[None]:
+        kept.append(context)
+        return Deferred()
+
+    return kept
+
+
+@pytest.fixture
+def begin(client: "AppClient", contexts: list[Context]) -> Callable[..., Context]:
+    """The Context of a call that goes on; with a progress token, if one is given."""
+
+    def call(token: str | int | None = None, **capabilities: Any) -> Context:
+        client.initialize(**capabilities)
+        client.begin("hold", **({} if token is None else {"_meta": {"progressToken": token}}))
+        return contexts[-1]
+
+    return call
+
+
+def outcome(deferred: Deferred[Any]) -> list[Any]:
+    results: list[Any] = []
+    deferred.addCallbacks(results.append, lambda failure: results.append(failure.value))
+    return results
+
+
+def test_it_knows_the_call_and_the_client(
+    app: App, new_client: Callable[..., "AppClient"], contexts: list[Context]
+) -> None:
+    identity = Identity("tester:2", principal="bo")
+    client = new_client(identity=identity)
+    client.call("ping")
+    id = client.begin("hold")
+    [context] = contexts
+    assert (context.client_info, context.client_capabilities) == (None, {})
+    client.initialize(roots={})
+    assert context.request_id == id
+    assert context.identity is identity
+    assert context.client_info == Implementation("tester", "1")
+    assert context.client_capabilities == {"roots": {}}
+
+
+def test_of_a_notification_there_is_no_id_and_no_progress(app: App, client: "AppClient") -> None:
+    heard: list[Context] = []
+
+    @app.notification("moved")
+    def moved(context: Context) -> None:
+        heard.append(context)
+
+    client.tell("moved", _meta={"progressToken": 1})
+    [context] = heard
+    context.progress(1)
+    assert context.request_id is None
+    assert client.sent == []
+
+
+def test_progress_is_sent_under_the_token_of_the_request(client: "AppClient", begin: Callable[..., Context]) -> None:
+    context = begin(0)
+    context.progress(1)
+    context.progress(2.5, 10, "working")
+    assert client.told("notifications/progress") == [
+        {"progressToken": 0, "progress": 1},
+        {"progressToken": 0, "progress": 2.5, "total": 10, "message": "working"},
+    ]
+
+
+def test_progress_that_has_not_grown_is_not_sent(client: "AppClient", begin: Callable[..., Context]) -> None:
+    context = begin("t")
+    for progress in (-1, -1, 5, 5, 4, float("nan"), float("inf"), 6):
+        context.progress(progress)
+    assert [one["progress"] for one in client.told("notifications/progress")] == [-1, 5, 6]
+
+
+def test_progress_that_was_not_asked_for_is_not_sent(client: "AppClient", begin: Callable[..., Context]) -> None:
+    begin().progress(1)
+    assert client.told("notifications/progress") == []
+
+
+def test_after_the_answer_there_is_no_progress(client: "AppClient", contexts: list[Context]) -> None:
+    client.call("keep", _meta={"progressToken": "t"})
+    contexts[0].progress(1)
+    assert client.told("notifications/progress") == []
+
+
+def test_log_messages_below_the_level_are_not_sent(client: "AppClient", begin: Callable[..., Context]) -> None:
+    context = begin()
+    context.log("debug", "a")
+    context.log("info", "b", "tests")
+    client.call("logging/setLevel", level="error")
+    context.log("warning", "c")
+    context.log("error", {"d": None})
+    context.log("emergency", None)
+    client.call("logging/setLevel", level="debug")
+    context.log("debug", "e")
+    assert client.told("notifications/message") == [
+        {"level": "info", "data": "b", "logger": "tests"},
+        {"level": "error", "data": {"d": None}},
+        {"level": "emergency", "data": None},
+        {"level": "debug", "data": "e"},
+    ]
+
+
+def test_a_level_is_one_that_there_is(begin: Callable[..., Context]) -> None:
+    context = begin()
+    with pytest.raises(ConfigError, match=f"level: must be one of {', '.join(LEVELS)}"):
+        context.log("fatal", "a")  # type: ignore[arg-type]
+
+
+def test_any_notification_and_any_request_can_be_sent(client: "AppClient", begin: Callable[..., Context]) -> None:
+    context = begin()
+    context.notify("custom/moved", {"to": 1})
+    context.notify("custom/done")
+    assert client.told("custom/moved") == [{"to": 1}]
+    assert client.told("custom/done") == [None]
+    results = outcome(context.request("custom/where", {"a": 1}, type=dict[str, int]))
+    [(id, params)] = client.asked("custom/where")
+    assert params == {"a": 1}
+    client.reply(id, result={"x": 3})
+    assert results == [{"x": 3}]
+
+
+def test_a_request_that_is_not_answered_times_out(
+    client: "AppClient", begin: Callable[..., Context], clock: Clock
+) -> None:
+    results = outcome(begin(roots={}).list_roots(timeout=5))
+    clock.advance(5)
+    assert [type(result) for result in results] == [RequestTimeout]
+    assert len(client.told("notifications/cancelled")) == 1
+
+
+def test_the_model_of_the_client_can_be_asked(client: "AppClient", begin: Callable[..., Context]) -> None:
+    results = outcome(begin(sampling={}).sample("Who are you?", 10))
+    [(id, params)] = client.asked("sampling/createMessage")
+    content = {"type": "text", "text": "Who are you?"}
+    assert params == {"messages": [{"role": "user", "content": content}], "maxTokens": 10}
+    answer = {"role": "assistant", "content": {"type": "text", "text": "A model."}, "model": "m"}
+    client.reply(id, result=answer)
+    assert [result.text for result in results] == ["A model."]
+
+
+def test_the_model_of_the_client_can_be_told_everything(client: "AppClient", begin: Callable[..., Context]) -> None:
+    asked = begin(sampling={}).sample(
+        [PromptMessage("user", Image(b"a", "image/png")), PromptMessage("assistant", Text("A."))],
+        10,
+        system_prompt="Be brief.",
+        temperature=0.5,
+        stop_sequences=["."],
+        model_preferences={"speedPriority": 1},
+    )
+    results = outcome(asked)
+    [(id, params)] = client.asked("sampling/createMessage")
+    assert params == {
+        "messages": [
+            {"role": "user", "content": {"type": "image", "data": "YQ==", "mimeType": "image/png"}},
+            {"role": "assistant", "content": {"type": "text", "text": "A."}},
+        ],
+        "maxTokens": 10,
+        "systemPrompt": "Be brief.",
+        "temperature": 0.5,
+        "stopSequences": ["."],
+        "modelPreferences": {"speedPriority": 1},
+    }
+    client.reply(id, error={"code": -1, "message": "User rejected sampling request"})
+    assert [str(result) for result in results] == ["User rejected sampling request (code -1)"]
+    assert isinstance(results[0], RemoteError)
+
+
+@pytest.mark.parametrize("elicitation", [{}, {"form": {}}, {"form": {}, "url": {}}])
+def test_the_user_can_be_asked(client: "AppClient", begin: Callable[..., Context], elicitation: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    results = outcome(begin(elicitation=elicitation).elicit("Your name?", schema))
+    [(id, params)] = client.asked("elicitation/create")
+    assert params == {"message": "Your name?", "requestedSchema": schema}
+    client.reply(id, result={"action": "accept", "content": {"name": "Bo"}})
+    assert [(result.action, result.content) for result in results] == [("accept", {"name": "Bo"})]
+
+
+def test_roots_are_listed(client: "AppClient", begin: Callable[..., Context]) -> None:
+    results = outcome(begin(roots={"listChanged": True}).list_roots())
+    [(id, params)] = client.asked("roots/list")
+    assert params is None
+    client.reply(id, result={"roots": [{"uri": "file:///a", "name": "a"}, {"uri": "file:///b"}]})
+    assert results == [[Root("file:///a", "a"), Root("file:///b")]]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "capability"),
+    [
+        ({}, "sampling"),
+        ({"sampling": None}, "sampling"),
+        ({"sampling": {}}, "elicitation"),
+        ({"elicitation": {"url": {}}}, "elicitation"),
+        ({"elicitation": {}}, "roots"),
+    ],
+)
+def test_what_a_client_did_not_declare_it_is_not_asked_for(
+    client: "AppClient", begin: Callable[..., Context], capabilities: dict[str, Any], capability: str
+) -> None:
+    context = begin(**capabilities)
+    asked: dict[str, Callable[[], Deferred[Any]]] = {
+        "sampling": lambda: context.sample("a", 1),
+        "elicitation": lambda: context.elicit("a", {}),
+        "roots": context.list_roots,
+    }
+    [error] = outcome(asked[capability]())
+    assert isinstance(error, CapabilityMissing)
+    assert error.capability == capability
+    assert f"the client did not declare the capability {capability}, which {error.method} needs" == str(error)
+    assert client.asked(error.method) == []
+
+
+def test_a_method_can_wait_until_the_client_takes_more(client: "AppClient", begin: Callable[..., Context]) -> None:
+    context = begin()
+    assert outcome(context.drained()) == [None]
+    client.channel.pauseProducing()
+    waiting = outcome(context.drained())
+    assert waiting == []
+    client.channel.resumeProducing()
+    assert waiting == [None]
+    client.channel.stopProducing()
+    assert outcome(context.drained()) == []
+
+
+def test_once_the_client_is_gone_nothing_is_sent_and_nobody_waits(
+    client: "AppClient", begin: Callable[..., Context]
+) -> None:
+    context = begin("t", roots={})
+    client.channel.pauseProducing()
+    early = [outcome(context.drained()), outcome(context.list_roots())]
+    sent = len(client.sent)
+    client.channel.close("bye")
+    late = [outcome(context.drained()), outcome(context.list_roots())]
+    context.progress(1)
+    context.log("error", "a")
+    context.notify("a")
+    assert len(client.sent) == sent
+    for [error] in early + late:
+        assert isinstance(error, ConnectionClosed)
+        assert error.reason == "bye"

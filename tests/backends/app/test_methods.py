@@ -1,0 +1,260 @@
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+
+from mcpws.backends.app import App
+from mcpws.backends.app.arguments import MAX_REASON
+from mcpws.backends.app.content import Text, ToolResult
+from mcpws.backends.app.context import Context
+from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.errors import RemoteError, ToolError
+
+if TYPE_CHECKING:
+    from tests.backends.conftest import AppClient
+
+TESTER = {"name": "tester", "version": "1"}
+
+
+def refused(client: "AppClient", method: str, **params: Any) -> tuple[int, Any]:
+    with pytest.raises(RemoteError) as caught:
+        client.call(method, **params)
+    return caught.value.code, caught.value.data
+
+
+def wrong(path: str, reason: str) -> tuple[int, dict[str, str]]:
+    return -32602, {"path": path, "reason": reason}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [*((version, version) for version in LEGACY_VERSIONS), ("1999-01-01", LEGACY_VERSIONS[-1])],
+)
+def test_the_version_is_the_clients_if_we_speak_it_else_our_newest(
+    client: "AppClient", asked: str, answered: str
+) -> None:
+    result = client.call("initialize", protocolVersion=asked, capabilities={}, clientInfo=TESTER)
+    assert result["protocolVersion"] == answered
+
+
+def test_initialize_tells_who_the_server_is_and_what_it_can(
+    clock: Clock, new_client: Callable[..., "AppClient"]
+) -> None:
+    app = App("calculator", "1.0", title="Calculator", instructions="Count on it.", clock=clock)
+    app.tool(name="add")(lambda: "")
+    result = new_client(app).call("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=TESTER)
+    assert result == {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"logging": {}, "tools": {"listChanged": True}},
+        "serverInfo": {"name": "calculator", "version": "1.0", "title": "Calculator"},
+        "instructions": "Count on it.",
+    }
+
+
+def test_what_has_nothing_to_say_says_nothing(client: "AppClient") -> None:
+    assert client.call("initialize", protocolVersion="2025-11-25") == {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"logging": {}},
+        "serverInfo": {"name": "tested", "version": "1.0"},
+    }
+
+
+def test_initialize_needs_a_version(client: "AppClient") -> None:
+    assert refused(client, "initialize") == wrong(
+        "$.protocolVersion", "Object missing required field `protocolVersion`"
+    )
+
+
+def test_ping_is_answered_with_nothing(client: "AppClient") -> None:
+    assert client.call("ping") == {}
+
+
+def test_an_unknown_method_is_not_found(client: "AppClient") -> None:
+    assert refused(client, "tools/destroy") == (-32601, {"method": "tools/destroy"})
+
+
+@pytest.mark.parametrize("method", ["tools/list", "resources/list", "resources/templates/list", "prompts/list"])
+def test_lists_come_in_pages(app: App, client: "AppClient", method: str) -> None:
+    member = "resourceTemplates" if "templates" in method else method.partition("/")[0]
+    assert client.call(method) == {member: []}
+    for number in range(7):
+        name = f"n{number}"
+        if method == "tools/list":
+            app.tool(name=name)(lambda: "")
+        elif method == "prompts/list":
+            app.prompt(name=name)(lambda: "")
+        elif method == "resources/list":
+            app.resource(f"a://{name}", name=name)(lambda: "")
+        else:
+            template: Callable[[str], str] = app.resource(f"a://{name}/{{x}}", name=name)(echo)
+            assert template is echo
+    pages = []
+    params: dict[str, str] = {}
+    while True:
+        result = client.call(method, **params)
+        pages.append([entry["name"] for entry in result[member]])
+        if "nextCursor" not in result:
+            break
+        params = {"cursor": result["nextCursor"]}
+    assert pages == [["n0", "n1", "n2"], ["n3", "n4", "n5"], ["n6"]]
+    assert refused(client, method, cursor="n3") == wrong("$.cursor", "not a cursor of this list")
+    assert refused(client, method, cursor=3)[0] == -32602
+
+
+def echo(x: str) -> str:
+    return x
+
+
+def test_a_tool_is_called(app: App, client: "AppClient") -> None:
+    @app.tool
+    def add(a: int, b: int = 1) -> int:
+        return a + b
+
+    assert client.tool("add", a=1, b=2) == {
+        "content": [{"type": "text", "text": "3"}],
+        "structuredContent": {"result": 3},
+    }
+    assert client.tool("add", a=1)["structuredContent"] == {"result": 2}
+
+
+def test_a_tool_without_parameters_needs_no_arguments(app: App, client: "AppClient") -> None:
+    app.tool(name="hello")(lambda: "hello")
+    assert client.call("tools/call", name="hello") == {"content": [{"type": "text", "text": "hello"}]}
+
+
+def test_arguments_that_do_not_fit_are_refused_with_the_place(app: App, client: "AppClient") -> None:
+    @app.tool
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    def refusal(arguments: Any) -> object:
+        return refused(client, "tools/call", name="add", arguments=arguments)
+
+    assert refusal({"a": 1, "b": "2"}) == wrong("$.arguments.b", "Expected `int`, got `str`")
+    assert refusal({"a": 1}) == wrong("$.arguments.b", "Object missing required field `b`")
+    assert refusal({"a": 1, "b": 2, "c": 3}) == wrong("$.arguments.c", "Object contains unknown field `c`")
+    assert refusal([]) == wrong("$.arguments", "Expected `object`, got `array`")
+
+
+def test_an_unknown_tool_is_named(client: "AppClient") -> None:
+    assert refused(client, "tools/call", name="nope") == wrong("$.name", "no tool 'nope'")
+    assert refused(client, "tools/call") == wrong("$.name", "Object missing required field `name`")
+    _, data = refused(client, "tools/call", name="x" * 100_000)
+    assert len(data["reason"]) < MAX_REASON + 20
+
+
+def test_a_failure_of_a_tool_is_a_result_for_the_model(app: App, client: "AppClient") -> None:
+    @app.tool
+    def now() -> int:
+        raise ToolError("no such city")
+
+    @app.tool
+    def later() -> Deferred[int]:
+        return fail(ToolError("no such city"))
+
+    @app.tool
+    def result() -> ToolResult:
+        return ToolResult([Text("no such city")], is_error=True)
+
+    for name in ("now", "later", "result"):
+        assert client.tool(name) == {"content": [{"type": "text", "text": "no such city"}], "isError": True}
+
+
+def test_a_resource_is_read(app: App, client: "AppClient") -> None:
+    @app.resource("a://b", mime_type="text/x")
+    async def text() -> str:
+        return "hello"
+
+    @app.resource("a://{name}/{number}")
+    def template(name: str, number: int, context: Context) -> dict[str, Any]:
+        return {name: number}
+
+    assert client.call("resources/read", uri="a://b") == {
+        "contents": [{"uri": "a://b", "mimeType": "text/x", "text": "hello"}]
+    }
+    assert client.call("resources/read", uri="a://x%20y/3") == {
+        "contents": [{"uri": "a://x%20y/3", "mimeType": "application/json", "text": '{"x y":3}'}]
+    }
+    assert refused(client, "resources/read", uri="a://x/y") == wrong("$.uri.number", "Expected `int`, got `str`")
+
+
+@pytest.mark.parametrize("method", ["resources/read", "resources/subscribe"])
+def test_a_resource_that_is_not_there_is_not_found(client: "AppClient", method: str) -> None:
+    assert refused(client, method, uri="a://b") == (-32002, {"uri": "a://b"})
+
+
+def test_subscribers_hear_of_updates_until_they_unsubscribe(app: App, client: "AppClient") -> None:
+    app.resource("a://b")(lambda: "")
+    app.resource_updated("a://b")
+    for _ in range(2):
+        assert client.call("resources/subscribe", uri="a://b") == {}
+    app.resource_updated("a://b")
+    app.resource_updated("a://c")
+    for _ in range(2):
+        assert client.call("resources/unsubscribe", uri="a://b") == {}
+    app.resource_updated("a://b")
+    assert client.told("notifications/resources/updated") == [{"uri": "a://b"}]
+
+
+def test_a_prompt_is_made_with_its_arguments(app: App, client: "AppClient") -> None:
+    @app.prompt
+    def summarise(text: str, words: int = 50) -> str:
+        """Make it short."""
+        return f"{words} words: {text}"
+
+    assert client.call("prompts/get", name="summarise", arguments={"text": "a", "words": "5"}) == {
+        "description": "Make it short.",
+        "messages": [{"role": "user", "content": {"type": "text", "text": "5 words: a"}}],
+    }
+    assert refused(client, "prompts/get", name="summarise") == wrong(
+        "$.arguments.text", "Object missing required field `text`"
+    )
+    assert refused(client, "prompts/get", name="summarise", arguments={"text": 1}) == wrong(
+        "$.arguments[...]", "Expected `str`, got `int`"
+    )
+    assert refused(client, "prompts/get", name="nope") == wrong("$.name", "no prompt 'nope'")
+
+
+def test_arguments_of_prompts_and_templates_are_completed(app: App, client: "AppClient") -> None:
+    app.prompt(name="say")(echo)
+    app.resource("a://{x}")(echo)
+    app.resource("a://b")(lambda: "")
+
+    @app.completion("say", "x")
+    def words(typed: str) -> list[str]:
+        return [typed + "a", typed + "b"]
+
+    @app.completion("a://{x}", "x")
+    async def names(typed: str, context: Context) -> list[str]:
+        return [f"{typed}{number}" for number in range(101)]
+
+    def complete(ref: dict[str, str], argument: str = "x") -> Any:
+        result = client.call("completion/complete", ref=ref, argument={"name": argument, "value": "t"})
+        return result["completion"]
+
+    nothing = {"values": [], "total": 0, "hasMore": False}
+    assert complete({"type": "ref/prompt", "name": "say"}) == {"values": ["ta", "tb"], "total": 2, "hasMore": False}
+    assert complete({"type": "ref/prompt", "name": "say"}, "y") == nothing
+    assert complete({"type": "ref/resource", "uri": "a://b"}) == nothing
+    many = complete({"type": "ref/resource", "uri": "a://{x}"})
+    assert (len(many["values"]), many["total"], many["hasMore"]) == (100, 101, True)
+
+
+@pytest.mark.parametrize(
+    ("ref", "path", "reason"),
+    [
+        ({"type": "ref/prompt", "name": "nope"}, "$.ref.name", "no prompt 'nope'"),
+        ({"type": "ref/resource", "uri": "a://nope"}, "$.ref.uri", "no resource template 'a://nope'"),
+        ({"type": "ref/tool", "name": "nope"}, "$.ref.type", "Invalid value 'ref/tool'"),
+    ],
+)
+def test_what_is_not_there_is_not_completed(client: "AppClient", ref: dict[str, str], path: str, reason: str) -> None:
+    argument = {"name": "x", "value": ""}
+    assert refused(client, "completion/complete", ref=ref, argument=argument) == wrong(path, reason)
+
+
+def test_the_level_of_log_messages_is_one_that_there_is(client: "AppClient") -> None:
+    assert client.call("logging/setLevel", level="debug") == {}
+    assert refused(client, "logging/setLevel", level="fatal") == wrong("$.level", "Invalid enum value 'fatal'")

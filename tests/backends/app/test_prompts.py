@@ -1,0 +1,89 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from mcpws.backends.app.content import Image, PromptMessage, Text
+from mcpws.backends.app.context import Context
+from mcpws.backends.app.prompts import Completion, Prompt, completed
+from mcpws.errors import ConfigError
+
+IMAGE = Image(b"a", "image/png")
+
+
+def read(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def summarise(text: str, words: int = 50) -> str:
+    """Make it short.
+
+    Args:
+        text: what to read.
+    """
+    return f"Summarise in {words} words: {text}"
+
+
+def test_a_prompt_is_defined_by_its_function() -> None:
+    assert read(Prompt(summarise).definition) == {
+        "name": "summarise",
+        "description": "Make it short.",
+        "arguments": [{"name": "text", "description": "what to read.", "required": True}, {"name": "words"}],
+    }
+
+
+def test_what_is_given_goes_before_what_the_function_says() -> None:
+    prompt = Prompt(lambda: "Hello", name="hello", title="Hello!", description="Say hello.")
+    assert read(prompt.definition) == {"name": "hello", "title": "Hello!", "description": "Say hello."}
+
+
+def test_arguments_come_as_strings() -> None:
+    assert Prompt(summarise).arguments.convert({"text": "a", "words": "5"}, "$.arguments") == ("a", 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "messages"),
+    [
+        ("a", [PromptMessage("user", Text("a"))]),
+        (IMAGE, [PromptMessage("user", IMAGE)]),
+        (PromptMessage("assistant", Text("a")), [PromptMessage("assistant", Text("a"))]),
+        (
+            ["a", PromptMessage("assistant", Text("b")), IMAGE],
+            [PromptMessage("user", Text("a")), PromptMessage("assistant", Text("b")), PromptMessage("user", IMAGE)],
+        ),
+        ([], []),
+    ],
+)
+def test_a_value_becomes_messages(value: Any, messages: list[PromptMessage]) -> None:
+    result = Prompt(summarise).result(value)
+    assert result.messages == messages
+    assert result.description == "Make it short."
+
+
+@pytest.mark.parametrize("value", [None, 1, [None], {"role": "user"}])
+def test_what_is_no_message_is_a_defect(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"prompt summarise returned \w+, which is no message"):
+        Prompt(summarise).result(value)
+
+
+@pytest.mark.parametrize(("count", "sent", "more"), [(0, 0, False), (100, 100, False), (101, 100, True)])
+def test_completions_are_cut_to_what_may_be_sent(count: int, sent: int, more: bool) -> None:
+    values = [str(number) for number in range(count)]
+    assert read(completed(values)) == {"completion": {"values": values[:sent], "total": count, "hasMore": more}}
+
+
+def test_a_completion_takes_what_was_typed() -> None:
+    def good(typed: str, context: Context) -> list[str]:
+        return [typed]
+
+    def bad(typed: str, more: str) -> list[str]:
+        return [typed, more]
+
+    assert Completion(good).signature.takes_context
+
+    def worse() -> list[str]:
+        return []
+
+    for function in (bad, worse):
+        with pytest.raises(ConfigError, match="completion: must take what was typed"):
+            Completion(function)

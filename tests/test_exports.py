@@ -1,0 +1,31 @@
+"""The public names, all on one screen: adding or losing one is a decision."""
+
+import subprocess
+import sys
+
+import mcpws
+
+PUBLIC = {
+    "App", "Audio", "Backend", "CapabilityMissing", "Channel", "ClientFactory", "ClientIdentity", "ConfigError",
+    "ConnectFailed", "ConnectionClosed", "ConnectionState", "ConnectionStatistics", "Context", "EmbeddedResource",
+    "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming", "InvalidParams", "Link", "McpwsError",
+    "Message", "Notification", "Progress", "PromptMessage", "QueueFull", "RemoteError", "Request", "RequestId",
+    "RequestTimeout", "ResourceLink", "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics",
+    "Session", "Stdio", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
+    "WebSocketService", "WebSocketTransport", "__version__", "connect",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(mcpws.__all__) == PUBLIC
+    assert len(mcpws.__all__) == len(PUBLIC)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in mcpws.__all__:
+        assert hasattr(mcpws, name)
+
+
+def test_importing_the_package_installs_no_reactor() -> None:
+    code = "import sys, mcpws, mcpws.tap, mcpws.cli; sys.exit('twisted.internet.reactor' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
