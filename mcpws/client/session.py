@@ -117,7 +117,7 @@ class Session:
         answers. Cancelling the Deferred cancels the request. `on_progress` gets a Progress for each report.
         """
         if self._lost is None and not self._connection.can_send:
-            queue_full = QueueFull("the queue to the server", self._connection.queued_bytes)
+            queue_full = QueueFull("the queue to the server", self._connection.max_queued_bytes)
             refused: Deferred[Any] = Deferred()
             refused.errback(queue_full)
             return refused
@@ -357,7 +357,11 @@ def connect_failed(failure: Failure, url: str) -> Failure:
 
 
 def _decoded(params: Raw | None) -> dict[str, Any]:
-    decoded = msgspec.json.decode(params or EMPTY)
+    try:
+        decoded = msgspec.json.decode(params or EMPTY)
+    except ValueError as error:
+        # JSON that Python has no value for, a number with a huge exponent for one.
+        raise InvalidParams("Invalid params", {"path": "$.params", "reason": str(error)}) from None
     if not isinstance(decoded, dict):
         raise InvalidParams("Invalid params", {"path": "$.params", "reason": "must be an object"})
     return decoded

@@ -70,9 +70,14 @@ class ClientConnection(Connection):
         self._refused: McpwsError | None = None
 
     @property
+    def max_queued_bytes(self) -> int:
+        """How much may wait for a server that reads slowly, before it is too much."""
+        return self._config.max_queued_bytes
+
+    @property
     def can_send(self) -> bool:
         """Whether the server reads fast enough: False while more than `max_queued_bytes` wait."""
-        return self.queued_bytes <= self._config.max_queued_bytes
+        return self.queued_bytes <= self.max_queued_bytes
 
     def send_message(self, message: Message) -> None:
         """Send it; nothing once the connection is closing."""

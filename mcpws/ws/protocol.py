@@ -71,8 +71,12 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def onPong(self, payload: bytes) -> None:
         self._mcpws.pong_received(payload)
 
-    def onOpen(self) -> None:
+    # Under onOpen and onClose, which a subclass may have for itself.
+
+    def _onOpen(self) -> None:
+        super()._onOpen()
         self._mcpws.opened()
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+    def _onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        super()._onClose(wasClean, code, reason)
         self._mcpws.connection_lost(code, reason)

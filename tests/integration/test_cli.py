@@ -169,6 +169,18 @@ async def serving(options: Any = None) -> AsyncIterator[Server]:
         await server.factory.stop(0)
 
 
+class Silent(Factory):
+    """Takes connections and says nothing; `connected` fires with the first."""
+
+    def __init__(self) -> None:
+        self.connected: Deferred[None] = Deferred()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        if not self.connected.called:
+            self.connected.callback(None)
+        return Protocol()
+
+
 class Canned(Factory):
     """Answers whatever comes with the same bytes, and hangs up."""
 
@@ -176,17 +188,16 @@ class Canned(Factory):
         self.answer = answer
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        protocol = _CannedProtocol()
-        protocol.factory = self
-        return protocol
+        return _CannedProtocol(self.answer)
 
 
 class _CannedProtocol(Protocol):
-    factory: Canned
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
 
     def dataReceived(self, data: bytes) -> None:
         assert self.transport is not None
-        self.transport.write(self.factory.answer)
+        self.transport.write(self.answer)
         self.transport.loseConnection()
 
 
@@ -287,12 +298,13 @@ async def test_a_signal_ends_a_call_cleanly(number: int) -> None:
 
 @ensureDeferred
 async def test_a_signal_ends_an_attempt_to_connect() -> None:
-    async with listening(Factory.forProtocol(Protocol)) as port:
-        running = Running("call", str(port), "ping", "-v")
-        while b"tarting factory" not in await running.complains():
-            pass
+    silent = Silent()
+    async with listening(silent) as port:
+        running = Running("call", str(port), "ping")
+        await silent.connected
         running.process.send_signal(signal.SIGINT)
-        assert (await running.ends()).status == 128 + signal.SIGINT
+        ran = await running.ends()
+    assert (ran.status, ran.out, ran.err) == (128 + signal.SIGINT, b"", "")
 
 
 # Connections that cannot be
@@ -399,7 +411,114 @@ async def test_a_dialogue_over_pipes_ends_with_the_input() -> None:
         assert json.loads(await running.reads())["result"]["serverInfo"]["name"] == "example"
         running.writes(lines(INITIALIZED, call(1, "echo", text="x")))
         assert json.loads(await running.reads())["result"]["content"] == [{"type": "text", "text": "x"}]
-        assert len(server.factory.connections) == 1
-        ran = await running.ends(lines(call(2, "wait", seconds=0.5)))
-    told, progress, answer = (json.loads(line) for line in ran.out.splitlines()), None, None
+        running.writes(lines(call(2, "wait", seconds=0.5)))
+        assert json.loads(await running.reads())["method"] == "notifications/message"
+        ran = await running.ends()
+        await deferLater(reactor, 0)
+        assert server.factory.connections == ()
     assert ran.status == 0
+    assert answers(ran.out)[2]["content"] == [{"type": "text", "text": "done"}]
+
+
+@ensureDeferred
+async def test_a_terminal_will_do_for_standard_input() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        async with serving() as server:
+            os.write(ours, lines(INITIALIZE) + b"\x04")
+            ran = await run("connect", server.url, stdin=theirs)
+        assert os.get_blocking(theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ran.status == 0
+    assert answers(ran.out).keys() == {0}
+
+
+@ensureDeferred
+async def test_large_messages_pass_both_ways() -> None:
+    text = "é" * 3_000_000
+    async with serving() as server:
+        ran = await run("connect", server.url, input=lines(INITIALIZE, INITIALIZED, call(1, "echo", text=text)))
+    assert ran.status == 0
+    assert answers(ran.out)[1]["content"] == [{"type": "text", "text": text}]
+
+
+@ensureDeferred
+async def test_a_message_over_the_limit_ends_with_1_and_an_error() -> None:
+    async with serving() as server:
+        ran = await run(
+            "connect", server.url, "--max-message-size", "1000", input=lines(call(1, "echo", text="x" * 1000))
+        )
+    assert ran.status == 1
+    assert ran.complaint() == f"mcpws: {server.url}: a line of more than 1000 bytes"
+    assert json.loads(ran.out)["error"]["code"] == -32700
+
+
+@ensureDeferred
+async def test_when_the_server_cannot_be_reached_the_client_is_told_in_its_own_protocol() -> None:
+    async with listening(Factory()) as port:
+        pass
+    ran = await run("connect", str(port), input=lines(INITIALIZE))
+    assert ran.status == 3
+    assert ran.complaint().startswith(f"mcpws: cannot connect to ws://127.0.0.1:{port}")
+    assert answers(ran.out)[0]["message"].startswith(f"cannot connect to ws://127.0.0.1:{port}")
+
+
+@ensureDeferred
+async def test_a_server_that_hangs_up_in_the_handshake_was_not_reached() -> None:
+    async with listening(Canned(b"")) as port:
+        ran = await run("connect", str(port), input=lines(INITIALIZE))
+    assert ran.status == 3
+    assert answers(ran.out).keys() == {0}
+
+
+@ensureDeferred
+async def test_when_the_connection_is_lost_open_requests_get_errors_and_the_status_is_4() -> None:
+    async with serving() as server:
+        running = Running("connect", server.url)
+        running.writes(lines(INITIALIZE, INITIALIZED, call(1, "wait", seconds=60)))
+        for _ in range(2):
+            await running.reads()
+        server.drop()
+        ran = await running.ends()
+    assert ran.status == 4
+    assert ran.complaint().startswith(f"mcpws: {server.url}: connection closed with 1006")
+    assert answers(ran.out)[1]["code"] == 502
+
+
+@ensureDeferred
+async def test_a_closed_output_ends_the_conversation() -> None:
+    async with serving() as server:
+        running = Running("connect", server.url)
+        running.writes(lines(INITIALIZE))
+        await running.reads()
+        assert running.process.stdout is not None
+        running.process.stdout.close()
+        assert await deferToThread(running.process.wait, SECONDS) == 0
+        assert running.process.stderr is not None
+        assert running.process.stdin is not None
+        assert running.process.stderr.read() == b""
+        running.process.stdin.close()
+        running.process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@ensureDeferred
+async def test_a_signal_is_a_proper_end_of_a_server(number: int) -> None:
+    async with serving() as server:
+        running = Running("connect", server.url)
+        running.writes(lines(INITIALIZE, INITIALIZED, call(1, "wait", seconds=60)))
+        for _ in range(2):
+            await running.reads()
+        running.process.send_signal(number)
+        ran = await running.ends()
+    assert (ran.status, ran.err) == (0, "")
+    assert answers(ran.out)[1]["code"] == 503
+
+
+@ensureDeferred
+async def test_without_standard_input_there_is_nothing_to_do() -> None:
+    closing = ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "connect", "8082"]
+    done = await deferToThread(subprocess.run, closing, capture_output=True, timeout=SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (2, b"mcpws: standard input or output is closed\n")
