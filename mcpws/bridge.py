@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
@@ -38,7 +39,8 @@ class StdioFront(Protocol):
     :param max_depth: JSON arrays and objects within each other.
     :param max_in_flight: requests; over it the input is not read.
     :param max_queued_bytes: for a client that does not read its output; over it the input is not read.
-    :param grace: seconds for what is in flight after the end of the input.
+    :param grace: seconds for what is in flight after the end of the input; while the client reads too slowly they do
+        not count.
     """
 
     transport: StandardIO
@@ -56,6 +58,8 @@ class StdioFront(Protocol):
     ) -> None:
         self.began = False
         """Whether the backend has taken the conversation up."""
+        self.output_lost = False
+        """Whether the output was closed, or could not be written, before all was."""
         self._backend = backend
         self._clock = clock
         self._max_depth = max_depth
@@ -123,23 +127,27 @@ class StdioFront(Protocol):
             self._input_ends(None)
 
     def writeConnectionLost(self) -> None:
+        self.output_lost = True
         self._end()
         # The transport says no more, once its output is gone.
         self._done()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.output_lost = not reason.check(ConnectionDone)
         self._end()
         self._done()
 
     def pauseProducing(self) -> None:
         self._blocked = True
         self._front.pause_sending()
+        self._count_grace()
 
     def resumeProducing(self) -> None:
         self._blocked = False
         self._queued = 0
         self._front.resume_sending()
         self._flow()
+        self._count_grace()
 
     def stopProducing(self) -> None:
         """The output is closed; `writeConnectionLost` or `connectionLost` follows."""
@@ -222,8 +230,16 @@ class StdioFront(Protocol):
         self._input_over = True
         self._reason = reason
         self.transport.pauseProducing()
-        self._set_timer(self._give_up)
+        self._count_grace()
         self._flow()
+
+    def _count_grace(self) -> None:
+        """After the end of the input the backend has a while for its answers; a client that reads slowly, any time."""
+        if self._input_over and not self._ending:
+            if self._blocked:
+                self._stop_timer()
+            else:
+                self._set_timer(self._give_up)
 
     def _give_up(self) -> None:
         self._timer = None

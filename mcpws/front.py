@@ -146,11 +146,12 @@ class Front:
         self._client.deliver(message, encode(message))
 
     def pause_sending(self) -> None:
-        """The client reads too slowly: slow the backend down."""
+        """The client reads too slowly: slow the backend down, and take no more requests."""
         if self._sending:
             self._sending = False
             if self._channel is not None:
                 self._channel.pauseProducing()
+            self._flow()
 
     def resume_sending(self) -> None:
         """The client has caught up."""
@@ -158,6 +159,7 @@ class Front:
             self._sending = True
             if self._channel is not None:
                 self._channel.resumeProducing()
+            self._flow()
 
     def drain(self) -> None:
         """Refuse new requests; `Client.idle` is called once those in flight are answered."""
@@ -253,10 +255,11 @@ class Front:
     def _flow(self) -> None:
         """Read the client, or not.
 
-        A backend that waits for an answer of this client gets it even with everything in flight: not to read it then
-        would be a deadlock.
+        One that does not read its answers is not asked for more requests. But a backend that waits for an answer of
+        this client gets it in any case: not to read it then would be a deadlock.
         """
-        full = len(self.ledger.inbound) >= self._max_in_flight and not self.ledger.outbound
+        enough = len(self.ledger.inbound) >= self._max_in_flight or not self._sending
+        full = enough and not self.ledger.outbound
         reading = self._closed or not (self._opening is not None or self._backend_pauses or full)
         if reading is not self._reading:
             self._reading = reading

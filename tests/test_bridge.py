@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from mcpws.bridge import StdioFront
@@ -233,12 +235,16 @@ def test_a_slow_client_slows_the_backend() -> None:
     terminal, remote = ready()
     terminal.stops_reading()
     slowed = remote.paused
+    terminal.says(request(1))
+    assert remote.requests == []
     terminal.reads_on()
     assert (slowed, remote.paused) == (True, False)
+    assert len(remote.requests) == 1
 
 
 def test_a_client_that_does_not_read_is_not_read_once_it_has_caused_too_much() -> None:
     terminal, remote = ready(max_queued_bytes=500)
+    remote.link.send(Request("s1", "roots/list"))
     terminal.stops_reading()
     terminal.writes(b"nonsense\n")
     assert terminal.is_read()
@@ -385,8 +391,18 @@ def test_a_closed_output_ends_the_conversation_at_once() -> None:
     assert remote.closed is not None
     assert result_of(terminal.done) is None
     assert result_of(terminal.front.when_done()) is None
+    assert terminal.front.output_lost
     assert terminal.transport.disconnecting
     assert terminal.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(("reason", "lost"), [(ConnectionDone(), False), (ConnectionLost(), True)])
+def test_it_knows_whether_the_output_was_written_to_its_end(reason: Exception, lost: bool) -> None:
+    terminal, _ = ready()
+    terminal.hangs_up()
+    terminal.front.connectionLost(Failure(reason))
+    assert result_of(terminal.done) is None
+    assert terminal.front.output_lost is lost
 
 
 def test_stop_answers_what_is_open_and_ends() -> None:
@@ -416,6 +432,24 @@ def test_otherwise_the_output_is_written_to_its_end_however_slowly() -> None:
     terminal.hangs_up()
     terminal.clock.advance(100 * GRACE)
     assert [answer["id"] for answer in terminal.reads()] == [1]
+    assert terminal.ends() is None
+
+
+def test_the_time_for_answers_stands_still_while_the_client_reads_too_slowly() -> None:
+    terminal, remote = ready()
+    terminal.says(request(1), request(2), request(3))
+    terminal.stops_reading()
+    terminal.hangs_up()
+    terminal.clock.advance(100 * GRACE)
+    remote.answer(remote.requests[0], {})
+    terminal.reads_on()
+    terminal.clock.advance(GRACE - 1)
+    terminal.stops_reading()
+    terminal.clock.advance(100 * GRACE)
+    remote.answer(remote.requests[1], {})
+    terminal.reads_on()
+    terminal.clock.advance(GRACE)
+    assert [(answer["id"], "result" in answer) for answer in terminal.reads()] == [(1, True), (2, True), (3, False)]
     assert terminal.ends() is None
 
 

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from mcpws.config import MIB, WebSocketConfig
+from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
 
 POSITIVE_SECONDS = ("stall_timeout", "close_timeout")
 OPTIONAL_SECONDS = ("timeout_seconds", "initialize_timeout")
-SECONDS = ("heartbeat_interval", "heartbeat_timeout", "reconnect_delay", "drain_seconds")
+SECONDS = ("heartbeat_interval", "heartbeat_timeout", "reconnect_delay", "drain_seconds", "progress_gap")
 COUNTS = (
     "max_message_size",
     "max_outbound_size",
@@ -45,8 +45,8 @@ def test_the_defaults_serve_this_machine_only() -> None:
     assert config.heartbeat_timeout == 60
     assert config.max_reconnect_attempts == 5
     assert config.reconnect_delay == 5
-    assert config.max_message_size == config.max_outbound_size == 16 * MIB
-    assert config.max_queued_bytes == 4 * MIB
+    assert config.max_message_size == config.max_outbound_size == 16 * 1024 * 1024
+    assert config.max_queued_bytes == 4 * 1024 * 1024
     assert config.max_connections == 100
     assert config.max_in_flight == 64
     assert config.max_depth == 128
@@ -55,6 +55,7 @@ def test_the_defaults_serve_this_machine_only() -> None:
     assert config.initialize_timeout == 60
     assert config.close_timeout == 5
     assert config.drain_seconds == 10
+    assert config.progress_gap == 0.05
     assert config.paths == ("/", "/mcp", "/ws", "/message")
     assert config.hosts == config.origins == ()
     assert not config.require_origin

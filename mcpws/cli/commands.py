@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import Any
 
@@ -15,7 +16,7 @@ from twisted.internet.stdio import StandardIO
 from mcpws.backends.upstream import Upstream
 from mcpws.bridge import StdioFront
 from mcpws.cli.listing import decoded, described, list_tools
-from mcpws.cli.options import Target, connecting, to_json_object
+from mcpws.cli.options import Target, connecting, show, to_json_object
 from mcpws.cli.report import FAILED, USAGE, printable
 from mcpws.cli.running import run, with_session
 from mcpws.core.peer import Progress
@@ -117,10 +118,10 @@ def tools(target: Target, as_json: bool) -> None:
     """
     found = with_session(target, lambda session: list_tools(session, target.timeout))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=-1))
+        show(msgspec.json.format(msgspec.json.encode(found), indent=-1))
     else:
         for one in found:
-            click.echo(described(one))
+            show(described(one))
 
 
 async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
@@ -143,6 +144,9 @@ async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
         reason = await front.when_done()
     finally:
         await upstream.stop()
+    if reason is None and front.output_lost and not stat.S_ISFIFO(os.fstat(1).st_mode):
+        # The reader of a pipe may go when it likes; what is lost on the way to a file is a failure.
+        return McpwsError("standard output could not be written")
     if reason is None or front.began or isinstance(reason, ConnectFailed | HandshakeRefused):
         return reason
     return ConnectFailed(target.url, str(reason))
@@ -158,7 +162,7 @@ def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, qu
         ),
         None if quiet else {"notifications/message": _show_message},
     )
-    click.echo(msgspec.json.format(result, indent=-1 if as_json else 2))
+    show(msgspec.json.format(result, indent=-1 if as_json else 2))
     if method == "tools/call" and decoded(result, _Outcome).isError:
         sys.exit(FAILED)
 

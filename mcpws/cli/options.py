@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import EPIPE
 from functools import wraps
 from typing import Any
 
@@ -90,6 +92,17 @@ def to_json_object(value: str) -> dict[str, Any]:
         raise click.BadParameter(f"is no JSON: {error}", param_hint="JSON") from None
 
 
+def show(text: str | bytes) -> None:
+    """Print a line on standard output; raises McpwsError if that cannot be."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        if error.errno == EPIPE:
+            # Nobody reads any more, of which click makes a quiet end.
+            raise
+        raise McpwsError(f"standard output: {error.strerror}") from error
+
+
 def connecting(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the URL and the options of every connection, as a Target; end the process properly if it fails.
 
@@ -148,9 +161,10 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(target, **rest)
         except McpwsError as error:
-            if rest.get("as_json"):
-                click.echo(msgspec.json.encode({"error": as_object(error)}))
             click.echo(f"mcpws: {line(url, error)}", err=True)
+            if rest.get("as_json"):
+                with suppress(McpwsError):
+                    show(msgspec.json.encode({"error": as_object(error)}))
             sys.exit(exit_status(error))
 
     return connected

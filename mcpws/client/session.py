@@ -161,7 +161,9 @@ class Session:
 
         Fails, and closes the connection, when the server answers with an error or with a version that is not ours.
         """
-        declared: dict[str, Any] = {capability: {} for method, capability in _CAPABILITY.items() if method in self._requests}
+        declared: dict[str, Any] = {
+            capability: {} for method, capability in _CAPABILITY.items() if method in self._requests
+        }
         asked = self.request(
             "initialize",
             {

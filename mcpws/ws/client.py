@@ -252,7 +252,8 @@ class ConnectionFactory(WebSocketClientFactory):
 
     def connection_gone(self, connection: ClientConnection) -> None:
         """A connection is no more."""
-        if self._connections.pop(connection.id, None) is not None and not self._connections:
+        del self._connections[connection.id]
+        if not self._connections:
             self._heartbeat.stop()
 
 

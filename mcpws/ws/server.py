@@ -327,8 +327,7 @@ class ServerFactory(WebSocketServerFactory):
 
     def connection_gone(self, connection: ServerConnection) -> None:
         """A connection is no more, whether its handshake was complete or not."""
-        if self._connections.pop(connection.id, None) is None:
-            return
+        del self._connections[connection.id]
         if hasattr(connection, "front"):
             self._open -= 1
         connection.update_counters()

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from msgspec import Raw
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -547,9 +546,7 @@ def test_a_session_that_does_not_begin_is_logged(refused: bool, logged_errors: L
             return fail(McpwsError("not today"))
 
     network = Network()
-    factory = ClientFactory(
-        URL, on_session=print, reactor=network.clock, subprotocols=("mcp",) if refused else ("x",)
-    )
+    factory = ClientFactory(URL, on_session=print, reactor=network.clock, subprotocols=("mcp",) if refused else ("x",))
     service, _ = joined(factory, network, Refusing())
     service.flush()
     [event] = logged_errors.flush()
@@ -568,19 +565,17 @@ def test_a_callback_that_raises_is_logged(logged_errors: LoggedErrors) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "port"),
+    ("url", "leads_to"),
     [
-        ("ws://example.com", "example.com", 80),
-        ("wss://example.com/mcp", "example.com", 443),
-        ("ws://[::1]:8082", "::1", 8082),
-        ("WS://Example.com:9", "example.com", 9),
+        ("ws://example.com", "example.com:80"),
+        ("wss://example.com/mcp", "example.com:443"),
+        ("ws://[::1]:8082", "[::1]:8082"),
+        ("WS://Example.com:9", "example.com:9"),
     ],
 )
-def test_an_endpoint_leads_where_the_url_says(url: str, host: str, port: int) -> None:
-    endpoint: Any = endpoint_for(url, MemoryReactorClock())
-    endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)
-    assert isinstance(endpoint, HostnameEndpoint)
-    assert (endpoint._hostStr, endpoint._port) == (host, port)
+def test_an_endpoint_leads_where_the_url_says(url: str, leads_to: str) -> None:
+    endpoint = endpoint_for(url, MemoryReactorClock())
+    assert repr(getattr(endpoint, "_wrappedEndpoint", endpoint)) == f"<HostnameEndpoint {leads_to}>"
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "example.com", "ws://", ""])

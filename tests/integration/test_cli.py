@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -14,13 +15,14 @@ from typing import IO, Any
 
 import pytest
 import trustme
+from OpenSSL import SSL
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
@@ -153,7 +155,7 @@ class Server:
 async def listening(factory: IProtocolFactory, options: Any = None) -> AsyncIterator[int]:
     """The port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-    port = await (endpoint if options is None else wrapServerTLS(options, endpoint)).listen(factory)
+    port: Any = await (endpoint if options is None else wrapServerTLS(options, endpoint)).listen(factory)
     try:
         yield port.getHost().port
     finally:
@@ -167,6 +169,17 @@ async def serving(options: Any = None) -> AsyncIterator[Server]:
         server.url = f"{'ws' if options is None else 'wss'}://127.0.0.1:{port}"
         yield server
         await server.factory.stop(0)
+
+
+class ServerContext(ContextFactory):
+    """TLS with this certificate."""
+
+    def __init__(self, certificate: trustme.LeafCert) -> None:
+        self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        certificate.configure_cert(self._context)
+
+    def getContext(self) -> SSL.Context:
+        return self._context
 
 
 class Silent(Factory):
@@ -369,8 +382,7 @@ async def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
 async def test_over_tls_only_a_trusted_certificate_will_do(tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")
-    pem = certificate.private_key_and_cert_chain_pem.bytes()
-    options = PrivateCertificate.loadPEM(pem).options()
+    options = ServerContext(certificate)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     async with serving(options) as server:
         strange = await run("call", server.url, "ping")
@@ -437,7 +449,7 @@ async def test_a_terminal_will_do_for_standard_input() -> None:
 
 @ensureDeferred
 async def test_large_messages_pass_both_ways() -> None:
-    text = "é" * 3_000_000
+    text = "é" * 1_000_000
     async with serving() as server:
         ran = await run("connect", server.url, input=lines(INITIALIZE, INITIALIZED, call(1, "echo", text=text)))
     assert ran.status == 0
@@ -501,6 +513,33 @@ async def test_a_closed_output_ends_the_conversation() -> None:
         assert running.process.stderr.read() == b""
         running.process.stdin.close()
         running.process.stderr.close()
+
+
+@pytest.mark.parametrize("command", ["connect", "tools", "call"])
+@ensureDeferred
+async def test_output_that_cannot_be_written_ends_with_1(command: str) -> None:
+    async with serving() as server:
+        arguments = [*COMMAND, command, server.url, *(["ping", "--json"] if command == "call" else [])]
+        with open("/dev/full", "wb") as full:
+            process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE)
+            _, err = await deferToThread(process.communicate, lines(INITIALIZE), SECONDS)
+    assert process.returncode == 1
+    assert err.startswith(f"mcpws: {server.url}: standard output".encode())
+    assert err.count(b"\n") == 1
+
+
+@ensureDeferred
+async def test_a_reader_that_has_enough_is_no_reason_to_complain() -> None:
+    async with serving() as server:
+        running = Running("tools", server.url)
+        assert running.process.stdout is not None
+        running.process.stdout.close()
+        assert running.process.stderr is not None
+        with running.process.stderr as err:
+            assert await deferToThread(running.process.wait, SECONDS) == 1
+            assert err.read() == b""
+        assert running.process.stdin is not None
+        running.process.stdin.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

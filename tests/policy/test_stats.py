@@ -109,6 +109,14 @@ def test_a_server_sums_what_is_open_and_what_is_closed() -> None:
     assert statistics.uptime == 60.0
 
 
+def test_a_new_server_has_counted_nothing() -> None:
+    statistics = Totals(5.0).snapshot((), now=5.0)
+    assert statistics.connections == ()
+    assert statistics.connections_total == statistics.connections_refused == 0
+    assert statistics.messages_received == statistics.bytes_sent == 0
+    assert statistics.uptime == 0.0
+
+
 def test_totals_do_not_fall_when_a_connection_closes() -> None:
     totals = Totals(0.0)
     counters = busy()

@@ -1,0 +1,424 @@
+"""The rules between a client and a backend, whatever carries the messages."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
+from mcpws.errors import BackendLost, ConnectionClosed, InvalidParams, McpwsError, ShuttingDown
+from mcpws.front import Front
+from mcpws.interfaces import Channel, Identity, Link
+from mcpws.testing import RecordedConversation, RecordingBackend
+
+
+class Client:
+    """What carries the messages: notes all that it is told."""
+
+    def __init__(self) -> None:
+        self.delivered: list[Message] = []
+        self.reading = True
+        self.ended: McpwsError | None = None
+        self.idled = 0
+
+    def deliver(self, message: Message, data: bytes) -> None:
+        assert msgspec.json.decode(data)["jsonrpc"] == "2.0"
+        self.delivered.append(message)
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+    def backend_lost(self, reason: McpwsError) -> None:
+        assert self.ended is None
+        self.ended = reason
+
+    def idle(self) -> None:
+        self.idled += 1
+
+
+class Later(RecordingBackend):
+    """Begins its conversation when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(initialize=False)
+        self.opening: Deferred[Channel] = Deferred()
+
+    def open(self, link: Link) -> Deferred[Channel]:
+        super().open(link)
+        return self.opening
+
+    def begin(self) -> None:
+        self.opening.callback(self.conversations[0])
+
+
+class Rig:
+    """A front between a client and a backend, past `initialize`."""
+
+    def __init__(self, *, initialize: bool = True, **limits: Any) -> None:
+        self.clock = Clock()
+        self.client = Client()
+        self.backend = RecordingBackend(initialize=initialize)
+        self.front = Front(self.client, Identity("tester"), self.clock, **limits)
+        self.front.open(self.backend)
+        if initialize:
+            self.front.receive(Request("start", "initialize"))
+            self.client.delivered.clear()
+
+    @property
+    def conversation(self) -> RecordedConversation:
+        return self.backend.conversations[0]
+
+    def ask(self, *ids: str | int, token: str | int | None = None) -> None:
+        params = None if token is None else to_raw({"_meta": {"progressToken": token}})
+        for id in ids:
+            self.front.receive(Request(id, "tools/call", params))
+
+    def answer(self, *ids: str | int) -> None:
+        for id in ids:
+            self.front.send(Result(id, to_raw(None)))
+
+    def progress(self, token: str | int) -> None:
+        self.front.send(Notification("notifications/progress", to_raw({"progressToken": token, "progress": 1})))
+
+    def is_read(self) -> bool:
+        return self.client.reading
+
+    def delivered(self) -> list[Any]:
+        """Ids of the answers and methods of the rest, in order."""
+        return [getattr(message, "method", getattr(message, "id", None)) for message in self.client.delivered]
+
+    def codes(self) -> list[int]:
+        return [message.error.code for message in self.client.delivered if type(message) is Error]
+
+
+# The beginning
+
+
+def test_a_client_is_read_only_when_the_backend_is_ready() -> None:
+    client, backend = Client(), Later()
+    front = Front(client, Identity("tester"), Clock())
+    front.open(backend)
+    assert not client.reading
+    backend.begin()
+    assert client.reading
+
+
+def test_a_client_that_became_slow_meanwhile_finds_the_backend_paused() -> None:
+    backend = Later()
+    front = Front(Client(), Identity("tester"), Clock())
+    front.open(backend)
+    front.pause_sending()
+    backend.begin()
+    assert backend.conversations[0].paused
+    front.resume_sending()
+    assert not backend.conversations[0].paused
+
+
+def test_a_client_that_was_slow_for_a_moment_meanwhile_does_not() -> None:
+    backend = Later()
+    front = Front(Client(), Identity("tester"), Clock())
+    front.open(backend)
+    front.pause_sending()
+    front.resume_sending()
+    backend.begin()
+    assert not backend.conversations[0].paused
+
+
+def test_a_failure_of_a_beginning_that_nobody_waits_for_is_not_told() -> None:
+    class Failing(Later):
+        def __init__(self) -> None:
+            super().__init__()
+            self.opening = Deferred(lambda deferred: deferred.errback(BackendLost("too late")))
+
+    client, backend = Client(), Failing()
+    front = Front(client, Identity("tester"), Clock())
+    front.open(backend)
+    front.close("gone")
+    assert client.ended is None
+
+
+# What does not belong
+
+
+def test_only_what_belongs_passes() -> None:
+    rig = Rig()
+    rig.ask(1)
+    rig.answer("unknown", 1, 1)
+    rig.progress("unknown")
+    rig.front.receive(Result("unknown", to_raw(None)))
+    assert rig.delivered() == [1]
+    assert rig.front.ledger.dropped == 4
+    assert [request.id for request in rig.conversation.received if type(request) is Request] == [1]
+
+
+def test_a_request_before_initialize_is_refused() -> None:
+    rig = Rig(initialize=False)
+    rig.ask(1)
+    assert rig.codes() == [-32600]
+    assert rig.front.errors == 1
+    assert rig.conversation.received == []
+
+
+def test_errors_of_the_backend_are_counted_too() -> None:
+    rig = Rig()
+    rig.ask(1)
+    rig.front.send(Error.answering(1, InvalidParams("no")))
+    rig.front.send(Error(None, ErrorObject(-32700, "what?")))
+    assert rig.front.errors == 2
+
+
+# Flow
+
+
+def test_a_client_is_read_as_long_as_less_than_the_limit_is_in_flight() -> None:
+    rig = Rig(max_in_flight=2)
+    rig.ask(1)
+    assert rig.is_read()
+    rig.ask(2)
+    assert not rig.is_read()
+    rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": 1})))
+    assert rig.is_read()
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["everything in flight", "slow client"])
+def test_a_backend_that_waits_for_the_client_gets_its_answer(slow: bool) -> None:
+    rig = Rig(max_in_flight=1)
+    if slow:
+        rig.front.pause_sending()
+    else:
+        rig.ask(1)
+    assert not rig.is_read()
+    rig.front.send(Request("ask", "roots/list"))
+    assert rig.is_read()
+    rig.front.receive(Result("ask", to_raw({})))
+    assert not rig.is_read()
+    assert [type(message) for message in rig.conversation.received][-1] is Result
+
+
+def test_a_backend_may_stop_its_client_for_good() -> None:
+    rig = Rig()
+    rig.front.stopProducing()
+    assert not rig.is_read()
+
+
+def test_a_slow_client_is_told_to_the_backend_once() -> None:
+    rig = Rig()
+    for _ in range(2):
+        rig.front.pause_sending()
+        assert rig.conversation.paused
+    for _ in range(2):
+        rig.front.resume_sending()
+        assert not rig.conversation.paused
+
+
+# Progress and the answer
+
+
+def test_an_answer_keeps_its_distance_from_progress() -> None:
+    rig = Rig(progress_gap=0.05)
+    rig.ask(1, token="t")
+    rig.ask(2)
+    rig.progress("t")
+    rig.answer(1, 2)
+    assert rig.delivered() == ["notifications/progress", 2]
+    rig.clock.advance(0.05)
+    assert rig.delivered() == ["notifications/progress", 2, 1]
+    assert rig.clock.getDelayedCalls() == []
+
+
+def test_without_progress_or_with_enough_distance_nothing_waits() -> None:
+    rig = Rig(progress_gap=0.05)
+    rig.ask(1, token="t")
+    rig.answer(1)
+    rig.ask(2, token="t")
+    rig.progress("t")
+    rig.clock.advance(0.05)
+    rig.answer(2)
+    assert rig.delivered() == [1, "notifications/progress", 2]
+
+
+def test_the_distance_may_be_none() -> None:
+    rig = Rig(progress_gap=0)
+    rig.ask(1, token="t")
+    rig.progress("t")
+    rig.answer(1)
+    assert rig.delivered() == ["notifications/progress", 1]
+
+
+def test_several_answers_wait_together_and_in_order() -> None:
+    rig = Rig(progress_gap=0.05)
+    for id in 1, 2, 3:
+        rig.ask(id, token=id)
+        rig.progress(id)
+    rig.client.delivered.clear()
+    rig.answer(3, 1, 2)
+    rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": 1})))
+    rig.clock.advance(0.05)
+    assert rig.delivered() == [3, 2]
+
+
+@pytest.mark.parametrize("end", ["close", "lost", "abandon"])
+def test_an_answer_that_waits_when_the_end_comes_leaves_no_timer(end: str) -> None:
+    rig = Rig(progress_gap=0.05)
+    rig.ask(1, token="t")
+    rig.progress("t")
+    rig.answer(1)
+    rig.client.delivered.clear()
+    match end:
+        case "close":
+            rig.front.close("gone")
+        case "lost":
+            rig.front.lost(BackendLost("died"))
+        case "abandon":
+            rig.front.abandon(ShuttingDown())
+    assert rig.delivered() == ([] if end == "close" else [1])
+    assert rig.codes() == []
+    assert rig.clock.getDelayedCalls() == []
+
+
+# The end
+
+
+def test_a_closed_conversation_cancels_its_channel_once() -> None:
+    rig = Rig()
+    rig.ask(1)
+    rig.front.close("gone")
+    rig.front.close("again")
+    assert rig.conversation.closed == "gone"
+    rig.answer(1)
+    rig.front.lost(BackendLost("died"))
+    rig.ask(2)
+    assert rig.client.delivered == []
+    assert rig.client.ended is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "message"),
+    [
+        (BackendLost("The child exited with 1"), 502, "The child exited with 1"),
+        (ConnectionClosed(1006, "secret.internal hung up"), 502, "The backend is gone"),
+    ],
+)
+def test_a_lost_backend_answers_what_is_open(reason: McpwsError, code: int, message: str) -> None:
+    rig = Rig()
+    rig.ask(1, 2)
+    rig.front.lost(reason)
+    rig.front.lost(reason)
+    assert [error.error for error in rig.client.delivered if type(error) is Error] == [ErrorObject(code, message)] * 2
+    assert rig.client.ended is reason
+    rig.ask(3)
+    rig.answer(3)
+    assert rig.delivered() == [1, 2]
+
+
+def test_a_drain_is_over_when_nothing_is_in_flight() -> None:
+    rig = Rig()
+    rig.ask(1, 2)
+    rig.front.drain()
+    rig.ask(3)
+    assert rig.codes() == [503]
+    rig.answer(1)
+    assert rig.client.idled == 0
+    rig.answer(2)
+    assert rig.client.idled == 1
+
+
+def test_a_backend_may_go_on_asking_while_it_drains() -> None:
+    rig = Rig()
+    rig.ask(1)
+    rig.front.drain()
+    rig.front.send(Request("ask", "roots/list"))
+    rig.front.receive(Result("ask", to_raw({})))
+    assert type(rig.conversation.received[-1]) is Result
+    rig.answer(1)
+    assert rig.client.idled == 1
+
+
+# In any order
+
+
+class AnyOrderOfEvents(RuleBasedStateMachine):
+    """Every request is answered once, unless the client cancels it; no more than the limit is in flight."""
+
+    limit = 3
+    ids = st.integers(0, 5)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig = Rig(max_in_flight=self.limit, max_outbound_size=300)
+        self.open: set[Any] = set()
+        self.asked: set[Any] = set()
+
+    def answered(self) -> list[Any]:
+        """What the client got since the last time."""
+        answers = [message.id for message in self.rig.client.delivered if isinstance(message, Result | Error)]
+        self.rig.client.delivered.clear()
+        return answers
+
+    @rule(id=ids, token=st.none() | ids)
+    def ask(self, id: int, token: int | None) -> None:
+        if not self.rig.client.reading:
+            return
+        taken = id not in self.open and (len(self.open) < self.limit or not self.asked)
+        self.rig.ask(id, token=token)
+        refused = self.answered()
+        assert refused in ([], [id])
+        assert not refused or not taken or token is not None
+        if not refused:
+            self.open.add(id)
+
+    @rule(id=ids, size=st.sampled_from([1, 1000]))
+    def answer(self, id: int, size: int) -> None:
+        self.rig.front.send(Result(id, to_raw("x" * size)))
+        self.rig.clock.advance(1)
+        assert self.answered() == ([id] if id in self.open else [])
+        self.open.discard(id)
+
+    @rule(id=ids)
+    def cancel(self, id: int) -> None:
+        self.rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": id})))
+        self.open.discard(id)
+
+    @rule(token=ids)
+    def progress(self, token: int) -> None:
+        self.rig.progress(token)
+
+    @rule(id=st.sampled_from("abc"))
+    def ask_the_client(self, id: str) -> None:
+        self.rig.front.send(Request(id, "roots/list"))
+        self.asked.add(id)
+
+    @rule(id=st.sampled_from("abc"))
+    def answer_the_server(self, id: str) -> None:
+        self.rig.front.receive(Result(id, to_raw({})))
+        self.asked.discard(id)
+
+    @invariant()
+    def the_limit_holds(self) -> None:
+        assert set(self.rig.front.ledger.inbound) == self.open
+        assert len(self.open) <= self.limit
+
+    @invariant()
+    def the_client_is_read_when_it_should_be(self) -> None:
+        assert self.rig.client.reading == (len(self.open) < self.limit or bool(self.asked))
+
+    def teardown(self) -> None:
+        self.rig.clock.advance(1)
+        self.rig.client.delivered.clear()
+        self.rig.front.lost(BackendLost("died"))
+        assert set(self.answered()) == self.open
+        assert self.rig.clock.getDelayedCalls() == []
+
+
+TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
+TestAnyOrderOfEvents.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
