@@ -199,7 +199,7 @@ class StdioFront(Protocol):
         finally:
             self._consuming = False
         if self._input_over:
-            if self._wanted and not self._read:
+            if self.began and not self._read:
                 self._front.drain()
         elif self._reading is not (reading := not self._read and self._has_room()):
             self._reading = reading

@@ -42,6 +42,8 @@ _BINARY = WebSocketProtocol.MESSAGE_TYPE_BINARY
 class Connection:
     """One WebSocket, whichever end. Subclasses say what a message, a slow reader and the end mean to them."""
 
+    _outbox: Outbox
+
     def __init__(self, protocol: Any, id: int, config: WebSocketConfig, clock: IReactorTime) -> None:
         self.id = id
         self.peer = "?"
@@ -52,7 +54,6 @@ class Connection:
         self._protocol = protocol
         self._config = config
         self._clock = clock
-        self._outbox: Outbox | None = None
         self._bad_since = 0.0
         self._bad_recently = 0
         self._closing_since: float | None = None
@@ -143,7 +144,7 @@ class Connection:
     @property
     def queued_bytes(self) -> int:
         """Bytes that wait for a slow reader."""
-        return 0 if self._outbox is None else self._outbox.queued
+        return self._outbox.queued
 
     # What the protocol forwards.
 
@@ -160,13 +161,10 @@ class Connection:
         self.counters.last_activity = self._clock.seconds()
 
     def write(self, data: bytes) -> None:
-        outbox = self._outbox
-        if outbox is None:
-            return
-        outbox.write(data)
+        self._outbox.write(data)
         hard_limit = self._config.max_queued_bytes + self._config.max_outbound_size
-        if outbox.queued > hard_limit and self.state is ConnectionState.CONNECTED:
-            outbox.discard()
+        if self._outbox.queued > hard_limit and self.state is ConnectionState.CONNECTED:
+            self._outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
     def consume(self, step: Callable[[], bool]) -> None:
@@ -210,7 +208,7 @@ class Connection:
 
     def close_begins(self, code: int | None, reason: bytes | None, reply: bool) -> None:
         """A Close frame is about to be sent; as a `reply`, what still waits is of no use to the peer any more."""
-        if reply and self._outbox is not None:
+        if reply:
             self._outbox.discard()
         if self.state is ConnectionState.CONNECTED:
             self.state = self.state.to(ConnectionState.SHUTTING_DOWN)
@@ -222,8 +220,7 @@ class Connection:
 
     def transport_closes(self) -> None:
         """The transport is about to be closed by us."""
-        if self._outbox is not None:
-            self._outbox.hand_over()
+        self._outbox.hand_over()
         if self._closing_since is None:
             self._closing_since = self._clock.seconds()
 
@@ -231,15 +228,12 @@ class Connection:
         """Why the transport is gone; `connection_lost` follows."""
 
     def connection_lost(self, code: int | None, reason: str | None) -> None:
-        if self.state is ConnectionState.DISCONNECTED:
-            return
         if self.close_code == ABNORMAL:
             # Nobody of ours closed it: what the peer said counts, 1005 if it said nothing.
             self.close_code = NO_STATUS if code is None else code
             self.close_reason = self.close_reason or reason or ""
         self.state = ConnectionState.DISCONNECTED
-        if self._outbox is not None:
-            self._outbox.stopProducing()
+        self._outbox.stopProducing()
         self.gone()
 
     def sweep(self, now: float) -> None:
@@ -251,7 +245,7 @@ class Connection:
         elif self.state is ConnectionState.CONNECTING:
             if config.timeout_seconds and now - self.counters.opened > config.timeout_seconds:
                 self.abort()
-        elif self._outbox is not None and self._outbox.stalled(now) > config.stall_timeout:
+        elif self._outbox.stalled(now) > config.stall_timeout:
             self._outbox.discard()
             self.close(TRY_AGAIN_LATER, f"nothing was read for {config.stall_timeout:g} s")
         elif config.heartbeat_timeout and self._silent(now) > config.heartbeat_timeout:

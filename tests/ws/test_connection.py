@@ -4,6 +4,8 @@ import struct
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 
 from mcpws.config import WebSocketConfig
@@ -278,6 +280,32 @@ def test_a_message_may_not_have_any_number_of_fragments(monkeypatch: pytest.Monk
     assert rig.closing() == (1009, "too many fragments")
 
 
+FRAMES = st.tuples(
+    st.integers(0, 15),
+    st.binary(max_size=200) | st.just(b'{"jsonrpc":"2.0","id":1,"method":"a"}') | st.just(b"\x03\xe8"),
+    st.fixed_dictionaries({"fin": st.booleans(), "reserved": st.integers(0, 7), "masked": st.booleans()})
+    | st.just({"fin": True, "reserved": 0, "masked": True}),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(FRAMES | st.binary(max_size=50), max_size=12))
+def test_no_bytes_at_all_raise_here_or_keep_a_connection_for_ever(
+    sent: list[tuple[int, bytes, dict[str, Any]] | bytes],
+) -> None:
+    rig = Rig(max_message_size=300, close_timeout=1, heartbeat_interval=1, heartbeat_timeout=3)
+    for one in sent:
+        if isinstance(one, bytes):
+            rig.client.send(one)
+        else:
+            opcode, payload, flags = one
+            rig.client.send_frame(opcode, payload, **flags)
+        rig.flush()
+    rig.advance(6)
+    assert rig.service.server.connections == ()
+    rig.assert_next_is_served()
+
+
 def test_what_comes_after_the_breach_is_not_looked_at() -> None:
     rig = Rig(binary="refuse")
     rig.client.send_frame(BINARY, b"1")
@@ -305,6 +333,23 @@ def test_the_socket_is_not_read_while_too_many_requests_are_in_flight() -> None:
 
 def test_answering_from_within_a_message_does_not_change_the_order() -> None:
     rig = Rig(EchoBackend(), max_in_flight=1)
+    rig.send(*(call(id) for id in range(100)))
+    assert [answer["id"] for answer in rig.answers()] == list(range(100))
+
+
+def test_pausing_and_resuming_from_within_a_message_does_not_change_the_order() -> None:
+    class Restless(Echo):
+        def receive(self, message: Message) -> None:
+            self.link.pauseProducing()
+            super().receive(message)
+            self.link.resumeProducing()
+
+    class RestlessBackend(RecordingBackend):
+        def open(self, link: Link) -> Deferred[Channel]:
+            self.conversations.append(Restless(link, initialize=True))
+            return succeed(self.conversations[-1])
+
+    rig = Rig(RestlessBackend())
     rig.send(*(call(id) for id in range(100)))
     assert [answer["id"] for answer in rig.answers()] == list(range(100))
 
@@ -639,6 +684,17 @@ def test_nothing_is_sent_after_the_close_frame() -> None:
     rig.connection.close(4000, "again")
     assert [frame.opcode for frame in rig.frames()] == [CLOSE]
     assert rig.connection.statistics(0).messages_sent == sent
+
+
+def test_a_close_frame_that_autobahn_sends_for_a_subclass_counts_as_ours() -> None:
+    rig = Rig()
+    connection = rig.connection
+    for code in 4001, 4002:
+        connection._protocol.sendClose(code, "as I please")
+    assert [frame.payload for frame in rig.frames()] == [struct.pack("!H", 4001) + b"as I please"]
+    rig.client.wire.abortConnection()
+    rig.flush()
+    assert (connection.close_code, connection.close_reason) == (4001, "as I please")
 
 
 @pytest.mark.parametrize(

@@ -396,6 +396,17 @@ def test_a_drain_does_not_wait_for_clients_that_do_not_answer_the_close() -> Non
     assert result_of(drained) is None
 
 
+def test_a_connection_that_closes_already_is_left_to_it() -> None:
+    service = served()
+    client = service.upgraded()
+    service.server.connections[0].close(4000, "enough")
+    drained = service.server.drain()
+    service.flush()
+    assert [closing(frame) for frame in client.take_frames()] == [(4000, "enough")]
+    answer_close(service, client)
+    assert result_of(drained) is None
+
+
 def test_every_call_of_drain_has_a_deferred_of_its_own() -> None:
     service = served()
     client = initialised(service)
