@@ -25,7 +25,8 @@
     ├── HandshakeRefused            the server did not answer the upgrade with HTTP status 101
     ├── ConnectionClosed            the connection is gone, with close code and reason
     ├── QueueFull                   a bounded queue of ours was full
-    └── LineTooLong                 a stdio peer sent a longer line than the limit
+    ├── LineTooLong                 a stdio peer sent a longer line than the limit
+    └── IllegalTransition           a defect here: a connection was to enter a state that may not follow
 
 JSON-RPC 2.0 and MCP reserve -32768 to -32000; codes of our own are HTTP's numbers for the same
 thing, well outside.
@@ -300,3 +301,15 @@ class LineTooLong(McpwsError):
 
     def __str__(self) -> str:
         return f"a line of more than {self.limit} bytes"
+
+
+class IllegalTransition(McpwsError):
+    """A connection that is `before` was to become `after`, which the table of states does not have."""
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__(before, after)
+        self.before = before
+        self.after = after
+
+    def __str__(self) -> str:
+        return f"a connection that is {self.before} cannot become {self.after}"

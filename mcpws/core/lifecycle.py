@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from mcpws.errors import InvalidRequest, McpwsError
+from mcpws.errors import IllegalTransition, InvalidRequest
 
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The protocol versions that begin with an `initialize` exchange, oldest first."""
@@ -22,7 +22,7 @@ class ConnectionState(Enum):
     def to(self, next: ConnectionState) -> ConnectionState:
         """`next`, if it may follow; raises IllegalTransition otherwise."""
         if next not in _CONNECTION[self]:
-            raise IllegalTransition(self, next)
+            raise IllegalTransition(self.value, next.value)
         return next
 
 
@@ -46,18 +46,6 @@ _CONNECTION = {
     },
     ConnectionState.SHUTTING_DOWN: {ConnectionState.DISCONNECTED},
 }
-
-
-class IllegalTransition(McpwsError):
-    """A defect of ours: `before` was to become `after`, which the table does not have."""
-
-    def __init__(self, before: ConnectionState, after: ConnectionState) -> None:
-        super().__init__(before, after)
-        self.before = before
-        self.after = after
-
-    def __str__(self) -> str:
-        return f"a connection that is {self.before.value} cannot become {self.after.value}"
 
 
 class Phase(Enum):

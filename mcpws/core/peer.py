@@ -101,7 +101,10 @@ class Peer:
         id = self._next_id
         if on_progress is not None:
             params = dict(params or {})
-            params["_meta"] = {**params.get("_meta", {}), "progressToken": id}
+            meta = params.get("_meta", {})
+            if not isinstance(meta, dict):
+                raise TypeError(f"_meta must be an object (got {meta!r})")
+            params["_meta"] = {**meta, "progressToken": id}
         raw = None if params is None else to_raw(params)
         self._next_id += 1
         self._pending[id] = _Pending(method, on_answer, on_progress)

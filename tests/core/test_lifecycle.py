@@ -2,8 +2,8 @@ from itertools import product
 
 import pytest
 
-from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState, IllegalTransition, Phase
-from mcpws.errors import InvalidRequest
+from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState, Phase
+from mcpws.errors import IllegalTransition, InvalidRequest
 
 ARROWS = {
     "disconnected": "connecting",
@@ -21,7 +21,7 @@ def test_a_connection_changes_along_the_arrows_only(before: ConnectionState, aft
     else:
         with pytest.raises(IllegalTransition) as caught:
             before.to(after)
-        assert (caught.value.before, caught.value.after) == (before, after)
+        assert (caught.value.before, caught.value.after) == (before.value, after.value)
         assert str(caught.value) == (f"a connection that is {before.value} cannot become {after.value}")
 
 

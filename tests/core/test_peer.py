@@ -88,6 +88,13 @@ def test_progress_is_asked_for_beside_what_else_the_parameters_say(end: End) -> 
     assert params == {"name": "add", "_meta": {"trace": "x"}}
 
 
+def test_meta_that_is_no_object_is_refused_and_nothing_is_sent(end: End) -> None:
+    with pytest.raises(TypeError, match="_meta must be an object"):
+        end.ask("tools/call", {"_meta": 7})
+    assert end.sent == []
+    assert end.peer.pending == 0
+
+
 def test_progress_is_asked_for_without_other_parameters(end: End) -> None:
     id = end.ask()
     assert end.sent == [Request(id, "tools/call", to_raw({"_meta": {"progressToken": id}}))]
