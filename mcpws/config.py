@@ -31,7 +31,8 @@ class WebSocketConfig:
     :param max_message_size: bytes of an inbound message; over it the connection is closed with 1009.
     :param max_connections: open at the same time; over it the handshake is refused with 503.
 
-    :param heartbeat_timeout: seconds without any inbound byte after which a connection is lost; 0 for never.
+    :param heartbeat_timeout: seconds without any inbound byte after which a connection is lost; 0 for never. Without
+        Pings there is no reason to hear anything, so it counts only with a `heartbeat_interval`.
     :param max_outbound_size: bytes of an answer; over it the request gets an error instead.
     :param max_in_flight: requests of one connection; over it the socket is not read.
     :param max_queued_bytes: for a client that reads slowly; over it what feeds the connection is paused.
@@ -123,5 +124,8 @@ class WebSocketConfig:
             check_host_pattern(pattern)
         for pattern in self.origins:
             check_origin_pattern(pattern)
+        if 0 < self.heartbeat_timeout <= self.heartbeat_interval:
+            # An idle client, which only ever answers Pings, would be lost between two of them.
+            raise ConfigError("heartbeat_timeout", self.heartbeat_timeout, "must be above heartbeat_interval, or 0")
         if self.binary not in ("accept", "refuse"):
             raise ConfigError("binary", self.binary, "must be accept or refuse")

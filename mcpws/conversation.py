@@ -23,7 +23,7 @@ from mcpws.core.messages import (
     to_raw,
 )
 from mcpws.core.peer import OnProgress, Peer, Progress
-from mcpws.errors import InternalError, McpwsError, RequestTimeout, RpcError
+from mcpws.errors import InternalError, MalformedResult, McpwsError, RequestTimeout, RpcError, TooManyRequests
 
 log = Logger()
 
@@ -49,6 +49,10 @@ def _fail(peer: Peer, id: RequestId, failure: Failure) -> None:
         peer.fail(id, to_rpc_error(Failure()))
 
 
+def _not_taken(failure: Failure, method: str) -> None:
+    log.failure("a notification could not be taken: {method}", failure=failure, method=method)
+
+
 class Conversation:
     """One end of a JSON-RPC conversation.
 
@@ -56,8 +60,11 @@ class Conversation:
     :param clock: for timeouts.
     :param dispatch: called with each request; returns its result (anything JSON, or Raw), a Deferred
         or a coroutine of it, or raises. RpcError answers the request as it says.
-    :param notified: called with each notification that is not about a request of either side.
+    :param notified: called with each notification that is not about a request of either side; may
+        return a Deferred or a coroutine.
     :param max_pending: requests of ours that may wait for an answer.
+    :param max_working: requests of theirs that may wait for one; more are refused. None where somebody
+        else sees to that.
     """
 
     def __init__(
@@ -65,13 +72,15 @@ class Conversation:
         send: Callable[[Message], None],
         clock: IReactorTime,
         dispatch: Callable[[Request], object],
-        notified: Callable[[Notification], None],
+        notified: Callable[[Notification], object],
         max_pending: int = 1024,
+        max_working: int | None = None,
     ) -> None:
         self.peer = Peer(send, max_pending)
         self._clock = clock
         self._dispatch = dispatch
         self._notified = notified
+        self._max_working = max_working
         self._lost: McpwsError | None = None
 
     def request(
@@ -87,7 +96,7 @@ class Conversation:
 
         Fails with RemoteError (its error object), RequestTimeout after `timeout` seconds, the reason
         of the loss once the connection is gone, QueueFull when too many wait already, TypeError for
-        parameters that are no JSON, msgspec.ValidationError for a result that is no `type`.
+        parameters that are no JSON, MalformedResult for a result that is no `type`.
         Cancelling it tells the other end; so does the timeout.
         """
         call = _Call(self, method, on_progress, type)
@@ -113,6 +122,9 @@ class Conversation:
         """Take in a message from the other end."""
         ours = self.peer.receive(message)
         if type(ours) is Request:
+            if self._max_working is not None and self.peer.working >= self._max_working:
+                self.peer.fail(ours.id, TooManyRequests(self._max_working))
+                return
             try:
                 outcome = self._dispatch(ours)
                 if isinstance(outcome, Deferred):
@@ -125,9 +137,14 @@ class Conversation:
                 _fail(self.peer, ours.id, Failure())
         elif type(ours) is Notification:
             try:
-                self._notified(ours)
+                outcome = self._notified(ours)
             except Exception:
-                log.failure("a notification could not be taken: {method}", method=ours.method)
+                _not_taken(Failure(), ours.method)
+            else:
+                if iscoroutine(outcome):
+                    outcome = Deferred.fromCoroutine(outcome)
+                if isinstance(outcome, Deferred):
+                    outcome.addErrback(_not_taken, ours.method)
 
     def lost(self, reason: McpwsError) -> None:
         """No more can come or go: what is pending fails with `reason`, what is worked on is cancelled.
@@ -162,6 +179,8 @@ class _Call:
             if not isinstance(answer, Result):
                 raise answer.exception()
             result = msgspec.json.decode(answer.result, type=self.type)
+        except msgspec.DecodeError as error:
+            self.deferred.errback(MalformedResult(self.method, str(error)))
         except Exception:
             # Decoding runs the code of the caller's `type` too, and the Deferred has to fire.
             self.deferred.errback()

@@ -11,6 +11,8 @@
     │   ├── InvalidParams           -32602
     │   ├── InternalError           -32603  a defect of the server's; says no more than a reference
     │   ├── ResourceNotFound        -32002  no resource has this URI
+    │   ├── MissingClientCapability -32021  the request needs what its client does not declare
+    │   ├── UnsupportedProtocol     -32022  the request's protocol version is not spoken here
     │   ├── ResultTooLarge             413  the answer is over the limit for outbound messages
     │   ├── TooManyRequests            429  more in flight than the connection may have
     │   ├── BackendLost                502  what would have answered is gone
@@ -18,6 +20,7 @@
     ├── ToolError                   a tool's own failure, for the model to read: a result
     ├── CapabilityMissing           the client did not declare what a request to it needs
     ├── RemoteError                 the peer answered our request with an error object
+    ├── MalformedResult             the peer answered our request with a result of another shape
     ├── RequestTimeout              no answer in time; the request was cancelled
     ├── UnsupportedVersion          the server speaks no protocol version that we do
     ├── ListenFailed                an endpoint cannot be had
@@ -134,6 +137,25 @@ class ResourceNotFound(RpcError):
         super().__init__(f"Resource not found: {uri}", {"uri": uri})
 
 
+class MissingClientCapability(RpcError):
+    """To answer the request its client has to declare `capabilities` (MCP 2026-07-28, `_meta`)."""
+
+    code = -32021
+
+    def __init__(self, capabilities: dict[str, Any]) -> None:
+        names = ", ".join(capabilities)
+        super().__init__(f"Missing client capability: {names}", {"requiredCapabilities": capabilities})
+
+
+class UnsupportedProtocol(RpcError):
+    """Protocol version `requested` is none of the `supported` (MCP 2026-07-28, versioning)."""
+
+    code = -32022
+
+    def __init__(self, requested: str, supported: list[str]) -> None:
+        super().__init__(f"Unsupported protocol version: {requested}", {"supported": supported, "requested": requested})
+
+
 class ResultTooLarge(RpcError):
     """The answer is `size` bytes long, over `limit`; the request ran, its answer is lost."""
 
@@ -197,6 +219,18 @@ class RemoteError(McpwsError):
 
     def __str__(self) -> str:
         return f"{self.message} (code {self.code})"
+
+
+class MalformedResult(McpwsError, ValueError):
+    """The result of `method` is not what it has to be, because of `problem`."""
+
+    def __init__(self, method: str, problem: str) -> None:
+        super().__init__(method, problem)
+        self.method = method
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.method}: the result is malformed: {self.problem}"
 
 
 class RequestTimeout(McpwsError, TimeoutError):

@@ -6,6 +6,7 @@ stands a Ledger, so neither a hostile client nor a broken backend disturbs more 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -14,8 +15,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.core.codec import encode
-from mcpws.core.ledger import PROGRESS, Ledger
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, Result
+from mcpws.core.ledger import CANCELLED, PROGRESS, Ledger
+from mcpws.core.lifecycle import Phase
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.meta import LISTEN, SUBSCRIPTION_ID
 from mcpws.errors import (
     BackendLost,
     InvalidRequest,
@@ -60,6 +63,7 @@ class Front:
     """
 
     __slots__ = (
+        "_backend",
         "_backend_pauses",
         "_channel",
         "_client",
@@ -74,6 +78,7 @@ class Front:
         "_reading",
         "_release",
         "_sending",
+        "_unread",
         "draining",
         "errors",
         "identity",
@@ -102,7 +107,9 @@ class Front:
         self._progress_at = float("-inf")
         self._max_in_flight = max_in_flight
         self._max_outbound_size = max_outbound_size
+        self._backend: Backend | None = None
         self._channel: Channel | None = None
+        self._unread: deque[Message] = deque()
         self._opening: Deferred[Channel] | None = None
         self._backend_pauses = False
         self._reading = True
@@ -111,6 +118,7 @@ class Front:
 
     def open(self, backend: Backend) -> None:
         """Begin the conversation; the client is not read until the backend is ready."""
+        self._backend = backend
         self._opening = maybeDeferred(backend.open, self)
         self._opening.addCallbacks(self._opened, self._not_opened)
         self._flow()
@@ -118,13 +126,13 @@ class Front:
     def receive(self, message: Message) -> None:
         """A message from the client."""
         if self._channel is None:
-            # Reading was paused, but the bytes were here already: only a closed conversation gets this far.
+            self._wait_for_backend(message)
             return
         if type(message) is Request:
             if self.draining:
                 self.refuse(ShuttingDown(), message.id)
                 return
-            if len(self.ledger.inbound) >= self._max_in_flight and self.ledger.outbound:
+            if self._has_enough(message):
                 self.refuse(TooManyRequests(self._max_in_flight), message.id)
                 return
         try:
@@ -164,8 +172,9 @@ class Front:
     def drain(self) -> None:
         """Refuse new requests; `Client.idle` is called once those in flight are answered."""
         self.draining = True
-        if not self.ledger.inbound:
-            self._client.idle()
+        for id in list(self.ledger.listening):
+            self._end_subscription(id)
+        self._settle()
 
     def abandon(self, error: RpcError) -> None:
         """Answer all that is in flight with `error`, without waiting for the backend any longer."""
@@ -179,6 +188,7 @@ class Front:
             return
         self._closed = True
         self._held.clear()
+        self._unread.clear()
         self._let_go()
         self.ledger.abandon()
         opening, channel, self._channel = self._opening, self._channel, None
@@ -201,6 +211,12 @@ class Front:
         self._pass(message)
 
     def _pass(self, message: Message) -> None:
+        if type(message) is Request:
+            refusal = self._refusal(message)
+            if refusal is not None:
+                self.ledger.dropped += 1
+                self._to_backend(Error.answering(message.id, refusal))
+                return
         if not self.ledger.to_client(message):
             return
         self._deliver(message)
@@ -209,11 +225,21 @@ class Front:
     def lost(self, reason: McpwsError) -> None:
         if self._closed:
             return
-        self._closed = True
         self._channel = None
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
+        # Nothing that a stateless client does rests on what came before: its next request gets another backend.
+        stays = self.ledger.stateless and self.ledger.phase is Phase.NEW and not self.draining
+        self._closed = not stays
         self.abandon(error)
-        self._client.backend_lost(reason)
+        unread, self._unread = self._unread, deque()
+        for message in unread:
+            if type(message) is Request:
+                self.refuse(error, message.id)
+        if stays:
+            self._backend_pauses = False
+            self._flow()
+        else:
+            self._client.backend_lost(reason)
 
     def pauseProducing(self) -> None:
         self._backend_pauses = True
@@ -234,6 +260,8 @@ class Front:
         self._channel = channel
         if not self._sending:
             channel.pauseProducing()
+        while self._unread and self._channel is channel:
+            self.receive(self._unread.popleft())
         self._flow()
 
     def _not_opened(self, failure: Failure) -> None:
@@ -246,10 +274,46 @@ class Front:
         log.failure("a backend could not open a conversation", failure=failure)
         self.lost(BackendLost("The backend could not begin the conversation"))
 
+    def _wait_for_backend(self, message: Message) -> None:
+        """Keep what was under way when reading was paused, or what is to have a new backend."""
+        if self._closed or self._backend is None:
+            return
+        if len(self._unread) < self._max_in_flight:
+            self._unread.append(message)
+        elif type(message) is Request:
+            self.refuse(TooManyRequests(self._max_in_flight), message.id)
+        if self._opening is None:
+            self.open(self._backend)
+
+    def _has_enough(self, request: Request) -> bool:
+        """Whether one more request is too many, when to stop reading would not help."""
+        if len(self.ledger.listening) >= self._max_in_flight and request.method == LISTEN:
+            return True
+        return self.ledger.busy >= self._max_in_flight and bool(self.ledger.outbound)
+
+    def _refusal(self, request: Request) -> RpcError | None:
+        """Why this request of the backend's does not go to the client; None if it does."""
+        if self.ledger.phase is Phase.NEW:
+            return InvalidRequest("Not initialized", {"reason": "this client takes no requests"})
+        if len(self.ledger.outbound) >= self._max_in_flight:
+            return TooManyRequests(self._max_in_flight)
+        return None
+
+    def _end_subscription(self, id: RequestId) -> None:
+        """What a server does that goes down (MCP 2026-07-28, subscriptions)."""
+        cancelled = Notification(CANCELLED, to_raw({"requestId": id}))
+        self._to_backend(cancelled)
+        self._pass(Result(id, to_raw({"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}})))
+        self._deliver(cancelled)
+
+    def _to_backend(self, message: Message) -> None:
+        if self._channel is not None:
+            self._channel.receive(message)
+
     def _settle(self) -> None:
         """What is in flight may have changed."""
         self._flow()
-        if self.draining and not self.ledger.inbound:
+        if self.draining and not self.ledger.busy and not self._closed:
             self._client.idle()
 
     def _flow(self) -> None:
@@ -258,9 +322,11 @@ class Front:
         One that does not read its answers is not asked for more requests. But a backend that waits for an answer of
         this client gets it in any case: not to read it then would be a deadlock.
         """
-        enough = len(self.ledger.inbound) >= self._max_in_flight or not self._sending
+        if self._closed:
+            return
+        enough = self.ledger.busy >= self._max_in_flight or not self._sending
         full = enough and not self.ledger.outbound
-        reading = self._closed or not (self._opening is not None or self._backend_pauses or full)
+        reading = not (self._opening is not None or self._backend_pauses or full)
         if reading is not self._reading:
             self._reading = reading
             if reading:
@@ -305,8 +371,7 @@ class Front:
         error = ResultTooLarge(size, self._max_outbound_size)
         if type(message) is Request:
             self.ledger.outbound.discard(message.id)
-            if self._channel is not None:
-                self._channel.receive(Error.answering(message.id, error))
+            self._to_backend(Error.answering(message.id, error))
         elif type(message) is Notification:
             self.ledger.dropped += 1
             log.warn("dropped a notification of {size} bytes: {method}", size=size, method=message.method)

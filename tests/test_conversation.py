@@ -26,6 +26,7 @@ from mcpws.errors import (
     ConnectionClosed,
     InternalError,
     InvalidParams,
+    MalformedResult,
     McpwsError,
     MethodNotFound,
     QueueFull,
@@ -133,7 +134,7 @@ def test_a_result_of_another_type_fails_the_request(client: End, server: End) ->
     server.methods["add"] = lambda request: {"sum": "three"}
     answer = client.conversation.request("add", type=Sum)
     run(client, server)
-    assert "$.sum" in str(failure_of(answer, msgspec.ValidationError))
+    assert "$.sum" in str(failure_of(answer, MalformedResult))
 
 
 class Picky(msgspec.Struct):

@@ -15,6 +15,7 @@ from mcpws.errors import (
     InvalidRequest,
     LineTooLong,
     ListenFailed,
+    MalformedResult,
     McpwsError,
     MethodNotFound,
     ParseError,
@@ -84,6 +85,7 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
         ),
         (ListenFailed("tcp:80", "not allowed"), "cannot listen on tcp:80: not allowed"),
         (ConnectFailed("ws://a:80", "refused"), "cannot connect to ws://a:80: refused"),
+        (MalformedResult("ping", "Expected `int`"), "ping: the result is malformed: Expected `int`"),
         (RequestTimeout("tools/call", 2.5), "tools/call: no answer within 2.5 s"),
         (RequestTimeout("tools/call", 30), "tools/call: no answer within 30 s"),
         (
@@ -114,6 +116,8 @@ def test_errors_keep_what_they_are_about() -> None:
     assert (config.key, config.value, config.problem) == ("port", 0, "must be 1 or more")
     remote = RemoteError(1, "no", {"a": 1})
     assert (remote.code, remote.message, remote.data) == (1, "no", {"a": 1})
+    malformed = MalformedResult("ping", "no")
+    assert (malformed.method, malformed.problem) == ("ping", "no")
     timeout = RequestTimeout("ping", 3)
     assert (timeout.method, timeout.seconds) == ("ping", 3)
     missing = CapabilityMissing("roots/list", "roots")

@@ -33,9 +33,9 @@ def test_without_options_the_config_is_the_default_one_and_the_demo_is_served() 
 
 @pytest.mark.parametrize("option", [name for name, _, _ in _SETTINGS])
 def test_every_setting_that_is_an_option_reaches_the_config(option: str) -> None:
-    value = "refuse" if option == "binary" else "7"
-    config = parsed(f"--{option}", value).config
-    assert str(getattr(config, option.replace("-", "_"))) in ("7", "7.0", "refuse")
+    value = "refuse" if option == "binary" else "77"
+    config = parsed("--heartbeat-timeout", "80", f"--{option}", value).config
+    assert str(getattr(config, option.replace("-", "_"))) in ("77", "77.0", "refuse")
     assert config != WebSocketConfig()
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLClientConnectionCreator,
@@ -97,7 +98,9 @@ class Session:
         self._clock = clock
         self._requests = dict(requests)
         self._notifications = dict(notifications)
-        self._conversation = Conversation(connection.send_message, clock, self._answer, self._notified)
+        self._conversation = Conversation(
+            connection.send_message, clock, self._answer, self._notified, max_working=connection.max_in_flight
+        )
         self._lost: McpwsError | None = None
         self._waiting: list[Deferred[McpwsError]] = []
 
@@ -198,10 +201,9 @@ class Session:
             raise MethodNotFound(request.method)
         return function(_decoded(request.params))
 
-    def _notified(self, notification: Notification) -> None:
+    def _notified(self, notification: Notification) -> object:
         function = self._notifications.get(notification.method)
-        if function is not None:
-            function(_decoded(notification.params))
+        return None if function is None else function(_decoded(notification.params))
 
     # ws.client.Receiver
 
@@ -269,6 +271,10 @@ class ClientFactory(ConnectionFactory):
         opened = protocol.connection.when_open
         return opened.addCallback(lambda connection: self._initialized.pop(connection.id))
 
+    def connection_gone(self, connection: ClientConnection) -> None:
+        super().connection_gone(connection)
+        self._initialized.pop(connection.id, None)
+
     def _session_on(self, connection: ClientConnection) -> Session:
         session = Session(connection, self.clock, self._requests, self._notifications)
         initialized = session.initialize(self._identity, self.config.timeout_seconds)
@@ -304,7 +310,10 @@ def endpoint_for(
     endpoint = HostnameEndpoint(reactor, parts.hostname, port, timeout=timeout)
     if not secure:
         return endpoint
-    return wrapClientTLS(tls or optionsForClientTLS(parts.hostname), endpoint)
+    try:
+        return wrapClientTLS(tls or optionsForClientTLS(parts.hostname), endpoint)
+    except ValueError as error:
+        raise ConfigError("url", url, f"has a host name that no certificate can have: {error}") from None
 
 
 def connect(
@@ -329,7 +338,7 @@ def connect(
     :param config: limits and timeouts; `timeout_seconds` bounds each step.
 
     The others are as for ClientFactory. Fails with ConnectFailed, HandshakeRefused, ConnectionClosed, RemoteError,
-    RequestTimeout or UnsupportedVersion. Cancelling it gives up.
+    RequestTimeout, MalformedResult or UnsupportedVersion. Cancelling it gives up.
     """
     if reactor is None:
         from twisted.internet import reactor
@@ -355,6 +364,9 @@ def connect_failed(failure: Failure, url: str) -> Failure:
     """What an endpoint fails with, as an exception of ours that names the URL."""
     if failure.check(McpwsError, CancelledError):
         return failure
+    if failure.check(ConnectingCancelledError):
+        # Endpoints have a word of their own for it.
+        return Failure(CancelledError())
     return Failure(ConnectFailed(url, str(failure.value) or type(failure.value).__name__))
 
 

@@ -21,7 +21,7 @@ from mcpws.core.messages import (
     RequestId,
     Result,
 )
-from mcpws.errors import InvalidRequest, ParseError
+from mcpws.errors import InvalidRequest, ParseError, RpcError
 
 MAX_DEPTH = 128
 """JSON arrays and objects within each other; more would exhaust somebody's stack."""
@@ -39,12 +39,14 @@ class _Envelope(Struct, gc=False):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_json = msgspec.json.Decoder(Raw).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_array = msgspec.json.Decoder(list[Raw]).decode
 _decode_id = msgspec.json.Decoder(RequestId).decode
 _decode_error = msgspec.json.Decoder(ErrorObject).decode
 _encode = msgspec.json.Encoder().encode
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_WHITE_SPACE = b" \t\r\n"
 _OBJECT, _ARRAY, _NULL = b"{[n"
 
 
@@ -92,6 +94,39 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Message:
         raise _invalid("$", "has neither a method, nor a result, nor an error", id)
     attributable = None if isinstance(method, UnsetType) else id
     raise _invalid("$", "has more than one of method, result and error", attributable)
+
+
+def is_batch(data: bytes) -> bool:
+    """Whether `data`, if it is JSON at all, is an array: what JSON-RPC 2.0, section 6, calls a batch."""
+    return data.lstrip(_WHITE_SPACE)[:1] == b"["
+
+
+def decode_batch(data: bytes, max_length: int, max_depth: int = MAX_DEPTH) -> list[Message | RpcError]:
+    """The members of a batch, in order; what is no message stands there as the error that answers it.
+
+    :raises ParseError: as `decode` does.
+    :raises InvalidRequest: no array, an empty one, or one of more than `max_length` members.
+    """
+    try:
+        members = _decode_array(data)
+    except msgspec.ValidationError:
+        raise _invalid("$", "must be an array") from None
+    except RecursionError:
+        raise _unparsable(f"nested deeper than {max_depth} levels") from None
+    except ValueError as error:
+        raise _unparsable(str(error)) from None
+    if not members:
+        raise _invalid("$", "is an empty batch")
+    if len(members) > max_length:
+        raise _invalid("$", f"is a batch of more than {max_length} messages")
+    return [_decode_member(bytes(member), max_depth - 1) for member in members]
+
+
+def _decode_member(data: bytes, max_depth: int) -> Message | RpcError:
+    try:
+        return decode(data, max_depth)
+    except RpcError as error:
+        return error
 
 
 def encode(message: Message) -> bytes:

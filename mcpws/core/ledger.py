@@ -9,10 +9,11 @@ side, and it reads parameters only where the rules depend on them.
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.core.meta import LISTEN, read_meta
 from mcpws.errors import InvalidRequest
 
 CANCELLED = "notifications/cancelled"
@@ -20,43 +21,21 @@ PROGRESS = "notifications/progress"
 INITIALIZE = "initialize"
 
 
-class _Meta(Struct, gc=False):
-    progress_token: RequestId | UnsetType = msgspec.field(name="progressToken", default=UNSET)
-
-
-class _WithMeta(Struct, gc=False):
-    meta: _Meta | UnsetType = msgspec.field(name="_meta", default=UNSET)
-
-
 class _Cancelled(Struct, gc=False):
     request_id: RequestId = msgspec.field(name="requestId")
+
+
+class _Initialized(Struct, gc=False):
+    version: str = msgspec.field(name="protocolVersion")
 
 
 class _Progress(Struct, gc=False):
     progress_token: RequestId = msgspec.field(name="progressToken")
 
 
-_decode_meta = msgspec.json.Decoder(_WithMeta).decode
 _decode_cancelled = msgspec.json.Decoder(_Cancelled).decode
+_decode_initialized = msgspec.json.Decoder(_Initialized).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
-
-
-def progress_token(request: Request) -> RequestId | None:
-    """The token in `_meta` under which a request wants to hear of its progress.
-
-    None without a usable one.
-    """
-    params = request.params
-    # A search costs far less than a decode, and few requests have a token.
-    if params is None or b'"progressToken"' not in (request.data or bytes(params)):
-        return None
-    try:
-        meta = _decode_meta(params).meta
-    except ValueError:
-        return None
-    if isinstance(meta, UnsetType) or isinstance(meta.progress_token, UnsetType):
-        return None
-    return meta.progress_token
 
 
 def cancelled_id(notification: Notification) -> RequestId | None:
@@ -79,14 +58,29 @@ class Ledger:
     """The open requests of one conversation.
 
     `inbound` holds the client's requests that wait for an answer: id to progress token, or None.
-    `outbound` holds the ids of the server's. `dropped` counts what was not let through: late, unknown
-    or unattributable.
+    `listening` are those among them that stay open by nature, `subscriptions/listen`. `outbound`
+    holds the ids of the server's. `phase` and `version` tell of the handshake, `stateless` whether a
+    request came that needs none. `dropped` counts what was not let through: late, unknown or
+    unattributable.
     """
 
-    __slots__ = ("_initialize", "_tokens", "dropped", "inbound", "outbound", "phase")
+    __slots__ = (
+        "_initialize",
+        "_tokens",
+        "dropped",
+        "inbound",
+        "listening",
+        "outbound",
+        "phase",
+        "stateless",
+        "version",
+    )
 
     def __init__(self) -> None:
         self.phase = Phase.NEW
+        self.version: str | None = None
+        self.stateless = False
+        self.listening: set[RequestId] = set()
         self.inbound: dict[RequestId, RequestId | None] = {}
         self.outbound: set[RequestId] = set()
         self.dropped = 0
@@ -118,9 +112,13 @@ class Ledger:
                 return self._keep(reported_token(message) in self._tokens)
             if message.method == CANCELLED:
                 id = cancelled_id(message)
-                if id is None or id not in self.outbound:
+                if id in self.outbound:
+                    self.outbound.discard(id)
+                elif id in self.listening:
+                    # A modern server ends a subscription so (MCP 2026-07-28, cancellation).
+                    self._close(id)
+                else:
                     return self._keep(False)
-                self.outbound.discard(id)
             return True
         if type(message) is Request:
             if message.id in self.outbound:
@@ -130,12 +128,18 @@ class Ledger:
         assert isinstance(message, Result | Error)
         return self._answer(message)
 
+    @property
+    def busy(self) -> int:
+        """How many of the client's requests are to be answered soon: all but those that listen."""
+        return len(self.inbound) - len(self.listening)
+
     def abandon(self) -> list[RequestId]:
         """Forget all that is open; returns the client's ids, which now need an error each."""
         left = list(self.inbound)
         if self._initialize is not None:
             self.phase = self.phase.initialize_answered(False)
         self.inbound.clear()
+        self.listening.clear()
         self.outbound.clear()
         self._tokens.clear()
         self._initialize = None
@@ -144,12 +148,18 @@ class Ledger:
     def _request(self, request: Request) -> bool:
         if request.id in self.inbound:
             raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
-        token = progress_token(request)
+        meta = read_meta(request)
+        token = meta.progress_token
         if token is not None and token in self._tokens:
             raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id)
-        self.phase = self.phase.permit(request.method, request.id)
-        if request.method == INITIALIZE:
-            self._initialize = request.id
+        if meta.is_modern:
+            self.stateless = True
+            if request.method == LISTEN:
+                self.listening.add(request.id)
+        else:
+            self.phase = self.phase.permit(request.method, request.id)
+            if request.method == INITIALIZE:
+                self._initialize = request.id
         self.inbound[request.id] = token
         if token is not None:
             self._tokens[token] = request.id
@@ -172,9 +182,11 @@ class Ledger:
         if id == self._initialize:
             self._initialize = None
             self.phase = self.phase.initialize_answered(type(answer) is Result)
+            self.version = _version(answer)
         return True
 
     def _close(self, id: RequestId) -> None:
+        self.listening.discard(id)
         token = self.inbound.pop(id)
         if token is not None:
             del self._tokens[token]
@@ -183,3 +195,11 @@ class Ledger:
         if not passes:
             self.dropped += 1
         return passes
+
+
+def _version(answer: Answer) -> str | None:
+    """The protocol version that an answer to `initialize` settles on."""
+    try:
+        return _decode_initialized(answer.result).version if isinstance(answer, Result) else None
+    except ValueError:
+        return None

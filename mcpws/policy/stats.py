@@ -99,8 +99,8 @@ class ServerStatistics:
 
     @property
     def active_connections(self) -> int:
-        """How many are open now."""
-        return len(self.connections)
+        """How many are open now: those whose handshake is complete."""
+        return sum(one.state is not ConnectionState.CONNECTING for one in self.connections)
 
 
 _SUMMED = (

@@ -18,7 +18,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
-from mcpws.errors import ConfigError, ConnectionClosed, HandshakeRefused, McpwsError, RpcError
+from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError, RpcError
 from mcpws.ws.connection import Connection
 from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
@@ -58,7 +58,7 @@ class ClientConnection(Connection):
     """One connection to a server.
 
     `when_open` fires with it once the handshake is complete, or fails: HandshakeRefused when the server refused,
-    ConnectionClosed when the connection went before. Whoever makes the connection has to take it up.
+    ConnectFailed when the connection went before. Whoever makes the connection has to take it up.
     """
 
     def __init__(self, protocol: Any, id: int, factory: ConnectionFactory) -> None:
@@ -68,6 +68,11 @@ class ClientConnection(Connection):
         self._when_open: Deferred[ClientConnection] | None = Deferred(self._given_up)
         self.when_open: Deferred[ClientConnection] = self._when_open
         self._refused: McpwsError | None = None
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many requests of the server's may wait for an answer."""
+        return self._config.max_in_flight
 
     @property
     def max_queued_bytes(self) -> int:
@@ -124,7 +129,7 @@ class ClientConnection(Connection):
             clean = reason.check(ConnectionDone, ConnectionLost)
             said = self.close_reason or "the server hung up"
             problem = said if clean else str(reason.value) or type(reason.value).__name__
-            self._refused = ConnectionClosed(self.close_code, f"before the WebSocket was open: {problem}")
+            self._refused = ConnectFailed(self._factory.url, problem)
 
     def sweep(self, now: float) -> None:
         limit = self._config.timeout_seconds

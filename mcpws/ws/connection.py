@@ -112,7 +112,12 @@ class Connection:
 
     def abort(self) -> None:
         """Drop the connection now."""
-        self._protocol.transport.abortConnection()
+        transport = self._protocol.transport
+        if transport is None:
+            # TLS failed before there was one: nobody else will tell that this connection is no more.
+            self.connection_lost(None, None)
+        else:
+            transport.abortConnection()
 
     def pause_reading(self) -> None:
         """Read no more messages; those read already stay where they are. Once the close began, all is read."""
@@ -231,7 +236,10 @@ class Connection:
         if self.close_code == ABNORMAL:
             # Nobody of ours closed it: what the peer said counts, 1005 if it said nothing.
             self.close_code = NO_STATUS if code is None else code
-            self.close_reason = self.close_reason or reason or ""
+            dropped = self.close_code == ABNORMAL
+            # Autobahn's text for it is long, and for those who know Autobahn.
+            said = "dropped without a closing handshake" if dropped else reason
+            self.close_reason = self.close_reason or said or ""
         self.state = ConnectionState.DISCONNECTED
         self._outbox.stopProducing()
         self.gone()
@@ -248,7 +256,7 @@ class Connection:
         elif self._outbox.stalled(now) > config.stall_timeout:
             self._outbox.discard()
             self.close(TRY_AGAIN_LATER, f"nothing was read for {config.stall_timeout:g} s")
-        elif config.heartbeat_timeout and self._silent(now) > config.heartbeat_timeout:
+        elif config.heartbeat_interval and config.heartbeat_timeout and self._silent(now) > config.heartbeat_timeout:
             self.close_reason = f"nothing was heard for {config.heartbeat_timeout:g} s"
             self.abort()
         elif config.heartbeat_interval and now - self._ping_sent >= config.heartbeat_interval:

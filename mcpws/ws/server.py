@@ -130,6 +130,7 @@ class ServerConnection(Connection):
             limit
             and self.state is ConnectionState.CONNECTED
             and self.front.ledger.phase is Phase.NEW
+            and not self.front.ledger.stateless
             and now - self._listening_since > limit
         ):
             self.close(NO_INITIALIZE, f"no initialize within {limit:g} s")
@@ -146,7 +147,8 @@ class ServerConnection(Connection):
         self.send(data, binary)
 
     def backend_lost(self, reason: McpwsError) -> None:
-        self.close(INTERNAL_ERROR, str(reason))
+        # Other errors may name what is behind this server.
+        self.close(INTERNAL_ERROR, str(reason) if isinstance(reason, RpcError) else "the backend is gone")
 
     def idle(self) -> None:
         self.close(GOING_AWAY, "the service is shutting down")

@@ -25,6 +25,7 @@ from mcpws.errors import (
     ConnectionClosed,
     HandshakeRefused,
     InvalidParams,
+    MalformedResult,
     McpwsError,
     QueueFull,
     RemoteError,
@@ -161,7 +162,7 @@ def test_a_client_calls_itself_mcpws_by_default() -> None:
     ("result", "key", "error"),
     [
         ({"protocolVersion": "1999-01-01", "capabilities": {}, "serverInfo": {}}, "result", UnsupportedVersion),
-        ({"protocolVersion": 1}, "result", msgspec.ValidationError),
+        ({"protocolVersion": 1}, "result", MalformedResult),
         ({"code": -32602, "message": "no"}, "error", RemoteError),
     ],
 )
@@ -265,7 +266,7 @@ def test_a_result_is_decoded_as_the_type_that_is_wanted() -> None:
     rig.answer({"sum": 3}, first)
     rig.answer({"sum": "three"}, second)
     assert result_of(asked) == Sum(3)
-    assert isinstance(failure_of(other), msgspec.ValidationError)
+    assert isinstance(failure_of(other), MalformedResult)
 
 
 def test_an_error_of_the_server_is_a_remote_error() -> None:

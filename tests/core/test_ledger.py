@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 from msgspec import Raw
 
 from mcpws.core.codec import decode, encode
-from mcpws.core.ledger import Ledger, cancelled_id, progress_token, reported_token
+from mcpws.core.ledger import Ledger, cancelled_id, reported_token
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import (
     Error,
@@ -25,6 +25,7 @@ from mcpws.core.messages import (
     Result,
     to_raw,
 )
+from mcpws.core.meta import read_meta
 from mcpws.errors import InvalidRequest
 
 REFUSED = ErrorObject(-32603, "no")
@@ -83,8 +84,8 @@ def test_a_progress_token_is_read_where_it_is_a_usable_one(params: bytes | None,
     made = Request(7, "tools/call", None if params is None else Raw(params))
     for message in (made, decode(encode(made))):
         assert isinstance(message, Request)
-        assert progress_token(message) == token
-        assert type(progress_token(message)) is type(token)
+        assert read_meta(message).progress_token == token
+        assert type(read_meta(message).progress_token) is type(token)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,7 @@ class History(RuleBasedStateMachine):
         return [one.id for one in self.openings(side)]
 
     def open_tokens(self) -> list[RequestId]:
-        found = [progress_token(one) for one in self.openings("client")]
+        found = [read_meta(one).progress_token for one in self.openings("client")]
         return [token for token in found if token is not None]
 
     def phase(self) -> Phase:

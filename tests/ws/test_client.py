@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message, Notification, Request, to_raw
-from mcpws.errors import ConfigError, ConnectionClosed, HandshakeRefused, McpwsError
+from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
@@ -293,8 +293,8 @@ def test_a_connection_that_is_lost_before_it_opened_fails() -> None:
     rig = Rig()
     rig.server.wire.loseConnection()
     failed = rig.outcome()
-    assert isinstance(failed, ConnectionClosed)
-    assert str(failed) == "connection closed with 1006: before the WebSocket was open: the server hung up"
+    assert isinstance(failed, ConnectFailed)
+    assert str(failed) == "cannot connect to ws://127.0.0.1:8082: the server hung up"
     assert rig.recorder.reason is None
 
 
@@ -302,21 +302,21 @@ def test_a_server_that_does_not_answer_the_handshake_is_given_up() -> None:
     rig = Rig(config=WebSocketConfig(timeout_seconds=10))
     rig.network.advance(12)
     failed = rig.outcome()
-    assert isinstance(failed, ConnectionClosed)
-    assert failed.reason == "before the WebSocket was open: no handshake within 10 s"
+    assert isinstance(failed, ConnectFailed)
+    assert failed.problem == "no handshake within 10 s"
     assert rig.server.is_gone()
 
 
 def test_a_tls_failure_says_what_it_is() -> None:
     rig = Rig()
     rig.server.wire.other.connectionLost(Failure(ValueError("certificate verify failed")))
-    assert str(rig.outcome()).endswith("before the WebSocket was open: certificate verify failed")
+    assert str(rig.outcome()).endswith(": certificate verify failed")
 
 
 def test_a_failure_without_a_text_is_named() -> None:
     rig = Rig()
     rig.server.wire.other.connectionLost(Failure(ValueError()))
-    assert str(rig.outcome()).endswith("before the WebSocket was open: ValueError")
+    assert str(rig.outcome()).endswith(": ValueError")
 
 
 def test_giving_up_before_it_opened_drops_the_connection() -> None:
@@ -330,7 +330,7 @@ def test_giving_up_before_it_opened_drops_the_connection() -> None:
 def test_closing_before_it_opened_drops_the_connection() -> None:
     rig = Rig()
     rig.connection.close(4000, "changed my mind")
-    assert isinstance(rig.outcome(), ConnectionClosed)
+    assert isinstance(rig.outcome(), ConnectFailed)
     assert rig.server.is_gone()
 
 

@@ -91,10 +91,12 @@ class Raising(RecordingBackend):
     ("error", "reason"),
     [
         (BackendLost("There is no program x"), "There is no program x"),
-        (ConnectFailed("ws://a", "refused"), "cannot connect to ws://a: refused"),
+        (ConnectFailed("ws://a", "refused"), "the backend is gone"),
     ],
 )
-def test_a_conversation_that_cannot_begin_is_closed_with_the_reason(error: Exception, reason: str) -> None:
+def test_a_conversation_that_cannot_begin_is_closed_with_a_reason_for_the_client(
+    error: Exception, reason: str
+) -> None:
     service = served(Opening(error))
     client = service.upgraded()
     assert [closing(frame) for frame in client.take_frames()] == [(1011, reason)]
