@@ -422,3 +422,92 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
 TestAnyOrderOfEvents.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+# Clients of the stateless era
+
+
+def modern(id: str | int, method: str = "tools/call") -> Request:
+    return Request(id, method, to_raw({"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}))
+
+
+def test_a_stateless_request_needs_no_initialize() -> None:
+    rig = Rig(initialize=False)
+    rig.front.receive(modern(1))
+    rig.answer(1)
+    assert rig.delivered() == [1]
+
+
+def test_a_client_that_never_initialised_is_asked_nothing() -> None:
+    rig = Rig(initialize=False)
+    rig.front.receive(modern(1))
+    rig.front.send(Request("q", "roots/list"))
+    assert rig.client.delivered == []
+    (refused,) = [message for message in rig.conversation.received if type(message) is Error]
+    assert (refused.id, refused.error.code) == ("q", -32600)
+
+
+def test_a_backend_may_ask_no_more_than_the_client_may() -> None:
+    rig = Rig(max_in_flight=2)
+    for id in ("a", "b", "c"):
+        rig.front.send(Request(id, "roots/list"))
+    assert rig.delivered() == ["roots/list", "roots/list"]
+    (refused,) = [message for message in rig.conversation.received if type(message) is Error]
+    assert (refused.id, refused.error.code) == ("c", 429)
+
+
+def test_a_stateless_client_outlives_its_backend() -> None:
+    rig = Rig(initialize=False)
+    rig.front.receive(modern(1))
+    rig.front.lost(BackendLost("died"))
+    assert rig.codes() == [502]
+    assert rig.client.ended is None
+    rig.front.receive(modern(2))
+    assert len(rig.backend.conversations) == 2
+    assert [request.id for request in rig.backend.conversations[1].requests] == [2]
+    rig.answer(2)
+    assert rig.delivered() == [1, 2]
+    assert rig.is_read()
+
+
+def test_a_stateless_request_whose_new_backend_cannot_begin_is_answered() -> None:
+    client, backend = Client(), Later()
+    front = Front(client, Identity("tester"), Clock(), max_in_flight=2)
+    front.open(backend)
+    backend.begin()
+    front.receive(modern(1))
+    backend.opening = Deferred()
+    front.lost(BackendLost("died"))
+    for id in (2, 3, 4):
+        front.receive(modern(id))
+    assert [message.error.code for message in client.delivered if type(message) is Error] == [502, 429]
+    backend.opening.errback(BackendLost("no more"))
+    assert [getattr(message, "id", None) for message in client.delivered] == [1, 4, 2, 3]
+    assert client.ended is None
+
+
+def test_subscriptions_do_not_hold_up_a_drain_and_end_with_their_result() -> None:
+    rig = Rig(initialize=False)
+    rig.front.receive(modern("sub", "subscriptions/listen"))
+    rig.front.receive(modern(1))
+    rig.front.drain()
+    assert rig.client.idled == 0
+    closing, cancelled = rig.client.delivered
+    assert isinstance(closing, Result)
+    assert msgspec.json.decode(closing.result) == {
+        "resultType": "complete",
+        "_meta": {"io.modelcontextprotocol/subscriptionId": "sub"},
+    }
+    assert isinstance(cancelled, Notification)
+    assert cancelled.method == "notifications/cancelled"
+    assert rig.conversation.received[-1] == cancelled
+    rig.answer(1)
+    assert rig.client.idled == 1
+
+
+def test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded() -> None:
+    rig = Rig(initialize=False, max_in_flight=2)
+    for id in range(3):
+        rig.front.receive(modern(id, "subscriptions/listen"))
+    assert rig.codes() == [429]
+    assert rig.is_read()

@@ -102,6 +102,18 @@ class ClientConnection(Connection):
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         log.warn("{peer} sent what is no message: {error} {data}", peer=self.peer, error=error, data=error.data)
 
+    @property
+    def takes_batches(self) -> bool:
+        """From a server always: it sends none but to a client that sent one, or that speaks 2025-03-26."""
+        return True
+
+    def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
+        for member in members:
+            if isinstance(member, RpcError):
+                self.garbage_received(member, binary)
+            else:
+                self.message_received(member, binary)
+
     def too_much_queued(self) -> None:
         if self.receiver is not None:
             self.receiver.pause_sending()

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.codec import decode
+from mcpws.core.codec import decode, decode_batch, is_batch
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
 from mcpws.errors import RpcError
@@ -71,6 +71,15 @@ class Connection:
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         """What came in is no message."""
+        raise NotImplementedError
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether an array of messages is a message here."""
+        raise NotImplementedError
+
+    def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
+        """Several messages came as one; an RpcError stands where one is no message. Only if `takes_batches`."""
         raise NotImplementedError
 
     def too_much_queued(self) -> None:
@@ -198,11 +207,13 @@ class Connection:
             self.close(UNSUPPORTED_DATA, "binary messages are refused here")
             return
         try:
+            if is_batch(payload) and self.takes_batches:
+                self.batch_received(self._members(payload), binary)
+                return
             message = decode(payload, self._config.max_depth)
         except RpcError as error:
-            self.counters.bad_messages += 1
-            self.garbage_received(error, binary)
             self._count_garbage()
+            self.garbage_received(error, binary)
             return
         self.message_received(message, binary)
 
@@ -268,7 +279,15 @@ class Connection:
     def _silent(self, now: float) -> float:
         return now - self.counters.last_activity if self.reading else 0.0
 
+    def _members(self, payload: bytes) -> list[Message | RpcError]:
+        members = decode_batch(payload, self._config.max_in_flight, self._config.max_depth)
+        for member in members:
+            if isinstance(member, RpcError):
+                self._count_garbage()
+        return members
+
     def _count_garbage(self) -> None:
+        self.counters.bad_messages += 1
         now = self._clock.seconds()
         if now - self._bad_since >= 60:
             self._bad_since = now

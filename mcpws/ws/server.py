@@ -13,145 +13,17 @@ from twisted.logger import Logger
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
-from mcpws.core.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
-from mcpws.errors import InvalidRequest, McpwsError, RpcError, ShuttingDown
-from mcpws.front import Front
+from mcpws.core.messages import Notification, to_raw
 from mcpws.interfaces import Backend, Identity
-from mcpws.policy.stats import ConnectionStatistics, ServerStatistics, Totals
+from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.ws import handshake
-from mcpws.ws.connection import (
-    GOING_AWAY,
-    INTERNAL_ERROR,
-    NO_INITIALIZE,
-    Connection,
-)
 from mcpws.ws.handshake import Refusal, UpgradeRequest
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
 from mcpws.ws.protocol import Forwarding
+from mcpws.ws.server_connection import ServerConnection
 
 log = Logger()
-
-
-class ServerConnection(Connection):
-    """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
-
-    front: Front
-    _identity: Identity
-
-    def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
-        super().__init__(protocol, id, factory.config, factory.clock)
-        self._factory = factory
-        self._binary_requests: set[RequestId] = set()
-        self._last_was_binary = False
-        self._listening_since = self.counters.opened
-
-    def accept(self, identity: Identity) -> None:
-        """The handshake has passed its checks."""
-        self._identity = identity
-
-    def opened(self) -> None:
-        super().opened()
-        self.front = Front(
-            self,
-            self._identity,
-            self._clock,
-            max_in_flight=self._config.max_in_flight,
-            max_outbound_size=self._config.max_outbound_size,
-            progress_gap=self._config.progress_gap,
-        )
-        self._factory.connection_opened(self)
-        self.front.open(self._factory.backend)
-
-    def message_received(self, message: Message, binary: bool) -> None:
-        self._remember_kind(message.id if type(message) is Request else None, binary)
-        self.front.receive(message)
-        if len(self._binary_requests) > self.in_flight:
-            # Some were cancelled, and get no answer.
-            self._binary_requests.intersection_update(self.front.ledger.inbound)
-
-    def garbage_received(self, error: RpcError, binary: bool) -> None:
-        id = error.id if isinstance(error, InvalidRequest) else None
-        self._remember_kind(id, binary)
-        self.front.refuse(error, id)
-
-    def _remember_kind(self, id: RequestId | None, binary: bool) -> None:
-        self._last_was_binary = binary
-        if binary and id is not None and not self._is_open(id):
-            self._binary_requests.add(id)
-
-    def _is_open(self, id: RequestId) -> bool:
-        return id in self.front.ledger.inbound
-
-    def too_much_queued(self) -> None:
-        self.front.pause_sending()
-
-    def queue_has_space(self) -> None:
-        self.front.resume_sending()
-
-    def gone(self) -> None:
-        if hasattr(self, "front"):
-            self.front.close(f"closed with {self.close_code}")
-        self._factory.connection_gone(self)
-
-    @property
-    def in_flight(self) -> int:
-        return len(self.front.ledger.inbound) if hasattr(self, "front") else 0
-
-    def drain(self) -> None:
-        """Take no new requests; close with 1001 once those in flight are answered."""
-        if self.state is ConnectionState.CONNECTED:
-            self.front.drain()
-        elif self.state is ConnectionState.CONNECTING:
-            self.abort()
-
-    def give_up(self) -> None:
-        """The time to drain is over: answer what is in flight with an error, and close."""
-        if self.state is ConnectionState.CONNECTED:
-            self.front.abandon(ShuttingDown())
-        self.close(GOING_AWAY, "the service is shutting down")
-
-    def statistics(self, now: float) -> ConnectionStatistics:
-        self.update_counters()
-        return super().statistics(now)
-
-    def update_counters(self) -> None:
-        """Bring in what the front counts."""
-        if hasattr(self, "front"):
-            self.counters.errors = self.front.errors
-            self.counters.dropped = self.front.ledger.dropped
-
-    def sweep(self, now: float) -> None:
-        limit = self._config.initialize_timeout
-        if not self.reading:
-            # The backend is not ready, and the initialize may have come already.
-            self._listening_since = now
-        elif (
-            limit
-            and self.state is ConnectionState.CONNECTED
-            and self.front.ledger.phase is Phase.NEW
-            and not self.front.ledger.stateless
-            and now - self._listening_since > limit
-        ):
-            self.close(NO_INITIALIZE, f"no initialize within {limit:g} s")
-        super().sweep(now)
-
-    # front.Client
-
-    def deliver(self, message: Message, data: bytes) -> None:
-        binary = self._last_was_binary
-        # With an id that is still open this is no answer to it, but to a second request with the same.
-        if isinstance(message, Result | Error) and message.id is not None and not self._is_open(message.id):
-            binary = message.id in self._binary_requests
-            self._binary_requests.discard(message.id)
-        self.send(data, binary)
-
-    def backend_lost(self, reason: McpwsError) -> None:
-        # Other errors may name what is behind this server.
-        self.close(INTERNAL_ERROR, str(reason) if isinstance(reason, RpcError) else "the backend is gone")
-
-    def idle(self) -> None:
-        self.close(GOING_AWAY, "the service is shutting down")
 
 
 class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
-from mcpws.core.codec import MAX_DEPTH, _depth, decode, encode
+from mcpws.core.codec import MAX_DEPTH, _depth, decode, decode_batch, encode, is_batch
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
 from mcpws.errors import InvalidRequest, ParseError
 
@@ -411,3 +411,62 @@ def test_brackets_that_do_not_nest_are_not_counted() -> None:
     assert isinstance(decode(b'{"jsonrpc":"2.0","id":1,"result":%b}' % wide), Result)
     quoted = to_raw("[{" * 1000)
     assert isinstance(decode(b'{"jsonrpc":"2.0","id":1,"result":%b}' % quoted), Result)
+
+
+# Batches.
+
+
+@pytest.mark.parametrize("data", [b"[]", b" \t\r\n[1]", b"["])
+def test_an_array_is_a_batch(data: bytes) -> None:
+    assert is_batch(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b' {"a":[]}', b"1", b"\xff["])
+def test_anything_else_is_none(data: bytes) -> None:
+    assert not is_batch(data)
+
+
+def test_the_members_of_a_batch_are_messages_or_say_what_is_wrong_with_them() -> None:
+    data = b'[{"jsonrpc":"2.0","id":1,"method":"a"}, 1 ,{"jsonrpc":"2.0","id":"x","method":7}]'
+    first, second, third = decode_batch(data, 3)
+    assert first == Request(1, "a", None, b'{"jsonrpc":"2.0","id":1,"method":"a"}')
+    assert isinstance(second, InvalidRequest)
+    assert isinstance(third, InvalidRequest)
+    assert (second.id, third.id) == (None, "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"[]", "is an empty batch"),
+        (b"{}", "must be an array"),
+        (b"[1,2,3,4]", "is a batch of more than 3 messages"),
+    ],
+)
+def test_what_is_no_batch_that_can_be_answered_is_an_invalid_request(data: bytes, reason: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        decode_batch(data, 3)
+    assert caught.value.data == {"path": "$", "reason": reason}
+
+
+@pytest.mark.parametrize("data", [b"[1", b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000, b"[nope]"])
+def test_a_batch_that_is_no_json_is_a_parse_error(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        decode_batch(data, 3)
+
+
+def test_a_member_may_nest_one_level_less_than_a_message() -> None:
+    member = b'{"jsonrpc":"2.0","method":"a","params":%b}' % (b"[" * 5 + b"]" * 5)
+    (found,) = decode_batch(b"[%b]" % member, 1, max_depth=7)
+    assert isinstance(found, Notification)
+    (found,) = decode_batch(b"[%b]" % member, 1, max_depth=6)
+    assert isinstance(found, ParseError)
+
+
+@given(st.binary(max_size=60) | st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b"1", b",", b'"a":'])).map(b"".join))
+def test_arbitrary_bytes_are_no_batch_in_no_other_way(data: bytes) -> None:
+    try:
+        members = decode_batch(data, 9)
+    except (ParseError, InvalidRequest):
+        return
+    assert 1 <= len(members) <= 9

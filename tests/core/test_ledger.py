@@ -287,6 +287,78 @@ def test_a_server_may_cancel_its_own_requests_only(ledger: Ledger) -> None:
 # The end.
 
 
+# Requests that stand for themselves.
+
+
+def modern(id: RequestId, method: str = "tools/call") -> Request:
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "progressToken": id}
+    return Request(id, method, to_raw({"_meta": meta}))
+
+
+def test_a_modern_request_needs_no_handshake_and_makes_none() -> None:
+    ledger = Ledger()
+    assert ledger.from_client(modern(1))
+    assert (ledger.stateless, ledger.phase) == (True, Phase.NEW)
+    assert ledger.to_client(progress(1))
+    assert ledger.to_client(result(1))
+    with pytest.raises(InvalidRequest):
+        ledger.from_client(request(2))
+
+
+def test_a_modern_initialize_begins_nothing() -> None:
+    ledger = Ledger()
+    assert ledger.from_client(modern(1, "initialize"))
+    assert ledger.to_client(result(1))
+    assert ledger.phase is Phase.NEW
+
+
+def test_who_listens_is_not_busy() -> None:
+    ledger = Ledger()
+    assert ledger.from_client(modern(1, "subscriptions/listen"))
+    assert ledger.from_client(modern(2))
+    assert (ledger.busy, ledger.listening) == (1, {1})
+    assert ledger.to_client(result(1))
+    assert (ledger.busy, ledger.listening) == (1, set())
+
+
+def test_a_server_may_end_a_subscription_but_no_other_request() -> None:
+    ledger = Ledger()
+    assert ledger.from_client(modern(1, "subscriptions/listen"))
+    assert ledger.from_client(modern(2))
+    assert not ledger.to_client(cancelled(2))
+    assert ledger.to_client(cancelled(1))
+    assert not ledger.to_client(result(1))
+    assert ledger.to_client(result(2))
+
+
+def test_a_legacy_request_of_that_name_does_not_listen(ledger: Ledger) -> None:
+    assert ledger.from_client(request(1, "subscriptions/listen"))
+    assert ledger.busy == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [
+        (Result(1, to_raw({"protocolVersion": "2025-03-26"})), "2025-03-26"),
+        (Result(1, to_raw({"protocolVersion": 1})), None),
+        (Result(1, to_raw([])), None),
+        (Error(1, REFUSED), None),
+    ],
+)
+def test_the_version_is_what_the_answer_to_initialize_says(answer: Result | Error, version: str | None) -> None:
+    ledger = Ledger()
+    assert ledger.from_client(request(1, "initialize"))
+    assert ledger.to_client(answer)
+    assert ledger.version == version
+
+
+def test_who_listens_is_abandoned_as_well() -> None:
+    ledger = Ledger()
+    assert ledger.from_client(modern(1, "subscriptions/listen"))
+    assert ledger.abandon() == [1]
+    assert ledger.listening == set()
+
+
 def test_what_is_abandoned_needs_an_error_each(ledger: Ledger) -> None:
     ledger.from_client(request(1, token="t"))
     ledger.from_client(request("1"))

@@ -163,7 +163,7 @@ def test_nothing_is_kept_of_binary_requests_that_were_cancelled() -> None:
     rig = Rig()
     for id in range(20):
         rig.send(call(id), notification("notifications/cancelled", requestId=id), binary=True)
-    assert len(rig.connection._binary_requests) == 0  # type: ignore[attr-defined]
+    assert len(rig.connection._replies._binary) == 0  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,7 @@ class Raising(RecordingBackend):
         (ConnectFailed("ws://a", "refused"), "the backend is gone"),
     ],
 )
-def test_a_conversation_that_cannot_begin_is_closed_with_a_reason_for_the_client(
-    error: Exception, reason: str
-) -> None:
+def test_a_conversation_that_cannot_begin_is_closed_with_a_reason_for_the_client(error: Exception, reason: str) -> None:
     service = served(Opening(error))
     client = service.upgraded()
     assert [closing(frame) for frame in client.take_frames()] == [(1011, reason)]

@@ -19,8 +19,9 @@ from mcpws.backends.app.content import (
 )
 from mcpws.backends.app.gate import Gate
 from mcpws.conversation import Conversation
-from mcpws.core.ledger import PROGRESS, progress_token
+from mcpws.core.ledger import PROGRESS
 from mcpws.core.messages import Request, RequestId
+from mcpws.core.meta import read_meta
 from mcpws.errors import CapabilityMissing, ConfigError
 from mcpws.interfaces import Identity
 
@@ -83,7 +84,7 @@ class Context:
         self._conversation = conversation
         self._client = client
         self._gate = gate
-        self._token = None if request is None else progress_token(request)
+        self._token = None if request is None else read_meta(request).progress_token
         self._progress = -inf
 
     @property

@@ -1,0 +1,69 @@
+"""How each answer goes out: in the kind of frame that its request came in, alone or within its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from mcpws.core.batch import Batch
+from mcpws.core.messages import Error, Message, RequestId, Result
+
+
+class Replies:
+    """What one connection owes its client, beyond the messages themselves.
+
+    :param send: sends one payload, in a binary frame or not.
+    """
+
+    __slots__ = ("_batches", "_binary", "_last_was_binary", "_send")
+
+    def __init__(self, send: Callable[[bytes, bool], None]) -> None:
+        self._send = send
+        self._binary: set[RequestId] = set()
+        self._batches: list[tuple[Batch, bool]] = []
+        self._last_was_binary = False
+
+    def heard(self, binary: bool) -> None:
+        """The client's last message was binary, or not: what answers none of its requests goes out alike."""
+        self._last_was_binary = binary
+
+    def owe_in_binary(self, id: RequestId) -> None:
+        """The answer to this request goes out in a binary frame."""
+        self._binary.add(id)
+
+    def begin_batch(self, ids: set[RequestId], binary: bool) -> Batch:
+        """The answers to these requests go out as one array, once the batch is sealed and complete."""
+        batch = Batch(ids)
+        self._batches.append((batch, binary))
+        return batch
+
+    def settle(self, open: Collection[RequestId]) -> None:
+        """Only the requests in `open` can still be answered: others were cancelled. Sends the batches that are full."""
+        if len(self._binary) > len(open):
+            self._binary.intersection_update(open)
+        if self._batches:
+            for batch, _ in self._batches:
+                batch.expect_only(set(open))
+            self._send_complete()
+
+    def deliver(self, message: Message, data: bytes, open: Collection[RequestId]) -> None:
+        """Send `message`, or keep it for its batch.
+
+        An error whose id is still `open` is no answer to that request, but to a second one with the same id.
+        """
+        if not isinstance(message, Result | Error) or message.id is None or message.id in open:
+            self._send(data, self._last_was_binary)
+            return
+        for batch, _ in self._batches:
+            if message.id in batch:
+                batch.add(data, message.id)
+                self._send_complete()
+                return
+        self._send(data, message.id in self._binary)
+        self._binary.discard(message.id)
+
+    def _send_complete(self) -> None:
+        complete = [entry for entry in self._batches if entry[0].complete]
+        for batch, binary in complete:
+            self._batches.remove((batch, binary))
+            if answers := batch.encoded():
+                self._send(answers, binary)

@@ -1,0 +1,148 @@
+"""The server's end of one WebSocket: a client, and the Front that holds the rules for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mcpws.core.batch import VERSION as BATCH_VERSION
+from mcpws.core.codec import encode
+from mcpws.core.lifecycle import ConnectionState, Phase
+from mcpws.core.messages import Error, Message, Request, RequestId
+from mcpws.errors import InvalidRequest, McpwsError, RpcError, ShuttingDown
+from mcpws.front import Front
+from mcpws.interfaces import Identity
+from mcpws.policy.stats import ConnectionStatistics
+from mcpws.ws.connection import GOING_AWAY, INTERNAL_ERROR, NO_INITIALIZE, Connection
+from mcpws.ws.replies import Replies
+
+if TYPE_CHECKING:
+    from mcpws.ws.server import ServerFactory
+
+
+class ServerConnection(Connection):
+    """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
+
+    front: Front
+    _identity: Identity
+
+    def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
+        super().__init__(protocol, id, factory.config, factory.clock)
+        self._factory = factory
+        self._replies = Replies(self.send)
+        self._listening_since = self.counters.opened
+
+    def accept(self, identity: Identity) -> None:
+        """The handshake has passed its checks."""
+        self._identity = identity
+
+    def opened(self) -> None:
+        super().opened()
+        self.front = Front(
+            self,
+            self._identity,
+            self._clock,
+            max_in_flight=self._config.max_in_flight,
+            max_outbound_size=self._config.max_outbound_size,
+            progress_gap=self._config.progress_gap,
+        )
+        self._factory.connection_opened(self)
+        self.front.open(self._factory.backend)
+
+    def message_received(self, message: Message, binary: bool) -> None:
+        self._replies.heard(binary)
+        if binary and type(message) is Request and not self._is_open(message.id):
+            self._replies.owe_in_binary(message.id)
+        self.front.receive(message)
+        self._replies.settle(self.front.ledger.inbound)
+
+    def garbage_received(self, error: RpcError, binary: bool) -> None:
+        self._replies.heard(binary)
+        id = error.id if isinstance(error, InvalidRequest) else None
+        if binary and id is not None and not self._is_open(id):
+            self._replies.owe_in_binary(id)
+        self.front.refuse(error, id)
+
+    @property
+    def takes_batches(self) -> bool:
+        return self.front.ledger.version == BATCH_VERSION
+
+    def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
+        self._replies.heard(binary)
+        requests = {member.id for member in members if type(member) is Request and not self._is_open(member.id)}
+        batch = self._replies.begin_batch(requests, binary)
+        for member in members:
+            if isinstance(member, RpcError):
+                id = member.id if isinstance(member, InvalidRequest) else None
+                batch.add(encode(Error.answering(id, member)))
+            else:
+                self.front.receive(member)
+        batch.seal()
+        self._replies.settle(self.front.ledger.inbound)
+
+    def _is_open(self, id: RequestId) -> bool:
+        return id in self.front.ledger.inbound
+
+    def too_much_queued(self) -> None:
+        self.front.pause_sending()
+
+    def queue_has_space(self) -> None:
+        self.front.resume_sending()
+
+    def gone(self) -> None:
+        if hasattr(self, "front"):
+            self.front.close(f"closed with {self.close_code}")
+        self._factory.connection_gone(self)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.front.ledger.inbound) if hasattr(self, "front") else 0
+
+    def drain(self) -> None:
+        """Take no new requests; close with 1001 once those in flight are answered."""
+        if self.state is ConnectionState.CONNECTED:
+            self.front.drain()
+        elif self.state is ConnectionState.CONNECTING:
+            self.abort()
+
+    def give_up(self) -> None:
+        """The time to drain is over: answer what is in flight with an error, and close."""
+        if self.state is ConnectionState.CONNECTED:
+            self.front.abandon(ShuttingDown())
+        self.close(GOING_AWAY, "the service is shutting down")
+
+    def statistics(self, now: float) -> ConnectionStatistics:
+        self.update_counters()
+        return super().statistics(now)
+
+    def update_counters(self) -> None:
+        """Bring in what the front counts."""
+        if hasattr(self, "front"):
+            self.counters.errors = self.front.errors
+            self.counters.dropped = self.front.ledger.dropped
+
+    def sweep(self, now: float) -> None:
+        limit = self._config.initialize_timeout
+        if not self.reading:
+            # The backend is not ready, and the initialize may have come already.
+            self._listening_since = now
+        elif (
+            limit
+            and self.state is ConnectionState.CONNECTED
+            and self.front.ledger.phase is Phase.NEW
+            and not self.front.ledger.stateless
+            and now - self._listening_since > limit
+        ):
+            self.close(NO_INITIALIZE, f"no initialize within {limit:g} s")
+        super().sweep(now)
+
+    # front.Client
+
+    def deliver(self, message: Message, data: bytes) -> None:
+        self._replies.deliver(message, data, self.front.ledger.inbound)
+
+    def backend_lost(self, reason: McpwsError) -> None:
+        # Other errors may name what is behind this server.
+        self.close(INTERNAL_ERROR, str(reason) if isinstance(reason, RpcError) else "the backend is gone")
+
+    def idle(self) -> None:
+        self.close(GOING_AWAY, "the service is shutting down")
