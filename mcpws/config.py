@@ -51,6 +51,8 @@ class WebSocketConfig:
         `https://app.example.com`, `https://*.example.com` or `chrome-extension://*`; `*` for any.
     :param require_origin: refuse a handshake without an `Origin` header.
     :param binary: `accept` binary messages and answer in kind, or `refuse` them with 1003.
+    :param compression: permessage-deflate, where the other end knows it as well. Limits hold for what is inflated.
+    :param compression_min_size: bytes of the shortest message that is compressed.
     """
 
     url: str = "ws://127.0.0.1:8082"
@@ -79,6 +81,8 @@ class WebSocketConfig:
     origins: tuple[str, ...] = ()
     require_origin: bool = False
     binary: Literal["accept", "refuse"] = "accept"
+    compression: bool = False
+    compression_min_size: int = 1024
 
     def __post_init__(self) -> None:
         try:
@@ -108,6 +112,7 @@ class WebSocketConfig:
             "max_connections",
             "max_in_flight",
             "max_depth",
+            "compression_min_size",
             "max_bad_messages",
         ):
             value = getattr(self, key)

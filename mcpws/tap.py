@@ -47,6 +47,7 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("close-timeout", float, "Seconds for a client to answer a Close frame."),
     ("drain-seconds", float, "For requests in flight when the service stops."),
     ("progress-gap", float, "Seconds between the last progress of a request and its answer."),
+    ("compression-min-size", int, "Bytes of the shortest message that --compression compresses."),
     ("binary", str, "accept or refuse binary messages."),
 )
 
@@ -62,6 +63,7 @@ class Options(usage.Options):
 
     optFlags: ClassVar = [
         ["clean-env", None, "Give children only PATH, HOME and the like of this environment."],
+        ["compression", None, "Use permessage-deflate with clients that offer it."],
         ["require-origin", None, "Refuse clients that send no Origin header."],
     ]
     optParameters: ClassVar = [
@@ -142,7 +144,10 @@ class Options(usage.Options):
         return demo_app(statistics, reactor)
 
     def _config(self) -> WebSocketConfig:
-        settings: dict[str, Any] = {"require_origin": bool(self["require-origin"])}
+        settings: dict[str, Any] = {
+            "require_origin": bool(self["require-origin"]),
+            "compression": bool(self["compression"]),
+        }
         for option, type, _ in _SETTINGS:
             if self[option] is not None:
                 try:

@@ -20,6 +20,7 @@ from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
 from mcpws.errors import RpcError
 from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
+from mcpws.ws.compression import deflate
 from mcpws.ws.outbox import Outbox
 
 log = Logger()
@@ -36,6 +37,7 @@ NO_INITIALIZE = 4408
 
 _MAX_REASON = 123
 _TEXT = WebSocketProtocol.MESSAGE_TYPE_TEXT
+_RSV1 = 4
 _BINARY = WebSocketProtocol.MESSAGE_TYPE_BINARY
 
 
@@ -105,7 +107,12 @@ class Connection:
         """Send one encoded message; nothing after the close began."""
         if self.state is ConnectionState.CONNECTED:
             self.counters.sent(len(data))
-            self._protocol.sendFrame(opcode=_BINARY if binary else _TEXT, payload=data)
+            opcode = _BINARY if binary else _TEXT
+            compressor = self._protocol._perMessageCompress
+            if compressor is not None and len(data) >= self._config.compression_min_size:
+                self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
+            else:
+                self._protocol.sendFrame(opcode=opcode, payload=data)
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Begin the closing handshake; the connection is dropped if the peer does not answer in `close_timeout`.

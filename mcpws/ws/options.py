@@ -12,6 +12,7 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketServerFactory
 
 from mcpws.config import WebSocketConfig
+from mcpws.ws import compression
 
 
 def _common(config: WebSocketConfig) -> dict[str, Any]:
@@ -35,10 +36,6 @@ def _common(config: WebSocketConfig) -> dict[str, Any]:
     }
 
 
-def _no_compression(offers: object) -> None:
-    return None
-
-
 def set_server_options(factory: WebSocketServerFactory, config: WebSocketConfig) -> None:
     """Set all options of a server."""
     factory.setProtocolOptions(
@@ -47,7 +44,7 @@ def set_server_options(factory: WebSocketServerFactory, config: WebSocketConfig)
         webStatus=False,
         requireMaskedClientFrames=True,
         maskServerFrames=False,
-        perMessageCompressionAccept=_no_compression,
+        perMessageCompressionAccept=compression.accept_offer if config.compression else compression.decline,
         serveFlashSocketPolicy=False,
         flashSocketPolicy="",
         # Host, Origin and the number of connections are checked by ws.handshake, before Autobahn sees the request.
@@ -66,6 +63,6 @@ def set_client_options(factory: WebSocketClientFactory, config: WebSocketConfig)
         acceptMaskedServerFrames=False,
         maskClientFrames=True,
         serverConnectionDropTimeout=0,
-        perMessageCompressionOffers=[],
-        perMessageCompressionAccept=_no_compression,
+        perMessageCompressionOffers=compression.offers() if config.compression else [],
+        perMessageCompressionAccept=compression.accept_response if config.compression else compression.decline,
     )
