@@ -12,8 +12,9 @@ from twisted.python.failure import Failure
 
 from mcpws.ws.connection import Connection
 
-MAX_FRAGMENTS = 65_536
-"""Frames of one message. Each costs memory of its own, however small it is."""
+SMALL = 4096
+"""Bytes. A message may come in pieces of one byte each; shorter ones than this are joined as they come, since every
+piece costs memory of its own."""
 
 
 class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
@@ -60,10 +61,15 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         self._mcpws.transport_closes()
         super()._closeConnection(abort=False)
 
-    def onMessageFrameBegin(self, length: int) -> None:
-        super().onMessageFrameBegin(length)
-        if len(self.message_data) > MAX_FRAGMENTS and not self.failedByMe:
-            self._max_message_size_exceeded(len(self.message_data), MAX_FRAGMENTS, "too many fragments")
+    def onMessageFrameData(self, payload: bytes) -> None:
+        super().onMessageFrameData(payload)
+        if not self.failedByMe:
+            _join_small(self.frame_data)
+
+    def onMessageFrame(self, payload: list[bytes]) -> None:  # type: ignore[override]  # annotated as bytes there
+        super().onMessageFrame(payload)  # type: ignore[arg-type]
+        if not self.failedByMe:
+            _join_small(self.message_data)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self._mcpws.payload_received(payload, isBinary)
@@ -80,3 +86,10 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def _onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         super()._onClose(wasClean, code, reason)
         self._mcpws.connection_lost(code, reason)
+
+
+def _join_small(pieces: list[bytes]) -> None:
+    """Join the last pieces, as far as they are small, so that each byte is copied a few times at most."""
+    while len(pieces) > 1 and len(pieces[-2]) <= len(pieces[-1]) < SMALL:
+        last = pieces.pop()
+        pieces[-1] += last

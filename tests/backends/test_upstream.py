@@ -269,7 +269,7 @@ def test_a_server_that_hangs_up_in_the_handshake_is_told_as_such() -> None:
     for connection in gateway.origin.connections:
         connection.abort()
     gateway.network.flush()
-    with pytest.raises(ConnectionClosed, match="before the WebSocket was open"):
+    with pytest.raises(ConnectFailed, match="the server hung up"):
         result_of(opening)
     gateway.stop()
 

@@ -269,15 +269,29 @@ def test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large() -> None
     assert protocol.data == b""
 
 
-def test_a_message_may_not_have_any_number_of_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcpws.ws.protocol.MAX_FRAGMENTS", 10)
+@pytest.mark.parametrize("by", ["fragment", "read"])
+def test_a_message_in_pieces_of_a_byte_is_not_kept_in_pieces_of_a_byte(by: str) -> None:
     rig = Rig()
-    rig.client.send_frame(TEXT, b"", fin=False)
-    for _ in range(10):
-        rig.client.send_frame(CONTINUATION, b"", fin=False)
-    assert rig.frames() == []
-    rig.client.send_frame(CONTINUATION, b"", fin=False)
-    assert rig.closing() == (1009, "too many fragments")
+    pieces = 20_000
+    payload = bytes(to_raw(call("x", text="t" * pieces)))
+    if by == "fragment":
+        rig.client.send_frame(TEXT, payload[:-pieces], fin=False)
+        for n in range(len(payload) - pieces, len(payload) - 1):
+            rig.client.send_frame(CONTINUATION, payload[n : n + 1], fin=False)
+        rig.flush()
+        kept = rig.connection._protocol.message_data
+        rig.client.send_frame(CONTINUATION, payload[-1:])
+    else:
+        head = b"\x81\xfe" + len(payload).to_bytes(2, "big") + bytes(4)
+        rig.client.send(head + payload[:1])
+        for n in range(1, len(payload) - 1):
+            rig.client.send(payload[n : n + 1])
+            rig.flush()
+        kept = rig.connection._protocol.frame_data
+        rig.client.send(payload[-1:])
+    assert len(kept) < 30
+    rig.flush()
+    assert [request.id for request in rig.conversation.requests] == ["x"]
 
 
 FRAMES = st.tuples(
