@@ -51,6 +51,7 @@ class WebSocketConfig:
         `https://app.example.com`, `https://*.example.com` or `chrome-extension://*`; `*` for any.
     :param require_origin: refuse a handshake without an `Origin` header.
     :param binary: `accept` binary messages and answer in kind, or `refuse` them with 1003.
+    :param fast_lane: take whole frames past Autobahn, which costs a fraction; see `mcpws.ws.fastlane`.
     :param compression: permessage-deflate, where the other end knows it as well. Limits hold for what is inflated.
     :param compression_min_size: bytes of the shortest message that is compressed.
     """
@@ -81,6 +82,7 @@ class WebSocketConfig:
     origins: tuple[str, ...] = ()
     require_origin: bool = False
     binary: Literal["accept", "refuse"] = "accept"
+    fast_lane: bool = True
     compression: bool = False
     compression_min_size: int = 1024
 

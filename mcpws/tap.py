@@ -63,6 +63,7 @@ class Options(usage.Options):
 
     optFlags: ClassVar = [
         ["clean-env", None, "Give children only PATH, HOME and the like of this environment."],
+        ["no-fast-lane", None, "Let Autobahn take every frame."],
         ["compression", None, "Use permessage-deflate with clients that offer it."],
         ["require-origin", None, "Refuse clients that send no Origin header."],
     ]
@@ -147,6 +148,7 @@ class Options(usage.Options):
         settings: dict[str, Any] = {
             "require_origin": bool(self["require-origin"]),
             "compression": bool(self["compression"]),
+            "fast_lane": not self["no-fast-lane"],
         }
         for option, type, _ in _SETTINGS:
             if self[option] is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from random import Random
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -113,6 +114,9 @@ class ClientConnection(Connection):
                 self.garbage_received(member, binary)
             else:
                 self.message_received(member, binary)
+
+    def mask_key(self) -> bytes:
+        return self._factory.random.getrandbits(32).to_bytes(4, "big")
 
     def too_much_queued(self) -> None:
         if self.receiver is not None:
@@ -254,6 +258,8 @@ class ConnectionFactory(WebSocketClientFactory):
         self.receiver = receiver
         self.clock: IReactorTime = self.reactor
         set_client_options(self, self.config)
+        # Of our own: Autobahn reseeds the module's whenever a factory is made.
+        self.random = Random()
         self._ids = count(1)
         self._connections: dict[int, ClientConnection] = {}
         self._heartbeat = Heartbeat(self.clock, period(self.config), self._connections.values)

@@ -21,6 +21,7 @@ from mcpws.core.messages import Message
 from mcpws.errors import RpcError
 from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
 from mcpws.ws.compression import deflate
+from mcpws.ws.fastlane import frame
 from mcpws.ws.outbox import Outbox
 
 log = Logger()
@@ -101,18 +102,22 @@ class Connection:
         """Requests on this connection that wait for an answer."""
         raise NotImplementedError
 
+    def mask_key(self) -> bytes | None:
+        """Four bytes with which to mask the next frame; None at the end that does not mask."""
+        raise NotImplementedError
+
     # What the rest of the package uses.
 
     def send(self, data: bytes, binary: bool = False) -> None:
         """Send one encoded message; nothing after the close began."""
         if self.state is ConnectionState.CONNECTED:
             self.counters.sent(len(data))
-            opcode = _BINARY if binary else _TEXT
             compressor = self._protocol._perMessageCompress
             if compressor is not None and len(data) >= self._config.compression_min_size:
+                opcode = _BINARY if binary else _TEXT
                 self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
             else:
-                self._protocol.sendFrame(opcode=opcode, payload=data)
+                self.write(frame(data, binary, self.mask_key()))
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Begin the closing handshake; the connection is dropped if the peer does not answer in `close_timeout`.
@@ -187,6 +192,22 @@ class Connection:
         if self._outbox.queued > hard_limit and self.state is ConnectionState.CONNECTED:
             self._outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
+
+    def cork(self) -> None:
+        """Keep what is written together until `uncork`."""
+        self._outbox.cork()
+
+    def uncork(self) -> None:
+        self._outbox.uncork()
+
+    @property
+    def fast_lane(self) -> bool:
+        """Whether whole frames may go past Autobahn."""
+        return self._config.fast_lane and self.state is ConnectionState.CONNECTED
+
+    def wants_more(self) -> bool:
+        """Whether the next message may come."""
+        return self.reading and self.state is ConnectionState.CONNECTED
 
     def consume(self, step: Callable[[], bool]) -> None:
         """Let `step` take frames from what was read, for as long as messages are wanted.

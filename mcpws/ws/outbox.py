@@ -27,6 +27,7 @@ class Outbox:
     __slots__ = (
         "_blocked_at",
         "_clock",
+        "_corked",
         "_frames",
         "_full",
         "_limit",
@@ -53,15 +54,20 @@ class Outbox:
         self._frames: deque[bytes] = deque()
         self._offset = 0
         self._blocked_at: float | None = None
+        self._corked: list[bytes] | None = None
         self._full = False
         self.queued = 0
         IConsumer(transport).registerProducer(self, True)
 
     def write(self, frame: bytes) -> None:
         """Send a frame, now or when there is room."""
-        if self._blocked_at is None and not self._frames and len(frame) <= DIRECT:
-            self._transport.write(frame)
-            return
+        if self._blocked_at is None and not self._frames:
+            if self._corked is not None:
+                self._cork_in(self._corked, frame)
+                return
+            if len(frame) <= DIRECT:
+                self._transport.write(frame)
+                return
         self._frames.append(frame)
         self.queued += len(frame)
         if self._blocked_at is None:
@@ -69,6 +75,24 @@ class Outbox:
         if self.queued > self._limit and not self._full:
             self._full = True
             self._on_full()
+
+    def cork(self) -> None:
+        """Gather what is written until `uncork`, which must come in the same turn of the reactor."""
+        self._corked = []
+
+    def uncork(self) -> None:
+        """Send what was gathered in one write."""
+        corked, self._corked = self._corked, None
+        if corked:
+            self.queued = 0
+            self.write(corked[0] if len(corked) == 1 else b"".join(corked))
+
+    def _cork_in(self, corked: list[bytes], frame: bytes) -> None:
+        corked.append(frame)
+        self.queued += len(frame)
+        if self.queued > DIRECT:
+            self.uncork()
+            self.cork()
 
     def stalled(self, now: float) -> float:
         """Seconds for which the transport has taken nothing; 0 when nothing waits."""
@@ -78,6 +102,8 @@ class Outbox:
         """Drop all that waits, but for the rest of a frame whose beginning is out already."""
         begun = self._frames[0] if self._offset else None
         self._frames.clear()
+        if self._corked is not None:
+            self._corked.clear()
         self.queued = 0
         if begun is not None:
             self._frames.append(begun)
@@ -85,6 +111,7 @@ class Outbox:
 
     def hand_over(self) -> None:
         """Give everything to the transport, which is about to be closed and takes no pauses any more."""
+        self.uncork()
         self._blocked_at = None
         while self._frames:
             self._write_slice()
@@ -101,7 +128,7 @@ class Outbox:
 
     def stopProducing(self) -> None:
         # What is written from now on goes to the transport, which is gone and drops it.
-        self._blocked_at = None
+        self._blocked_at = self._corked = None
         self._frames.clear()
         self._offset = self.queued = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketAdapterProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
@@ -11,6 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mcpws.ws.connection import Connection
+from mcpws.ws.fastlane import take
 
 SMALL = 4096
 """Bytes. A message may come in pieces of one byte each; shorter ones than this are joined as they come, since every
@@ -37,13 +38,33 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
         if self.state != WebSocketProtocol.STATE_CLOSED:
             self._mcpws.bytes_received()
-            self._dataReceived(data)
+            # What the messages in one read are answered with leaves in one write.
+            self._mcpws.cork()
+            try:
+                self.data += data
+                self.consumeData()
+            finally:
+                self._mcpws.uncork()
 
     def consumeData(self) -> None:
         if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):
-            self._mcpws.consume(self.processData)
+            self._mcpws.consume(self._step)
         else:
             super().consumeData()
+
+    def _step(self) -> bool:
+        """Take frames, the lane or one by Autobahn; returns whether there may be more in the buffer."""
+        autobahn: Any = self
+        between_messages = autobahn.current_frame is None and not autobahn.inside_message
+        if between_messages and self._mcpws.fast_lane:
+            taken = take(
+                self.data, self.factory.isServer, autobahn.maxMessagePayloadSize, self.onMessage, self._mcpws.wants_more
+            )
+            if taken:
+                self.data = self.data[taken:]
+                return bool(self.data)
+        more: bool = self.processData()
+        return more
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.

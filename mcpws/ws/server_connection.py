@@ -82,6 +82,9 @@ class ServerConnection(Connection):
     def _is_open(self, id: RequestId) -> bool:
         return id in self.front.ledger.inbound
 
+    def mask_key(self) -> None:
+        """A server does not mask (RFC 6455, section 5.1)."""
+
     def too_much_queued(self) -> None:
         self.front.pause_sending()
 

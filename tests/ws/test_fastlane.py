@@ -1,0 +1,186 @@
+"""The lane against Autobahn itself: the same events, the same bytes out, the same close, whatever comes in."""
+
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.protocol import Factory
+
+from mcpws.config import WebSocketConfig
+from mcpws.core.messages import Message
+from mcpws.errors import McpwsError
+from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
+from mcpws.ws.client import ClientProtocol, ConnectionFactory
+from mcpws.ws.fastlane import frame, mask, take
+from mcpws.ws.server import ServerFactory, ServerProtocol
+
+LIMIT = 70_000
+KEYS = st.binary(min_size=4, max_size=4)
+PAYLOADS = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=80).map(str.encode),
+    st.sampled_from([b'{"jsonrpc":"2.0","id":1,"method":"ping"}', *(b"x" * n for n in (125, 126, 65_535, 65_536))]),
+    st.sampled_from([b"y" * LIMIT, b"y" * (LIMIT + 1), "é".encode()[:1], b"\xed\xa0\x80", "\U0010ffff".encode()]),
+)
+
+
+@st.composite
+def frames(draw: st.DrawFn, masked: bool) -> bytes:
+    """A frame, mostly as it should be."""
+    odd = draw(st.integers(0, 9)) == 0
+    opcode = draw(st.integers(0, 15)) if odd else draw(st.sampled_from([1, 1, 1, 2, 0, 8, 9, 10]))
+    payload = draw(st.binary(max_size=125)) if opcode >= 8 and not odd else draw(PAYLOADS)
+    final = draw(st.integers(0, 9)) > 0
+    reserved = draw(st.integers(0, 7)) if odd else 0
+    has_mask = masked if draw(st.integers(0, 19)) else not masked
+    size = len(payload)
+    width = 0 if size < 126 else 2 if size < 65_536 else 8
+    if odd:
+        width = draw(st.sampled_from([one for one in (0, 2, 8) if one >= width]))
+    length = {0: size, 2: 126, 8: 127}[width]
+    key = draw(KEYS) if has_mask else b""
+    first, second = final << 7 | reserved << 4 | opcode, bool(key) << 7 | length
+    head = bytes([first, second]) + (size.to_bytes(width, "big") if width else b"")
+    return head + key + (mask(payload, key) if key else payload)
+
+
+@st.composite
+def streams(draw: st.DrawFn, masked: bool) -> list[bytes]:
+    """Frames, now and then followed by noise, as they may come out of a socket."""
+    data = b"".join(draw(st.lists(frames(masked), max_size=8))) + draw(st.just(b"") | st.binary(max_size=30))
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
+    return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+class Events(list[tuple[Any, ...]]):
+    """What a program on top of Autobahn would see."""
+
+    def protocol(self, base: Any) -> Any:
+        events = self
+
+        class Noting(base):  # type: ignore[misc]
+            def onMessage(self, payload: bytes, isBinary: bool) -> None:
+                events.append((payload, isBinary))
+
+            def onPing(self, payload: bytes) -> None:
+                events.append(("ping", payload))
+                super().onPing(payload)
+
+            def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+                events.append(("close", wasClean, code, reason))
+
+        return Noting
+
+
+class Built(Factory):
+    """Gives out one protocol."""
+
+    def __init__(self, one: RawServer) -> None:
+        self._one = one
+
+    def buildProtocol(self, addr: object) -> RawServer:
+        return self._one
+
+
+class Nobody:
+    """Takes no messages."""
+
+    in_flight = 0
+
+    def receive(self, message: Message) -> None: ...
+    def pause_sending(self) -> None: ...
+    def resume_sending(self) -> None: ...
+    def lost(self, reason: McpwsError) -> None: ...
+
+
+def seen_by_a_server(pieces: list[bytes], fast_lane: bool) -> tuple[Events, bytes]:
+    network, events, client = Network(), Events(), RawClient()
+    config = WebSocketConfig(max_message_size=LIMIT, fast_lane=fast_lane)
+    factory = ServerFactory(RecordingBackend(), config, reactor=network.clock)
+    factory.protocol = events.protocol(ServerProtocol)
+    network.join(client, factory)
+    client.handshake()
+    network.flush()
+    client.take_head()
+    for piece in pieces:
+        client.send(piece)
+        network.flush()
+    network.advance(20)
+    return events, client.received
+
+
+def seen_by_a_client(pieces: list[bytes], fast_lane: bool) -> tuple[Events, int]:
+    network, events = Network(), Events()
+    config = WebSocketConfig(max_message_size=LIMIT, fast_lane=fast_lane, server_mode=False)
+    factory = ConnectionFactory("ws://127.0.0.1:8082", lambda connection: Nobody(), config, reactor=network.clock)
+    factory.protocol = events.protocol(ClientProtocol)
+    protocol: Any = factory.buildProtocol(None)
+    protocol.connection.when_open.addErrback(lambda failure: None)
+    server = RawServer()
+    network.join(protocol, Built(server))
+    network.flush()
+    server.accept()
+    network.flush()
+    for piece in pieces:
+        server.send(piece)
+        network.flush()
+    network.advance(20)
+    # The masks of what it sends are random: only how much it was is compared.
+    return events, len(server.received)
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams(masked=True))
+def test_a_server_sees_and_says_the_same_with_the_lane_and_without(pieces: list[bytes]) -> None:
+    assert seen_by_a_server(pieces, True) == seen_by_a_server(pieces, False)
+
+
+@settings(max_examples=100, deadline=None)
+@given(streams(masked=False))
+def test_a_client_sees_and_says_the_same_with_the_lane_and_without(pieces: list[bytes]) -> None:
+    assert seen_by_a_client(pieces, True) == seen_by_a_client(pieces, False)
+
+
+def taken(data: bytes, masked: bool = True, wanted: int = 99) -> tuple[int, list[tuple[bytes, bool]]]:
+    got: list[tuple[bytes, bool]] = []
+    count = take(data, masked, LIMIT, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
+    return count, got
+
+
+@given(st.lists(st.tuples(PAYLOADS.filter(lambda one: len(one) <= LIMIT), st.none() | KEYS), max_size=5))
+def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None]]) -> None:
+    for payload, key in messages:
+        data = frame(payload, True, key)
+        assert taken(data, key is not None) == (len(data), [(payload, True)])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x81",
+        frame(b"abc", False, b"keys")[:-1],
+        frame(b"abc", False),
+        b"\x01" + frame(b"abc", False, b"keys")[1:],
+        b"\xc1" + frame(b"abc", False, b"keys")[1:],
+        b"\x80" + frame(b"abc", False, b"keys")[1:],
+        b"\x89" + frame(b"abc", False, b"keys")[1:],
+        b"\x81\xfe" + struct.pack("!H", 125) + b"keys" + b"x" * 125,
+        b"\x81\xff" + struct.pack("!Q", 65_535) + b"keys" + b"x" * 65_535,
+        b"\x81\xff" + struct.pack("!Q", 1 << 63) + b"keys",
+        b"\x81\xfe\x00",
+        frame(b"\xff", False, b"keys"),
+        frame(b"x" * (LIMIT + 1), False, b"keys"),
+    ],
+    ids=lambda data: data[:10].hex(),
+)
+def test_everything_else_is_left_to_autobahn(data: bytes) -> None:
+    whole = frame(b"before", False, b"abcd")
+    assert taken(whole + data) == (len(whole), [(b"before", False)])
+
+
+def test_it_stops_when_no_more_is_wanted() -> None:
+    one = frame(b"a", False, b"keys")
+    assert taken(one * 5, wanted=2) == (2 * len(one), [(b"a", False)] * 2)
