@@ -26,19 +26,30 @@ PAYLOADS = st.one_of(
 )
 
 
+FLAWS = ["", "", "", "", "opcode", "reserved", "mask", "length", "fragment", "size", "text"]
+
+
 @st.composite
 def frames(draw: st.DrawFn, masked: bool) -> bytes:
-    """A frame, mostly as it should be."""
-    odd = draw(st.integers(0, 9)) == 0
-    opcode = draw(st.integers(0, 15)) if odd else draw(st.sampled_from([1, 1, 1, 2, 0, 8, 9, 10]))
-    payload = draw(st.binary(max_size=125)) if opcode >= 8 and not odd else draw(PAYLOADS)
-    final = draw(st.integers(0, 9)) > 0
-    reserved = draw(st.integers(0, 7)) if odd else 0
-    has_mask = masked if draw(st.integers(0, 19)) else not masked
+    """A frame, about half the time as the lane takes it."""
+    flaw = draw(st.sampled_from(FLAWS))
+    opcode = draw(st.integers(0, 15)) if flaw == "opcode" else draw(st.sampled_from([1, 2]))
+    final = flaw != "fragment"
+    if flaw == "fragment":
+        opcode = draw(st.integers(0, 2))
+    payload = draw(PAYLOADS)
+    if opcode >= 8:
+        payload = payload[: draw(st.sampled_from([2, 125, 126]))]
+    elif flaw == "size":
+        payload = b"y" * (LIMIT + 1)
+    elif flaw == "text":
+        opcode, payload = 1, payload + b"\xff"
+    reserved = draw(st.integers(1, 7)) if flaw == "reserved" else 0
+    has_mask = masked is not (flaw == "mask")
     size = len(payload)
     width = 0 if size < 126 else 2 if size < 65_536 else 8
-    if odd:
-        width = draw(st.sampled_from([one for one in (0, 2, 8) if one >= width]))
+    if flaw == "length":
+        width = draw(st.sampled_from([one for one in (2, 8) if one >= width]))
     length = {0: size, 2: 126, 8: 127}[width]
     key = draw(KEYS) if has_mask else b""
     first, second = final << 7 | reserved << 4 | opcode, bool(key) << 7 | length
