@@ -16,7 +16,8 @@ from mcpws.ws.client import ClientProtocol, ConnectionFactory
 from mcpws.ws.fastlane import frame, mask, take
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
-LIMIT = 70_000
+# Below what is read at once: longer frames come in parts, which the lane does not take in any case.
+LIMIT = 30_000
 KEYS = st.binary(min_size=4, max_size=4)
 PAYLOADS = st.one_of(
     st.binary(max_size=200),
@@ -154,17 +155,19 @@ def test_a_client_sees_and_says_the_same_with_the_lane_and_without(pieces: list[
     assert seen_by_a_client(pieces, True) == seen_by_a_client(pieces, False)
 
 
-def taken(data: bytes, masked: bool = True, wanted: int = 99) -> tuple[int, list[tuple[bytes, bool]]]:
+def taken(
+    data: bytes, masked: bool = True, wanted: int = 99, limit: int = LIMIT
+) -> tuple[int, list[tuple[bytes, bool]]]:
     got: list[tuple[bytes, bool]] = []
-    count = take(data, masked, LIMIT, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
+    count = take(data, masked, limit, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
     return count, got
 
 
-@given(st.lists(st.tuples(PAYLOADS.filter(lambda one: len(one) <= LIMIT), st.none() | KEYS), max_size=5))
+@given(st.lists(st.tuples(PAYLOADS, st.none() | KEYS), max_size=5))
 def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None]]) -> None:
     for payload, key in messages:
         data = frame(payload, True, key)
-        assert taken(data, key is not None) == (len(data), [(payload, True)])
+        assert taken(data, key is not None, limit=100_000) == (len(data), [(payload, True)])
 
 
 @pytest.mark.parametrize(
