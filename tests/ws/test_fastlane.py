@@ -158,8 +158,6 @@ def test_a_client_sees_and_says_the_same_with_the_lane_and_without(pieces: list[
 def taken(
     data: bytes, masked: bool = True, wanted: int = 99, limit: int = LIMIT
 ) -> tuple[int, list[tuple[bytes, bool]]]:
-    data: bytes, masked: bool = True, wanted: int = 99, limit: int = LIMIT
-) -> tuple[int, list[tuple[bytes, bool]]]:
     got: list[tuple[bytes, bool]] = []
     count = take(data, masked, limit, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
     return count, got
