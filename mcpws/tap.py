@@ -19,8 +19,9 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from mcpws.backends.demo import demo_app
-from mcpws.backends.stdio import Stdio
+from mcpws.backends.stdio import SharedStdio, Stdio
 from mcpws.config import WebSocketConfig
+from mcpws.core.meta import MODERN_VERSIONS
 from mcpws.errors import ConfigError, McpwsError
 from mcpws.interfaces import Backend
 from mcpws.policy.stats import ServerStatistics
@@ -30,6 +31,7 @@ from mcpws.ws.server import ServerFactory
 log = Logger()
 
 DEFAULT_PORT = "8082"
+PER_CLIENT, SHARED = "per-client", "shared"
 
 _SETTINGS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("max-connections", int, "Open at the same time; over it 503."),
@@ -58,7 +60,7 @@ class Options(usage.Options):
     synopsis = "[options]"
     longdesc = (
         "Serves MCP (the Model Context Protocol) over WebSocket: an embedded demo server, an App of your own (--app),"
-        " or any stdio MCP server, with a process of its own for every client (--stdio)."
+        " or any stdio MCP server (--stdio), with a process of its own for every client or one for all (--stdio-mode)."
     )
 
     optFlags: ClassVar = [
@@ -68,7 +70,14 @@ class Options(usage.Options):
         ["require-origin", None, "Refuse clients that send no Origin header."],
     ]
     optParameters: ClassVar = [
-        ["stdio", None, None, "Command line of a stdio MCP server, run once for each client."],
+        ["stdio", None, None, "Command line of a stdio MCP server."],
+        [
+            "stdio-mode",
+            None,
+            PER_CLIENT,
+            f"Whether each client has a --stdio process of its own ({PER_CLIENT}), or one serves all, for protocol"
+            f" version {MODERN_VERSIONS[-1]} only ({SHARED}).",
+        ],
         ["cwd", None, None, "Working directory of --stdio children."],
         ["app", "a", None, "Serve this App or Backend: package.module:name."],
         *([name, None, None, help] for name, _, help in _SETTINGS),
@@ -125,24 +134,34 @@ class Options(usage.Options):
             raise usage.UsageError("--stdio and --app: give one of them, not both")
         if self["stdio"] is None and (self["cwd"] is not None or self["env"] or self["clean-env"]):
             raise usage.UsageError("--cwd, --env and --clean-env go with --stdio")
+        if self["stdio-mode"] not in (PER_CLIENT, SHARED):
+            raise ConfigError("--stdio-mode", self["stdio-mode"], f"must be {PER_CLIENT} or {SHARED}")
+        if self["stdio"] is None and self["stdio-mode"] == SHARED:
+            raise usage.UsageError("--stdio-mode goes with --stdio")
         self.config = self._config()
 
     def backend(self, statistics: Callable[[], ServerStatistics], reactor: Any) -> Backend:
         """What is to be served."""
         if self["stdio"] is not None:
-            return Stdio(
-                _split(self["stdio"]),
-                reactor=reactor,
-                env=self["env"],
-                inherit_env=not self["clean-env"],
-                cwd=self["cwd"],
-                max_line=self.config.max_outbound_size,
-                max_depth=self.config.max_depth,
-                stall_timeout=self.config.stall_timeout,
-            )
+            return self._stdio(reactor)
         if self["app"] is not None:
             return load_backend(self["app"])
         return demo_app(statistics, reactor)
+
+    def _stdio(self, reactor: Any) -> Backend:
+        stdio = Stdio(
+            _split(self["stdio"]),
+            reactor=reactor,
+            env=self["env"],
+            inherit_env=not self["clean-env"],
+            cwd=self["cwd"],
+            max_line=self.config.max_outbound_size,
+            max_depth=self.config.max_depth,
+            stall_timeout=self.config.stall_timeout,
+        )
+        if self["stdio-mode"] == PER_CLIENT:
+            return stdio
+        return SharedStdio(stdio, clock=reactor, max_queued_bytes=self.config.max_queued_bytes)
 
     def _config(self) -> WebSocketConfig:
         settings: dict[str, Any] = {

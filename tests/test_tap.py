@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from mcpws import App, Stdio, WebSocketConfig
+from mcpws.backends.stdio import SharedStdio
 from mcpws.errors import ConfigError
 from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.tap import _SETTINGS, Options, load_backend
@@ -59,6 +60,12 @@ def test_stdio_makes_a_stdio_backend() -> None:
     assert isinstance(parsed("--stdio", "cat -u").backend(statistics, cast(Any, Clock())), Stdio)
 
 
+@pytest.mark.parametrize(("mode", "backend"), [("per-client", Stdio), ("shared", SharedStdio)])
+def test_the_mode_says_whether_clients_share_a_process(mode: str, backend: type) -> None:
+    options = parsed("--stdio", "cat -u", "--stdio-mode", mode)
+    assert type(options.backend(statistics, cast(Any, Clock()))) is backend
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -66,6 +73,8 @@ def test_stdio_makes_a_stdio_backend() -> None:
         (["--env", "=1", "--stdio", "cat"], "'=1'"),
         (["--cwd", "/", "--app", "x:y"], "--cwd"),
         (["--clean-env"], "--clean-env"),
+        (["--stdio", "cat", "--stdio-mode", "both"], "must be per-client or shared (got 'both')"),
+        (["--stdio-mode", "shared"], "--stdio-mode goes with --stdio"),
         (["--stdio", "cat", "--app", "x:y"], "not both"),
         (["--timeout-seconds", "soon"], "soon"),
         (["--path", "relative"], "relative"),

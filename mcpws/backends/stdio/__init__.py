@@ -1,5 +1,6 @@
-"""Child processes as a backend: Stdio, and what it is made of."""
+"""Child processes as a backend: Stdio with one for each client, SharedStdio with one for all."""
 
 from mcpws.backends.stdio.backend import KEPT, ProcessReactor, Stdio
+from mcpws.backends.stdio.shared import SharedStdio
 
-__all__ = ["KEPT", "ProcessReactor", "Stdio"]
+__all__ = ["KEPT", "ProcessReactor", "SharedStdio", "Stdio"]

@@ -1,0 +1,207 @@
+"""One run of a process that many clients share: from its start, over the proof that it can be shared, to its end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.core.messages import Answer, Error, Message, Request, Result, to_raw
+from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION
+from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
+from mcpws.interfaces import Backend, Channel, Identity
+from mcpws.version import __version__
+
+log = Logger()
+
+PROBE = Request(
+    0,
+    DISCOVER,
+    to_raw(
+        {
+            "_meta": {
+                PROTOCOL_VERSION: MODERN_VERSIONS[-1],
+                CLIENT_INFO: {"name": "mcpws", "version": __version__},
+                CLIENT_CAPABILITIES: {},
+            }
+        }
+    ),
+)
+"""What a process is asked first (MCP 2026-07-28, stdio, backward compatibility). No Mux gives the number 0."""
+
+SHOWN = 200
+"""Characters of what a process says that go into an error."""
+
+
+class _Discovered(Struct):
+    versions: list[str] = msgspec.field(name="supportedVersions")
+
+
+_decode_discovered = msgspec.json.Decoder(_Discovered).decode
+
+
+class Run:
+    """The Link of a process that is shared. What is for the process waits until it has answered the probe.
+
+    :param probe_timeout: seconds for that.
+    :param on_message: takes what comes from the process.
+    :param on_change: called when `takes_more` may have changed, and when the process has become `ready`.
+    :param on_lost: called once, when it is gone or turns out not to be fit; not after `end`.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        probe_timeout: float,
+        on_message: Callable[[Message], None],
+        on_change: Callable[[], None],
+        on_lost: Callable[[McpwsError], None],
+    ) -> None:
+        self.identity = Identity("all clients")
+        self.started = clock.seconds()
+        self.ready = False
+        self._clock = clock
+        self._probe_timeout = probe_timeout
+        self._on_message = on_message
+        self._on_change = on_change
+        self._on_lost = on_lost
+        self._opening: Deferred[Channel] | None = None
+        self._channel: Channel | None = None
+        self._waiting: deque[Message] = deque()
+        self._timer: IDelayedCall | None = None
+        self._full = False
+        self._ended = False
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether clients may be read for it."""
+        return self.ready and not self._full
+
+    def start(self, backend: Backend) -> None:
+        """Open the one conversation; it may fail at once."""
+        self._opening = maybeDeferred(backend.open, self)
+        self._opening.addCallbacks(self._opened, self._not_opened)
+
+    def receive(self, message: Message) -> None:
+        """To the process."""
+        if self.ready and self._channel is not None:
+            self._channel.receive(message)
+        else:
+            self._waiting.append(message)
+
+    def pause_output(self) -> None:
+        """Read the process no more until `resume_output`."""
+        if self._channel is not None:
+            self._channel.pauseProducing()
+
+    def resume_output(self) -> None:
+        if self._channel is not None:
+            self._channel.resumeProducing()
+
+    def end(self, reason: str) -> None:
+        """Nobody wants it any more."""
+        self._ended = True
+        self._waiting.clear()
+        opening, channel, self._channel = self._opening, self._channel, None
+        self._stop_timer()
+        if opening is not None:
+            opening.cancel()
+        if channel is not None:
+            channel.close(reason)
+
+    # What the process's backend sees: Link.
+
+    def send(self, message: Message) -> None:
+        if not self.ready and isinstance(message, Result | Error) and message.id == PROBE.id:
+            self._probed(message)
+        elif not self._ended:
+            self._on_message(message)
+
+    def lost(self, reason: McpwsError) -> None:
+        if not self._ended:
+            self._channel = None
+            self.end(str(reason))
+            self._on_lost(reason)
+
+    def pauseProducing(self) -> None:
+        self._full = True
+        self._on_change()
+
+    def resumeProducing(self) -> None:
+        self._full = False
+        self._on_change()
+
+    def stopProducing(self) -> None:
+        self.pauseProducing()
+
+    def _opened(self, channel: Channel) -> None:
+        self._opening = None
+        if self._ended:
+            channel.close("it is not wanted any more")
+            return
+        self._channel = channel
+        self._timer = self._clock.callLater(self._probe_timeout, self._unanswered)
+        channel.receive(PROBE)
+
+    def _not_opened(self, failure: Failure) -> None:
+        self._opening = None
+        if self._ended:
+            return
+        if isinstance(failure.value, McpwsError):
+            self.lost(failure.value)
+            return
+        log.failure("the shared process could not be started", failure=failure)
+        self.lost(BackendLost("The server process could not be started"))
+
+    def _unanswered(self) -> None:
+        self._timer = None
+        self._refuse(f"did not answer {DISCOVER} within {self._probe_timeout:g} s")
+
+    def _probed(self, answer: Answer) -> None:
+        if self._ended or self._channel is None:
+            return
+        problem = _unfit(answer)
+        if problem is not None:
+            self._refuse(problem)
+            return
+        self._stop_timer()
+        # One by one: what comes meanwhile has its place behind.
+        while self._waiting:
+            self._channel.receive(self._waiting.popleft())
+        if not self._ended:
+            self.ready = True
+            self._on_change()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, problem: str) -> None:
+        needed = f"only a server of protocol version {MODERN_VERSIONS[-1]} can be shared by several clients"
+        log.error("the server process {problem}; {needed}", problem=problem, needed=needed)
+        self.end(needed)
+        self._on_lost(BackendLost(f"The server process {problem}; {needed}"))
+
+
+def _unfit(answer: Answer) -> str | None:
+    """What it is about the answer to the probe that shows that the process cannot be shared; None if it can."""
+    if type(answer) is Error:
+        said = f"{answer.error.message[:SHOWN]} (code {answer.error.code})"
+        if answer.error.code == UnsupportedProtocol.code:
+            return f"does not serve this protocol version: {said}"
+        return f"does not know {DISCOVER}: {said}"
+    assert type(answer) is Result
+    try:
+        versions = _decode_discovered(answer.result).versions
+    except ValueError as error:
+        return f"answered {DISCOVER} with something else: {error}"
+    if not set(MODERN_VERSIONS).intersection(versions):
+        return f"serves only {', '.join(versions)[:SHOWN] or 'nothing'}"
+    return None

@@ -1,0 +1,355 @@
+"""A stdio MCP server of which one process serves all clients: protocol version 2026-07-28, where no request rests on
+another, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from random import Random
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mcpws.backends.stdio.run import Run
+from mcpws.core.backlog import Backlog
+from mcpws.core.ledger import INITIALIZE
+from mcpws.core.messages import Error, Message, Request
+from mcpws.core.meta import MODERN_VERSIONS, read_meta
+from mcpws.core.mux import Mux
+from mcpws.errors import (
+    BackendLost,
+    ConfigError,
+    InvalidRequest,
+    McpwsError,
+    RpcError,
+    ShuttingDown,
+    UnsupportedProtocol,
+)
+from mcpws.interfaces import Backend, Channel, Link
+from mcpws.policy.backoff import Backoff
+
+log = Logger()
+
+MIB = 1024 * 1024
+
+
+class SharedStdio:
+    """Lets all clients talk to one conversation of `backend`, which is a Stdio: one child process, started when needed.
+
+    Requests of another protocol version, `initialize` among them, are refused: a handshake belongs to one client. What
+    the process sends reaches the client whose request it names, and nobody else. Log messages, which name none on
+    stdio, therefore reach nobody.
+
+    A process that ends fails what was open, and the next request starts another; one that did not last is given time
+    before that. The clients stay.
+
+    :param backend: starts the process; from now on it is stopped from here.
+    :param clock: for timeouts.
+    :param backoff: for a process that ended within `backoff.most` seconds of its start.
+    :param random: gives a number from 0 to 1, for the backoff.
+    :param max_open: requests of all clients together that may wait for an answer; more are refused.
+    :param max_queued_bytes: for one client that reads slowly; one that would need more loses its conversation.
+    :param max_queued_total: for all of them together; over it the process is not read, and so nobody is answered.
+    :param probe_timeout: seconds for the process to show that it serves the protocol version; its start included.
+    :raises ConfigError: a limit is not above 0.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock: IReactorTime,
+        backoff: Backoff | None = None,
+        random: Callable[[], float] | None = None,
+        max_open: int = 4096,
+        max_queued_bytes: int = 4 * MIB,
+        max_queued_total: int = 64 * MIB,
+        probe_timeout: float = 60,
+    ) -> None:
+        for key, value in (
+            ("max_open", max_open),
+            ("max_queued_bytes", max_queued_bytes),
+            ("max_queued_total", max_queued_total),
+            ("probe_timeout", probe_timeout),
+        ):
+            if not value > 0:
+                raise ConfigError(key, value, "must be above 0")
+        self._backend = backend
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._random = random or Random().random
+        self._max_queued_bytes = max_queued_bytes
+        self._max_queued_total = max_queued_total
+        self._probe_timeout = probe_timeout
+        self._mux: Mux[_Member] = Mux(max_open)
+        self._run: Run | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        self._reason: RpcError = BackendLost("The server process does not run")
+        self._opening: dict[_Member, Deferred[Channel]] = {}
+        self._members: dict[_Member, None] = {}
+        self._reading = True
+        self._queued = 0
+        self._throttled = False
+        self._stopping = False
+        self._too_slow = 0
+        log.info(
+            "one server process is shared by all clients: only requests of protocol version {version} are served",
+            version=MODERN_VERSIONS[-1],
+        )
+
+    @property
+    def conversations(self) -> int:
+        """How many are open now."""
+        return len(self._members)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many messages reached nobody, by kind, as Mux explains."""
+        return dict(self._mux.dropped)
+
+    @property
+    def too_slow(self) -> int:
+        """How many conversations ended because the client did not read."""
+        return self._too_slow
+
+    def open(self, link: Link) -> Deferred[Channel]:
+        """Join; the first starts the process. Fails with BackendLost when that cannot be, or cannot be shared."""
+        if self._stopping:
+            return fail(ShuttingDown())
+        error = self._missing()
+        if error is not None:
+            return fail(error)
+        member = _Member(self, link, self._max_queued_bytes)
+        self._mux.join(member)
+        if self._run is not None and self._run.ready:
+            self._admit(member)
+            return succeed(member)
+        opened: Deferred[Channel] = Deferred(lambda _: self._leave(member))
+        self._opening[member] = opened
+        return opened
+
+    def stop(self) -> Deferred[None]:
+        """End all conversations with ShuttingDown; fires when the process is gone."""
+        self._stopping = True
+        run, self._run = self._run, None
+        opening, self._opening = self._opening, {}
+        members, self._members = self._members, {}
+        for member in members:
+            member.lost(ShuttingDown())
+        for opened in opening.values():
+            opened.errback(ShuttingDown())
+        if run is not None:
+            run.end("the service is shutting down")
+        return self._backend.stop()
+
+    # What the members see.
+
+    def _receive(self, member: _Member, message: Message) -> None:
+        """From the client of `member`."""
+        try:
+            if type(message) is Request:
+                _check_stateless(message)
+                error = self._missing()
+                if error is not None:
+                    raise error
+            passes = self._mux.from_client(member, message)
+        except RpcError as error:
+            assert type(message) is Request
+            member.deliver(Error.answering(message.id, error))
+            return
+        if passes is not None:
+            self._send(passes)
+
+    def _leave(self, member: _Member) -> None:
+        """Forget `member`; what it has open is cancelled."""
+        self._members.pop(member, None)
+        self._opening.pop(member, None)
+        for cancelled in self._mux.leave(member):
+            self._send(cancelled)
+
+    def _count(self, change: int) -> None:
+        """So many bytes more wait for slow clients, or fewer."""
+        self._queued += change
+        if self._queued > self._max_queued_total and not self._throttled:
+            self._throttled = True
+            log.warn("the shared process is not read: {bytes} bytes wait for clients", bytes=self._queued)
+            if self._run is not None and self._run.ready:
+                self._run.pause_output()
+        elif self._queued * 2 <= self._max_queued_total and self._throttled:
+            self._throttled = False
+            if self._run is not None:
+                self._run.resume_output()
+
+    def _give_up(self, member: _Member) -> None:
+        """The client of `member` does not read: the others shall not wait for it."""
+        self._too_slow += 1
+        reason = BackendLost(f"More than {self._max_queued_bytes} bytes wait: this client reads too slowly")
+        log.warn("{peer} is given up: it reads too slowly", peer=member.link.identity.peer)
+        self._leave(member)
+        member.lost(reason)
+
+    # What the process says.
+
+    def _from_process(self, message: Message) -> None:
+        try:
+            deliveries = self._mux.from_server(message)
+        except InvalidRequest as refusal:
+            self._send(Error.answering(refusal.id, refusal))
+            return
+        for member, passed in deliveries:
+            member.deliver(passed)
+
+    def _send(self, message: Message) -> None:
+        # It belongs to an open request, or answers the process: without one, nothing is open.
+        assert self._run is not None
+        self._run.receive(message)
+
+    def _missing(self) -> RpcError | None:
+        """Start the process if it does not run; why it cannot be."""
+        if self._run is None:
+            left = self._not_before - self._clock.seconds()
+            if left > 0:
+                again = f"{self._reason.message}; it is started again in {left:.1f} s"
+                return BackendLost(again, {"retryAfterMs": ceil(left * 1000)})
+            self._run = Run(self._clock, self._probe_timeout, self._from_process, self._changed, self._lost)
+            self._run.start(self._backend)
+            self._flow()
+        return self._reason if self._run is None else None
+
+    def _changed(self) -> None:
+        """The process has become ready, or takes more, or less."""
+        self._flow()
+        if self._run is not None and self._run.ready:
+            if self._throttled:
+                self._run.pause_output()
+            opening, self._opening = self._opening, {}
+            for member, opened in opening.items():
+                self._admit(member)
+                opened.callback(member)
+
+    def _admit(self, member: _Member) -> None:
+        self._members[member] = None
+        if not self._reading:
+            member.link.pauseProducing()
+
+    def _lost(self, reason: McpwsError) -> None:
+        """The process is gone."""
+        run, self._run = self._run, None
+        assert run is not None
+        error = reason if isinstance(reason, RpcError) else BackendLost("The server process is gone")
+        now = self._clock.seconds()
+        if run.ready and now - run.started >= self._backoff.most:
+            self._failures = 0
+        else:
+            self._failures += 1
+            self._not_before = now + self._backoff.wait(self._failures, self._random())
+        self._reason = error
+        opening, self._opening = self._opening, {}
+        for member, id in self._mux.lost():
+            member.deliver(Error.answering(id, error))
+        for member, opened in opening.items():
+            self._mux.leave(member)
+            opened.errback(error)
+        self._flow()
+
+    def _flow(self) -> None:
+        """Read the clients, or not: the process may not take more, or not yet."""
+        reading = self._run is None or self._run.takes_more
+        if reading is not self._reading:
+            self._reading = reading
+            for member in list(self._members):
+                if reading:
+                    member.link.resumeProducing()
+                else:
+                    member.link.pauseProducing()
+
+
+class _Member:
+    """One client's conversation: the Channel that its front has, and what waits for it."""
+
+    def __init__(self, shared: SharedStdio, link: Link, max_queued_bytes: int) -> None:
+        self.link = link
+        self._shared = shared
+        self._max_queued_bytes = max_queued_bytes
+        self._backlog = Backlog()
+        self._paused = False
+        self._ended = False
+
+    def receive(self, message: Message) -> None:
+        if not self._ended:
+            self._shared._receive(self, message)
+
+    def close(self, reason: str) -> None:
+        if not self._ended:
+            self._end()
+            self._shared._leave(self)
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        while self._backlog and not self._paused:
+            before = self._backlog.size
+            message = self._backlog.take()
+            self._shared._count(self._backlog.size - before)
+            self.link.send(message)
+
+    def stopProducing(self) -> None:
+        self.pauseProducing()
+
+    def deliver(self, message: Message) -> None:
+        """To the client, when it reads."""
+        if self._ended:
+            return
+        if not self._paused and not self._backlog:
+            self.link.send(message)
+            return
+        before = self._backlog.size
+        if before > self._max_queued_bytes:
+            self._shared._give_up(self)
+            return
+        self._backlog.add(message)
+        self._shared._count(self._backlog.size - before)
+
+    def lost(self, reason: McpwsError) -> None:
+        """The conversation cannot go on."""
+        self._end()
+        self.link.lost(reason)
+
+    def _end(self) -> None:
+        self._ended = True
+        waiting = self._backlog.size
+        self._backlog.clear()
+        self._shared._count(-waiting)
+
+
+class _Initialize(Struct):
+    version: str | UnsetType = msgspec.field(name="protocolVersion", default=UNSET)
+
+
+_decode_initialize = msgspec.json.Decoder(_Initialize).decode
+
+
+def _check_stateless(request: Request) -> None:
+    """Raise the RpcError that answers a request which does not stand for itself."""
+    if request.method != INITIALIZE and read_meta(request).is_modern:
+        return
+    supported = list(MODERN_VERSIONS)
+    data: dict[str, object] = {"supported": supported}
+    try:
+        asked = _decode_initialize(request.params or b"{}").version
+    except ValueError:
+        asked = UNSET
+    if not isinstance(asked, UnsetType):
+        data["requested"] = asked
+    raise RpcError(
+        f"This service shares one process among its clients and serves only requests of protocol version"
+        f" {', '.join(supported)}, which say so in their _meta: a handshake would belong to one client",
+        data,
+        code=UnsupportedProtocol.code,
+    )

@@ -1,0 +1,273 @@
+"""Many conversations over one channel, for a server that serves each request for itself (MCP 2026-07-28).
+
+On the channel every request has a number of the mux's own, never used twice; ids, progress tokens and subscription ids
+of the members are put in its place and back, with their type. So no two members can meet, whatever they call their
+requests, and no late answer can be taken for another. What names no open request reaches nobody: nothing is guessed
+from who happens to be busy, because what a server does for one that has gone may go on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.meta import LISTEN, SUBSCRIPTION_ID
+from mcpws.errors import InvalidParams, InvalidRequest, TooManyRequests
+
+M = TypeVar("M", bound=Hashable)
+
+_TOKEN = "progressToken"
+_LEFT = "the client is gone"
+
+_find_escape = re.compile(rb"\\u00").search
+_decode_id = msgspec.json.Decoder(RequestId).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class _Open(Struct, Generic[M], frozen=True):
+    """A request that waits for its answer: its number here, and how its member knows it."""
+
+    number: int
+    member: M
+    id: RequestId
+    token: RequestId | None
+    listens: bool
+
+
+class _Own(Struct):
+    """What one member has open: ids to numbers, and the tokens."""
+
+    numbers: dict[RequestId, int]
+    tokens: set[RequestId]
+
+
+class Mux(Generic[M]):
+    """The tables of one channel. `M` is whatever the owner knows a conversation by.
+
+    What a method returns is to be sent, in order; what it raises is to be answered to whoever sent the message.
+    `dropped` counts by kind what was let through to nobody: `answer`, `progress`, `cancelled`, `subscription` and
+    `notification` of the server's that name no open request, `request` of the server's, `client` for what clients send
+    besides requests and their cancellation.
+
+    :param max_open: requests of all members together that may wait for an answer.
+    :param broadcast: notifications of the server's that go to every member when they name no request, as
+        `notifications/tools/list_changed` does in the legacy era. They must not hold what is one member's business.
+    """
+
+    __slots__ = ("_broadcast", "_last", "_max_open", "_members", "_open", "dropped")
+
+    def __init__(self, max_open: int = 4096, broadcast: Collection[str] = ()) -> None:
+        self._max_open = max_open
+        self._broadcast = frozenset(broadcast)
+        self._last = 0
+        self._open: dict[RequestId, _Open[M]] = {}
+        self._members: dict[M, _Own] = {}
+        self.dropped: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        """Requests that wait for an answer."""
+        return len(self._open)
+
+    @property
+    def members(self) -> int:
+        """Conversations that have joined and not left."""
+        return len(self._members)
+
+    def join(self, member: M) -> None:
+        """Begin a conversation."""
+        self._members[member] = _Own({}, set())
+
+    def leave(self, member: M) -> list[Notification]:
+        """End a conversation: what cancels its open requests, for the server. Nothing comes for it any more."""
+        numbers = self._members.pop(member).numbers.values()
+        for number in numbers:
+            del self._open[number]
+        return [Notification(CANCELLED, to_raw({"requestId": number, "reason": _LEFT})) for number in numbers]
+
+    def lost(self) -> list[tuple[M, RequestId]]:
+        """The server is gone: who waits for an answer to which request, oldest first. All are forgotten.
+
+        The members stay, and another server may take its place.
+        """
+        waiting = [(one.member, one.id) for one in self._open.values()]
+        self._open.clear()
+        for own in self._members.values():
+            own.numbers.clear()
+            own.tokens.clear()
+        return waiting
+
+    def from_client(self, member: M, message: Message) -> Message | None:
+        """What the server gets of a message of this member's, None for nothing.
+
+        :raises InvalidRequest: the member has a request with this id, or with this progress token, already.
+        :raises InvalidParams: a progress token that is none.
+        :raises TooManyRequests: `max_open` are waiting.
+        """
+        if type(message) is Request:
+            return self._request(member, message)
+        if type(message) is Notification and message.method == CANCELLED:
+            return self._cancel(member, message)
+        # The server could not tell whose it is, and would take it as said for all.
+        self.dropped["client"] += 1
+        return None
+
+    def from_server(self, message: Message) -> Sequence[tuple[M, Message]]:
+        """Who gets what of a message of the server's.
+
+        :raises InvalidRequest: a request. Nothing tells for whose sake it is made, and a stateless server makes none.
+        """
+        if type(message) is Notification:
+            return self._notification(message)
+        if type(message) is Request:
+            self.dropped["request"] += 1
+            raise InvalidRequest("This channel is shared: requests to a client cannot be told apart", id=message.id)
+        assert isinstance(message, Result | Error)
+        return self._answer(message)
+
+    def _request(self, member: M, request: Request) -> Request:
+        own = self._members[member]
+        if request.id in own.numbers:
+            raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
+        if len(self._open) >= self._max_open:
+            raise TooManyRequests(self._max_open)
+        number = self._last + 1
+        params, token = request.params, None
+        if params is not None and _may_name(request, params, b'progressToken"'):
+            params, token = _with_token(params, number)
+            if token in own.tokens:
+                path = {"path": "$.params._meta.progressToken"}
+                raise InvalidRequest("Progress token in use", path, id=request.id)
+        self._last = number
+        self._open[number] = _Open(number, member, request.id, token, request.method == LISTEN)
+        own.numbers[request.id] = number
+        if token is not None:
+            own.tokens.add(token)
+        return Request(number, request.method, params)
+
+    def _cancel(self, member: M, notification: Notification) -> Notification | None:
+        id = cancelled_id(notification)
+        number = None if id is None else self._members[member].numbers.get(id)
+        if number is None:
+            self.dropped["client"] += 1
+            return None
+        self._close(self._open[number])
+        return Notification(CANCELLED, to_raw({**_members_of(notification.params), "requestId": number}))
+
+    def _answer(self, answer: Answer) -> Sequence[tuple[M, Message]]:
+        one = None if answer.id is None else self._open.get(answer.id)
+        if one is None:
+            return self._drop("answer")
+        self._close(one)
+        if type(answer) is Error:
+            return ((one.member, Error(one.id, answer.error)),)
+        assert type(answer) is Result
+        result = answer.result
+        if one.listens and _may_name(answer, result, b'subscriptionId"'):
+            result = to_raw(_with_subscription(_members_of(result), one.id))
+        return ((one.member, Result(one.id, result)),)
+
+    def _notification(self, notification: Notification) -> Sequence[tuple[M, Message]]:
+        method, params = notification.method, notification.params
+        if method == PROGRESS:
+            members = _members_of(params)
+            one = self._named(members.get(_TOKEN))
+            if one is None or one.token is None:
+                return self._drop("progress")
+            members[_TOKEN] = one.token
+        elif method == CANCELLED:
+            members = _members_of(params)
+            one = self._named(members.get("requestId"))
+            # A server ends subscriptions so, and nothing else (MCP 2026-07-28, cancellation).
+            if one is None or not one.listens:
+                return self._drop("cancelled")
+            self._close(one)
+            members["requestId"] = one.id
+        else:
+            named = params is not None and _may_name(notification, params, b'subscriptionId"')
+            members = _members_of(params) if named else {}
+            meta = _members_of(members.get("_meta"))
+            if SUBSCRIPTION_ID not in meta:
+                return self._unowned(notification)
+            one = self._named(meta[SUBSCRIPTION_ID])
+            if one is None or not one.listens:
+                return self._drop("subscription")
+        return ((one.member, Notification(method, to_raw(_with_subscription(members, one.id)))),)
+
+    def _unowned(self, notification: Notification) -> Sequence[tuple[M, Message]]:
+        if notification.method in self._broadcast:
+            return [(member, notification) for member in self._members]
+        return self._drop("notification")
+
+    def _named(self, value: Raw | None) -> _Open[M] | None:
+        """The open request whose number this is."""
+        if value is None:
+            return None
+        try:
+            return self._open.get(_decode_id(value))
+        except ValueError:
+            return None
+
+    def _close(self, one: _Open[M]) -> None:
+        del self._open[one.number]
+        own = self._members[one.member]
+        del own.numbers[one.id]
+        if one.token is not None:
+            own.tokens.remove(one.token)
+
+    def _drop(self, kind: str) -> Sequence[tuple[M, Message]]:
+        self.dropped[kind] += 1
+        return ()
+
+
+def _may_name(message: Message, part: Raw, name: bytes) -> bool:
+    """Whether `part` of the message may have a member whose name ends so; a search costs less than a decode.
+
+    Names may be spelled with escapes, which for what MCP's names are made of all begin alike.
+    """
+    data = message.data or bytes(part)
+    return name in data or (b"\\" in data and _find_escape(data) is not None)
+
+
+def _members_of(value: Raw | None) -> dict[str, Any]:
+    """The members of a JSON object, undecoded and without duplicates; none of anything else."""
+    try:
+        return {} if value is None else _decode_members(value)
+    except ValueError:
+        return {}
+
+
+def _with_token(params: Raw, number: int) -> tuple[Raw, RequestId | None]:
+    """`params` with `number` for a progress token, and the one that it had.
+
+    What is returned has no member twice: of two tokens the server might heed the one that was not replaced.
+    """
+    members = _members_of(params)
+    if "_meta" not in members:
+        return params, None
+    meta = _members_of(members["_meta"])
+    token = None
+    if _TOKEN in meta:
+        try:
+            token = _decode_id(meta[_TOKEN])
+        except ValueError:
+            reason = "must be a string or an integer"
+            where = {"path": "$._meta.progressToken", "reason": reason}
+            raise InvalidParams(f"Invalid params: {where['path']}: {reason}", where) from None
+        members["_meta"] = {**meta, _TOKEN: number}
+    return to_raw(members), token
+
+
+def _with_subscription(members: dict[str, Any], id: RequestId) -> dict[str, Any]:
+    """`members` with the subscription id in their `_meta`, if there is one, replaced by `id`."""
+    meta = _members_of(members.get("_meta"))
+    if SUBSCRIPTION_ID in meta:
+        members["_meta"] = {**meta, SUBSCRIPTION_ID: id}
+    return members
