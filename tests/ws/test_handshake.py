@@ -6,7 +6,9 @@ from typing import Protocol
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
+from mcpws.backends.app import App
 from mcpws.config import WebSocketConfig
 from mcpws.testing import RawClient, RecordingBackend, Served
 from mcpws.testing.raw import TEXT, upgrade_request
@@ -74,7 +76,8 @@ def test_any_bytes_make_a_request_or_a_refusal(data: bytes) -> None:
     assert "\n" not in "".join([request.method, request.path, *request.headers, *request.headers.values()])
 
 
-TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", min_size=1, max_size=12)
+# None of those that may come only once.
+TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", max_size=12).map("X-".__add__)
 VALUE = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
 
 
@@ -166,6 +169,18 @@ def test_without_an_offer_none_is_selected() -> None:
     result = answer(served())
     assert result.status == 101
     assert "sec-websocket-protocol" not in result.headers
+
+
+def test_a_subprotocol_settles_no_protocol_version() -> None:
+    service = Served(App("calculator", "1.0", clock=Clock()))
+    client = service.raw()
+    client.handshake(headers={"Sec-WebSocket-Protocol": "mcp.version.2024-11-05"})
+    service.flush()
+    assert client.take_head()[1]["sec-websocket-protocol"] == "mcp.version.2024-11-05"
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}}
+    client.send_message({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
+    service.flush()
+    assert [answer["result"]["protocolVersion"] for answer in client.take_messages()] == ["2025-06-18"]
 
 
 # The checks
