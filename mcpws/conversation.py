@@ -49,6 +49,19 @@ def _fail(peer: Peer, id: RequestId, failure: Failure) -> None:
         peer.fail(id, to_rpc_error(Failure()))
 
 
+def hear(listener: Callable[..., object], method: str, *arguments: object) -> None:
+    """Call what listens to notifications of `method`; what goes wrong, now or later, is logged."""
+    try:
+        outcome = listener(*arguments)
+    except Exception:
+        _not_taken(Failure(), method)
+        return
+    if iscoroutine(outcome):
+        outcome = Deferred.fromCoroutine(outcome)
+    if isinstance(outcome, Deferred):
+        outcome.addErrback(_not_taken, method)
+
+
 def _not_taken(failure: Failure, method: str) -> None:
     log.failure("a notification could not be taken: {method}", failure=failure, method=method)
 
@@ -90,6 +103,7 @@ class Conversation:
         *,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
+        on_sent: Callable[[RequestId], None] | None = None,
         type: Any = Any,
     ) -> Deferred[Any]:
         """Ask the other end; fires with the result, decoded as `type`.
@@ -97,7 +111,8 @@ class Conversation:
         Fails with RemoteError (its error object), RequestTimeout after `timeout` seconds, the reason
         of the loss once the connection is gone, QueueFull when too many wait already, TypeError for
         parameters that are no JSON, MalformedResult for a result that is no `type`.
-        Cancelling it tells the other end; so does the timeout.
+        Cancelling it tells the other end; so does the timeout. `on_sent` is called with the id of the
+        request, before this returns, unless nothing was sent.
         """
         call = _Call(self, method, on_progress, type)
         if self._lost is not None:
@@ -109,6 +124,8 @@ class Conversation:
         except (McpwsError, TypeError):
             call.deferred.errback()
             return call.deferred
+        if on_sent is not None:
+            on_sent(call.id)
         if timeout is not None and not call.deferred.called:
             call.timer = self._clock.callLater(timeout, call.timed_out, timeout)
         return call.deferred
@@ -136,15 +153,7 @@ class Conversation:
             except Exception:
                 _fail(self.peer, ours.id, Failure())
         elif type(ours) is Notification:
-            try:
-                outcome = self._notified(ours)
-            except Exception:
-                _not_taken(Failure(), ours.method)
-            else:
-                if iscoroutine(outcome):
-                    outcome = Deferred.fromCoroutine(outcome)
-                if isinstance(outcome, Deferred):
-                    outcome.addErrback(_not_taken, ours.method)
+            hear(self._notified, ours.method, ours)
 
     def lost(self, reason: McpwsError) -> None:
         """No more can come or go: what is pending fails with `reason`, what is worked on is cancelled.

@@ -19,10 +19,12 @@
     │   └── ShuttingDown               503  the service is draining
     ├── ToolError                   a tool's own failure, for the model to read: a result
     ├── CapabilityMissing           the client did not declare what a request to it needs
+    ├── CannotAsk                   the protocol has no way to ask the client now
     ├── RemoteError                 the peer answered our request with an error object
     ├── MalformedResult             the peer answered our request with a result of another shape
     ├── RequestTimeout              no answer in time; the request was cancelled
     ├── UnsupportedVersion          the server speaks no protocol version that we do
+    ├── InputRequired               the server wants input of the client's that nothing here can give
     ├── ListenFailed                an endpoint cannot be had
     ├── ConnectFailed               nothing answers at the address
     ├── HandshakeRefused            the server did not answer the upgrade with HTTP status 101
@@ -208,6 +210,18 @@ class CapabilityMissing(McpwsError):
         return f"the client did not declare the capability {self.capability}, which {self.method} needs"
 
 
+class CannotAsk(McpwsError):
+    """The client cannot be asked for `method` now, whatever it declared, because of `problem`."""
+
+    def __init__(self, method: str, problem: str) -> None:
+        super().__init__(method, problem)
+        self.method = method
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"the client cannot be asked for {self.method}: {self.problem}"
+
+
 class RemoteError(McpwsError):
     """The peer's error object: `code`, `message`, `data` (decoded JSON, or None)."""
 
@@ -246,15 +260,27 @@ class RequestTimeout(McpwsError, TimeoutError):
 
 
 class UnsupportedVersion(McpwsError):
-    """The server answered `initialize` with protocol `version`, which is none of the `supported`."""
+    """The server speaks the protocol `versions`, none of which is one of the `supported`."""
 
-    def __init__(self, version: str, supported: tuple[str, ...]) -> None:
-        super().__init__(version, supported)
-        self.version = version
+    def __init__(self, versions: tuple[str, ...], supported: tuple[str, ...]) -> None:
+        super().__init__(versions, supported)
+        self.versions = versions
         self.supported = supported
 
     def __str__(self) -> str:
-        return f"the server speaks MCP {self.version}, not one of {', '.join(self.supported)}"
+        return f"the server speaks MCP {', '.join(self.versions)}, not one of {', '.join(self.supported)}"
+
+
+class InputRequired(McpwsError):
+    """To answer `method` the server wants input of the client's, which it does not get, because of `problem`."""
+
+    def __init__(self, method: str, problem: str) -> None:
+        super().__init__(method, problem)
+        self.method = method
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.method}: the server wants input: {self.problem}"
 
 
 class ListenFailed(McpwsError):

@@ -5,11 +5,13 @@ import pytest
 from mcpws import errors
 from mcpws.errors import (
     BackendLost,
+    CannotAsk,
     CapabilityMissing,
     ConfigError,
     ConnectFailed,
     ConnectionClosed,
     HandshakeRefused,
+    InputRequired,
     InternalError,
     InvalidParams,
     InvalidRequest,
@@ -18,6 +20,7 @@ from mcpws.errors import (
     MalformedResult,
     McpwsError,
     MethodNotFound,
+    MissingClientCapability,
     ParseError,
     QueueFull,
     RemoteError,
@@ -27,6 +30,7 @@ from mcpws.errors import (
     RpcError,
     ShuttingDown,
     TooManyRequests,
+    UnsupportedProtocol,
     UnsupportedVersion,
 )
 
@@ -78,10 +82,18 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
             CapabilityMissing("roots/list", "roots"),
             "the client did not declare the capability roots, which roots/list needs",
         ),
+        (
+            CannotAsk("roots/list", "the call is over"),
+            "the client cannot be asked for roots/list: the call is over",
+        ),
         (RemoteError(-32601, "no such method"), "no such method (code -32601)"),
         (
-            UnsupportedVersion("1999-01-01", ("2025-06-18", "2025-11-25")),
-            "the server speaks MCP 1999-01-01, not one of 2025-06-18, 2025-11-25",
+            UnsupportedVersion(("1999-01-01", "1999-02-02"), ("2025-06-18", "2025-11-25")),
+            "the server speaks MCP 1999-01-01, 1999-02-02, not one of 2025-06-18, 2025-11-25",
+        ),
+        (
+            InputRequired("tools/call", "no function answers roots/list"),
+            "tools/call: the server wants input: no function answers roots/list",
         ),
         (ListenFailed("tcp:80", "not allowed"), "cannot listen on tcp:80: not allowed"),
         (ConnectFailed("ws://a:80", "refused"), "cannot connect to ws://a:80: refused"),
@@ -122,8 +134,12 @@ def test_errors_keep_what_they_are_about() -> None:
     assert (timeout.method, timeout.seconds) == ("ping", 3)
     missing = CapabilityMissing("roots/list", "roots")
     assert (missing.method, missing.capability) == ("roots/list", "roots")
-    version = UnsupportedVersion("1", ("2", "3"))
-    assert (version.version, version.supported) == ("1", ("2", "3"))
+    cannot = CannotAsk("roots/list", "no")
+    assert (cannot.method, cannot.problem) == ("roots/list", "no")
+    version = UnsupportedVersion(("1",), ("2", "3"))
+    assert (version.versions, version.supported) == (("1",), ("2", "3"))
+    wanted = InputRequired("tools/call", "no")
+    assert (wanted.method, wanted.problem) == ("tools/call", "no")
     port = ListenFailed("tcp:80", "not allowed")
     assert (port.endpoint, port.problem) == ("tcp:80", "not allowed")
     url = ConnectFailed("ws://a:80", "refused")
@@ -149,6 +165,18 @@ def test_errors_keep_what_they_are_about() -> None:
         (InternalError("c0ffee"), -32603, "Internal error", {"reference": "c0ffee"}),
         (ResourceNotFound("a://b"), -32002, "Resource not found: a://b", {"uri": "a://b"}),
         (ResourceNotFound("a:b"), -32002, "Resource not found: a:b", {"uri": "a:b"}),
+        (
+            MissingClientCapability({"roots": {}, "sampling": {"tools": {}}}),
+            -32021,
+            "Missing client capability: roots, sampling",
+            {"requiredCapabilities": {"roots": {}, "sampling": {"tools": {}}}},
+        ),
+        (
+            UnsupportedProtocol("1999-01-01", ["2026-07-28", "2025-11-25"]),
+            -32022,
+            "Unsupported protocol version: 1999-01-01",
+            {"supported": ["2026-07-28", "2025-11-25"], "requested": "1999-01-01"},
+        ),
         (
             ResultTooLarge(11, 10),
             413,
