@@ -132,7 +132,7 @@ def _add_tools(app: App, clock: IReactorTime) -> None:
         """Send a log message to the client.
 
         Args:
-            level: less than the client asked for with logging/setLevel is not sent.
+            level: less than the client asked for is not sent.
         """
         context.log(level, text, "demo")
         return f"logged at level {level}"

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from mcpws.backends.app import App
 from mcpws.core.codec import decode, encode
 from mcpws.core.messages import Message, RequestId
+from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
 from mcpws.errors import McpwsError, RemoteError
 from mcpws.interfaces import Channel, Identity
 
@@ -100,6 +101,26 @@ class AppClient:
     resumeProducing = stopProducing = pauseProducing
 
 
+class StatelessClient(AppClient):
+    """One that begins with no handshake: each of its requests says who asks.
+
+    `capabilities` are those that it declares, `meta` what else its requests say; a test may change both.
+    """
+
+    def __init__(self, app: App, identity: Identity) -> None:
+        super().__init__(app, identity)
+        self.capabilities: dict[str, Any] = {}
+        self.meta: dict[str, Any] = {PROTOCOL_VERSION: "2026-07-28", CLIENT_INFO: {"name": "tester", "version": "1"}}
+
+    def begin(self, method: str, **params: Any) -> int:
+        meta = {**self.meta, CLIENT_CAPABILITIES: self.capabilities, **params.pop("_meta", {})}
+        return super().begin(method, **params, _meta=meta)
+
+    def begin_plainly(self, method: str, **params: Any) -> int:
+        """Send a request that says nothing of who asks; returns its id."""
+        return super().begin(method, **params)
+
+
 @pytest.fixture
 def app(clock: Clock) -> App:
     """An App with nothing in it; three entries make a page."""
@@ -114,6 +135,22 @@ def new_client(app: App) -> Callable[..., AppClient]:
         return AppClient(of, identity or Identity("tester:1"))
 
     return new
+
+
+@pytest.fixture
+def new_stateless(app: App) -> Callable[..., StatelessClient]:
+    """Makes a stateless client of `app`, or of another App."""
+
+    def new(of: App = app, identity: Identity | None = None) -> StatelessClient:
+        return StatelessClient(of, identity or Identity("tester:1"))
+
+    return new
+
+
+@pytest.fixture
+def stateless(new_stateless: Callable[..., StatelessClient]) -> StatelessClient:
+    """A stateless client of `app`."""
+    return new_stateless()
 
 
 @pytest.fixture

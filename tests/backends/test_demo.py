@@ -9,10 +9,11 @@ from twisted.internet.task import Clock
 from mcpws.backends.app import App
 from mcpws.backends.demo import PATIENCE, STATISTICS_URI, demo_app
 from mcpws.core.lifecycle import ConnectionState
+from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.policy.stats import Counters, ServerStatistics, Totals, snapshot
 
 if TYPE_CHECKING:
-    from tests.backends.conftest import AppClient
+    from tests.backends.conftest import AppClient, StatelessClient
     from tests.conftest import LoggedErrors
 
 UPDATED = "notifications/resources/updated"
@@ -153,6 +154,32 @@ def test_the_clients_roots_are_listed(client: "AppClient") -> None:
 
 
 @pytest.mark.parametrize(
+    ("tool", "arguments", "response", "answer"),
+    [
+        (
+            "ask_model",
+            {"prompt": "Who?"},
+            {"role": "assistant", "content": {"type": "text", "text": "I."}, "model": "m"},
+            "I.",
+        ),
+        ("ask_user", {"question": "Name?"}, {"action": "accept", "content": {"answer": "Bo"}}, "Bo"),
+        ("list_roots", {}, {"roots": [{"uri": "file:///a"}]}, '["file:///a"]'),
+    ],
+)
+def test_a_stateless_client_answers_as_well(
+    stateless: "StatelessClient", clock: Clock, tool: str, arguments: dict[str, str], response: object, answer: str
+) -> None:
+    stateless.capabilities = {"elicitation": {}, "sampling": {}, "roots": {}}
+    id = stateless.begin("tools/call", name=tool, arguments=arguments)
+    clock.advance(0)
+    asked = stateless.answer(id)
+    responses = dict.fromkeys(asked["inputRequests"], response)
+    retry = {"name": tool, "arguments": arguments, "inputResponses": responses, "requestState": asked["requestState"]}
+    assert text(stateless.call("tools/call", **retry)) == answer
+    assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(
     ("tool", "arguments"), [("ask_model", {"prompt": ""}), ("ask_user", {"question": ""}), ("list_roots", {})]
 )
 def test_a_client_that_cannot_answer_is_told_so(client: "AppClient", tool: str, arguments: dict[str, str]) -> None:
@@ -219,6 +246,15 @@ def test_subscribers_hear_every_second_whether_the_statistics_have_changed(
     assert client.told(UPDATED) == [{"uri": STATISTICS_URI}]
     clock.advance(1)
     assert len(client.told(UPDATED)) == 1
+
+
+def test_whoever_listens_hears_it_too(stateless: "StatelessClient", statistics: Statistics, clock: Clock) -> None:
+    id = stateless.begin("subscriptions/listen", notifications={"resourceSubscriptions": [STATISTICS_URI]})
+    statistics.receive()
+    clock.advance(1)
+    assert stateless.told(UPDATED) == [{"_meta": {SUBSCRIPTION_ID: id}, "uri": STATISTICS_URI}]
+    stateless.tell("notifications/cancelled", requestId=id)
+    assert clock.getDelayedCalls() == []
 
 
 def test_that_it_was_told_is_no_change_to_tell(client: "AppClient", statistics: Statistics, clock: Clock) -> None:

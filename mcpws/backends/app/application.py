@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -10,15 +12,18 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, InFlight, Listener, Method
-from mcpws.backends.app.content import Implementation, ToolAnnotations
-from mcpws.backends.app.methods import METHODS, NOTIFICATIONS, RESERVED
+from mcpws.backends.app.content import UNCACHED, CacheHint, Implementation, ToolAnnotations
+from mcpws.backends.app.input_required import Safe
+from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
+from mcpws.backends.app.modern import Modern, ModernMethod
 from mcpws.backends.app.prompts import Completion, Prompt
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.rpc import RpcFunction
-from mcpws.backends.app.subscriptions import Subscriptions, Watcher
+from mcpws.backends.app.subscriptions import Subscriber, Subscriptions, Watcher
 from mcpws.backends.app.tools import Tool
 from mcpws.errors import ConfigError, ShuttingDown
 from mcpws.interfaces import Channel, Link
+from mcpws.policy.state import MIN_KEY, Seal
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,12 +46,19 @@ class App:
 
     Tools, resources and prompts may come and go at any time: clients are told.
 
+    It speaks both eras of MCP, on one conversation if need be: with a request that names its protocol version
+    (2026-07-28) it deals without a thought for any other, and all others are part of what `initialize` began.
+
     :param name: of the server, for programs; `title` is for people.
     :param version: of the server.
     :param instructions: for the model, on how to use all this.
     :param clock: for timeouts; the global reactor by default, looked up with the first client.
     :param page_size: entries in one answer to a list request.
     :param max_pending: requests to one client that may wait for an answer.
+    :param cache: how long clients may keep lists, and what `server/discover` says.
+    :param state_key: 32 random bytes or more, kept secret: seals what a client carries while a function waits for its
+        answer. Apps that share it, and their name, continue each other's calls; by default nobody else can.
+    :param now: seconds since an epoch that they share as well, for the end of the ten minutes which that may take.
     """
 
     def __init__(
@@ -59,6 +71,9 @@ class App:
         clock: IReactorTime | None = None,
         page_size: int = 100,
         max_pending: int = 1024,
+        cache: CacheHint = UNCACHED,
+        state_key: bytes | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         if max_pending < 1:
             raise ConfigError("max_pending", max_pending, "must be 1 or more")
@@ -66,8 +81,11 @@ class App:
         self._clock = clock
         self._max_pending = max_pending
         self._methods: dict[str, Method] = dict(METHODS)
+        self._modern_methods: dict[str, ModernMethod] = dict(MODERN_METHODS)
         self._notifications: dict[str, Listener] = dict(NOTIFICATIONS)
-        self._subscriptions: Subscriptions[AppChannel] = Subscriptions()
+        safe = Safe(Seal(secrets.token_bytes(MIN_KEY) if state_key is None else state_key), name, now)
+        self._modern = Modern(self._catalog.info, self._modern_methods, safe, cache)
+        self._subscriptions: Subscriptions[Subscriber] = Subscriptions()
         self._in_flight = InFlight()
         self._channels: dict[AppChannel, None] = {}
         self._stopping = False
@@ -117,8 +135,11 @@ class App:
         title: str | None = None,
         description: str | None = None,
         mime_type: str | None = None,
+        cache: CacheHint = UNCACHED,
     ) -> Callable[[F], F]:
         """Let clients read what a function returns: text, bytes, or anything else as JSON.
+
+        `cache` tells clients how long they may keep it.
 
         With variables, as in `files://{name}`, the URI is a template: each variable is a parameter of the function, and
         is converted to what that is annotated with. `{name}` stands for a part without slash, `{+name}` at the end for
@@ -126,7 +147,15 @@ class App:
         """
 
         def register(function: F) -> F:
-            resource = Resource(uri, function, name=name, title=title, description=description, mime_type=mime_type)
+            resource = Resource(
+                uri,
+                function,
+                name=name,
+                title=title,
+                description=description,
+                mime_type=mime_type,
+                cache=cache,
+            )
             self._catalog.add_resource(resource)
             self._list_changed("resources")
             return function
@@ -181,7 +210,7 @@ class App:
 
         def register(function: F) -> F:
             self._check_free(name)
-            self._methods[name] = RpcFunction(function).answer
+            self._methods[name] = self._modern_methods[name] = RpcFunction(function).answer
             return function
 
         return register
@@ -213,8 +242,8 @@ class App:
 
     def resource_updated(self, uri: str) -> None:
         """Tell all subscribers of `uri` that it has changed."""
-        for channel in self._subscriptions.of(uri):
-            channel.conversation.notify("notifications/resources/updated", {"uri": uri})
+        for subscriber in self._subscriptions.of(uri):
+            subscriber.resource_updated(uri)
 
     def on_subscription(self, uri: str, watcher: Watcher) -> None:
         """Call `watcher` with True when `uri` gets its first subscriber, with False when the last one is gone."""
@@ -234,6 +263,7 @@ class App:
             self._catalog,
             self._methods,
             self._notifications,
+            self._modern.answer,
             subscriptions=self._subscriptions,
             in_flight=self._in_flight,
             clock=self._clock,

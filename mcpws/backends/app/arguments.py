@@ -34,7 +34,7 @@ class Arguments:
         for parameter in signature.parameters:
             _check(signature, parameter)
         self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
-        self._decoder = msgspec.json.Decoder(self._type)
+        self._decode = msgspec.json.Decoder(self._type).decode
         self.schema = schema_of(self._type)
         del self.schema["title"]
         for parameter in signature.parameters:
@@ -46,7 +46,10 @@ class Arguments:
 
     def decode(self, raw: Raw, at: str) -> tuple[Any, ...]:
         """The values in the JSON object `raw`, which stands at the path `at`; InvalidParams if they do not fit."""
-        return msgspec.structs.astuple(decode(self._decoder, raw, at))
+        try:
+            return msgspec.structs.astuple(self._decode(raw))
+        except (ValueError, RecursionError) as error:
+            raise invalid_params(error, at) from None
 
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
         """The same from strings: where a number is wanted, one that is written in a string will do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import iscoroutine
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -14,11 +14,13 @@ from twisted.python.failure import Failure
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.gate import Gate
+from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
-from mcpws.backends.app.subscriptions import Subscriptions
+from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.conversation import Conversation
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
+from mcpws.core.meta import MODERN_HINT, RequestMeta, read_meta
 from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
 from mcpws.interfaces import Link
 
@@ -62,11 +64,43 @@ class InFlight:
                 none.callback(None)
 
 
-class AppChannel:
-    """Answers one client.
+class HandshakenClient(ClientState):
+    """What a client has said since `initialize`.
 
-    :param methods: what answers requests, by name.
+    `features` are the capabilities that it was told the server has.
+    """
+
+    __slots__ = ("features", "initialized", "subscriptions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features: frozenset[str] = frozenset()
+        self.initialized = False
+        self.subscriptions: set[str] = set()
+
+
+class Scope(Protocol):
+    """What a method has of where its request came from."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    def run(
+        self,
+        signature: Signature,
+        values: tuple[Any, ...],
+        request: Request,
+        convert: Callable[[Any], object],
+    ) -> object:
+        """Call a registered function and convert what it returns, now or when it comes."""
+
+
+class AppChannel:
+    """Answers one client. It is the Scope of the requests that began with a handshake.
+
+    :param methods: what answers these requests, by name.
     :param notifications: what listens to notifications, by name; others are of no interest.
+    :param stateless: what answers requests that stand for themselves.
     :param ended: called with this channel once it is closed.
     """
 
@@ -76,23 +110,28 @@ class AppChannel:
         catalog: Catalog,
         methods: Mapping[str, Method],
         notifications: Mapping[str, Listener],
+        stateless: Stateless,
         *,
-        subscriptions: Subscriptions[AppChannel],
+        subscriptions: Subscriptions[Subscriber],
         in_flight: InFlight,
         clock: IReactorTime,
         max_pending: int,
         ended: Callable[[AppChannel], None],
     ) -> None:
         self.catalog = catalog
-        self.client = ClientState()
+        self.client = HandshakenClient()
         self.conversation = Conversation(link.send, clock, self._dispatch, self._notified, max_pending)
+        self.identity = link.identity
+        self.clock = clock
+        self.gate = Gate()
+        self.in_flight = in_flight
+        self.listens = Listens(self.conversation.notify, subscriptions)
         self._link = link
         self._methods = methods
         self._notifications = notifications
+        self._stateless = stateless
         self._subscriptions = subscriptions
-        self._in_flight = in_flight
         self._ended = ended
-        self._gate = Gate()
         self._contexts: dict[RequestId, Context] = {}
         self._heard: set[Deferred[Any]] = set()
         self._closed = False
@@ -121,7 +160,7 @@ class AppChannel:
             if context is not None and request is not None:
                 self._contexts[request.id] = context
                 outcome.addBoth(self._over, request.id, context)
-            self._in_flight.add(outcome)
+            self.in_flight.add(outcome)
             return outcome.addCallback(convert)
         if context is not None:
             context.settled()
@@ -151,13 +190,19 @@ class AppChannel:
             self.client.subscriptions.remove(uri)
             self._subscriptions.remove(uri, self)
 
+    def resource_updated(self, uri: str) -> None:
+        """A Subscriber."""
+        self.conversation.notify("notifications/resources/updated", {"uri": uri})
+
     def list_changed(self, feature: str) -> None:
-        """Tell the client that its list is out of date, if it is initialised and knows that there is one."""
+        """Tell the client that its list is out of date, if it is initialised and knows of that list, or listens."""
         if self.client.initialized and feature in self.client.features:
             self.conversation.notify(f"notifications/{feature}/list_changed")
+        self.listens.list_changed(feature)
 
     def end(self, reason: McpwsError) -> None:
         """The App ends the conversation."""
+        self.listens.close()
         self.close(str(reason))
         self._link.lost(reason)
 
@@ -181,21 +226,25 @@ class AppChannel:
                 work.cancel()
             except Exception:
                 log.failure("what a notification began could not be cancelled")
-        self._gate.end(gone)
+        self.gate.end(gone)
         for uri in list(self.client.subscriptions):
             self.unsubscribe(uri)
         self._ended(self)
 
     def pauseProducing(self) -> None:
-        self._gate.shut()
+        self.gate.shut()
 
     def resumeProducing(self) -> None:
-        self._gate.open()
+        self.gate.open()
 
     def stopProducing(self) -> None:
-        self._gate.shut()
+        self.gate.shut()
 
     def _dispatch(self, request: Request) -> object:
+        if (request.data or bytes(request.params or b"")).find(MODERN_HINT) >= 0:
+            meta = read_meta(request)
+            if meta.is_modern:
+                return self._stateless(self, request, meta)
         method = self._methods.get(request.method)
         if method is None:
             raise MethodNotFound(request.method)
@@ -213,7 +262,7 @@ class AppChannel:
             log.debug("dropped {method}: {error}", method=notification.method, error=error)
 
     def _context(self, request: Request | None) -> Context:
-        return Context(self.conversation, self.client, self._link.identity, self._gate, request)
+        return Context(self.conversation, self.client, self.identity, self.gate, request)
 
     def _withdrawn(self, id: RequestId | None) -> None:
         """A coroutine may go on after it was cancelled, but not report any more."""
@@ -231,6 +280,9 @@ class AppChannel:
 
 Method: TypeAlias = Callable[[AppChannel, Request], object]
 """Answers a request: returns its result, a Deferred of it, or raises."""
+
+Stateless: TypeAlias = Callable[[AppChannel, Request, RequestMeta], object]
+"""A Method that is told what it is to know, by the request's `_meta`."""
 
 Listener: TypeAlias = Callable[[AppChannel, Notification], None]
 """Takes a notification; InvalidParams means that it was none to take."""

@@ -5,9 +5,12 @@ They are written as the schema wants them, and can be read back with `msgspec.js
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
+
+from mcpws.errors import ConfigError
 
 Role: TypeAlias = Literal["user", "assistant"]
 
@@ -144,6 +147,30 @@ class Root(Struct, frozen=True):
 
     uri: str
     name: str | None = None
+
+
+class CacheHint(Struct, frozen=True):
+    """How long a client may keep an answer, and for whom (MCP 2026-07-28, caching).
+
+    :param ttl: seconds for which it is fresh; with 0 the client asks each time. A change that the client hears of ends
+        it sooner.
+    :param public: whether caches may give it to anybody, rather than to whom it was for.
+    :raises ConfigError: `ttl` is negative or without end.
+    """
+
+    ttl: float = 0
+    public: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ttl < inf:
+            raise ConfigError("ttl", self.ttl, "must be 0 or more")
+
+    def members(self) -> dict[str, Any]:
+        """What it adds to a result."""
+        return {"ttlMs": int(self.ttl * 1000), "cacheScope": "public" if self.public else "private"}
+
+
+UNCACHED = CacheHint()
 
 
 def as_content(value: object) -> list[Content] | None:

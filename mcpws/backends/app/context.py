@@ -31,34 +31,34 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 class ClientState:
-    """What one client has said: of itself, and of what it wants to hear.
+    """What a client says of itself, and of which log messages it wants: all of them from `level`, None for none."""
 
-    `features` are the capabilities that it was told the server has.
-    """
+    __slots__ = ("capabilities", "info", "level", "version")
 
-    __slots__ = ("capabilities", "features", "info", "initialized", "level", "subscriptions", "version")
-
-    def __init__(self) -> None:
-        self.version: str | None = None
-        self.info: Implementation | None = None
-        self.capabilities: dict[str, Any] = {}
-        self.features: frozenset[str] = frozenset()
-        self.initialized = False
-        self.level: Level = "info"
-        self.subscriptions: set[str] = set()
+    def __init__(
+        self,
+        version: str | None = None,
+        info: Implementation | None = None,
+        capabilities: dict[str, Any] | None = None,
+        level: Level | None = "info",
+    ) -> None:
+        self.version = version
+        self.info = info
+        self.capabilities = {} if capabilities is None else capabilities
+        self.level = level
 
     def hears(self, level: Level) -> bool:
         """Whether log messages of `level` are to be sent."""
         if level not in LEVELS:
             raise ConfigError("level", level, f"must be one of {', '.join(LEVELS)}")
-        return LEVELS.index(level) >= LEVELS.index(self.level)
+        return self.level is not None and LEVELS.index(level) >= LEVELS.index(self.level)
 
-    def can(self, capability: str) -> bool:
-        """Whether the client declared `capability`; of elicitation, that by forms."""
+    def can(self, capability: str, mode: str = "form") -> bool:
+        """Whether the client declared `capability`; of elicitation, that in `mode`."""
         declared = self.capabilities.get(capability)
-        if capability == "elicitation" and isinstance(declared, dict) and declared:
+        if capability == "elicitation" and isinstance(declared, dict):
             # An empty object stands for forms: asking by URL came later (MCP 2025-11-25, elicitation).
-            return "form" in declared
+            return mode in (declared or ("form",))
         return declared is not None
 
 
@@ -67,6 +67,14 @@ class Context:
 
     Annotate a parameter with this type to get it. It stays usable after the call, except for `progress`; once the
     client is gone, what would send does nothing and what would wait fails with ConnectionClosed.
+
+    To a client of MCP 2026-07-28 the same methods mean the same, within that protocol's bounds: a call stands for
+    itself. Nothing is sent after it, and log messages only if the call asked for them. A server sends no requests:
+    `sample`, `elicit` and `list_roots` work in tools, prompts and resources, in this way. At the first question without
+    an answer the call ends, cancelled, as if the client had cancelled it; the client gets all questions that are open
+    then, and calls again with the answers. **The function runs again from its start**, and a question that is answered
+    already gets its answer at once. So do what may be done only once after the last question, and ask the same on each
+    run: a question that has changed, by as little as the time in its text, is a new question.
     """
 
     __slots__ = ("_client", "_conversation", "_gate", "_progress", "_token", "identity", "request_id")
@@ -94,7 +102,7 @@ class Context:
 
     @property
     def client_capabilities(self) -> dict[str, Any]:
-        """What the client declared, as it came (MCP 2025-11-25, ClientCapabilities)."""
+        """What the client declared, as it came (MCP 2025-11-25 and 2026-07-28, ClientCapabilities)."""
         return self._client.capabilities
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
@@ -108,7 +116,9 @@ class Context:
         self.notify(PROGRESS, _given(progressToken=self._token, progress=progress, total=total, message=message))
 
     def log(self, level: Level, data: Any, logger: str | None = None) -> None:
-        """Send a log message, `data` being anything JSON, if the client wants to hear of `level` (default: info).
+        """Send a log message, `data` being anything JSON, if the client wants to hear of `level`.
+
+        Without a word from the client that is info and above; by MCP 2026-07-28 it is nothing.
 
         :raises ConfigError: there is no such level.
         """
@@ -122,7 +132,12 @@ class Context:
     def request(
         self, method: str, params: dict[str, Any] | None = None, *, timeout: float | None = None, type: Any = Any
     ) -> Deferred[Any]:
-        """Ask the client; fires with the result, decoded as `type`. Fails as `Conversation.request` does."""
+        """Ask the client; fires with the result, decoded as `type`. Fails as `Conversation.request` does.
+
+        Of a client of MCP 2026-07-28 only what `sample`, `elicit` and `list_roots` ask for can be had, as told above,
+        and there `timeout` has no meaning. Fails with CannotAsk for all else, where no question may be asked, and once
+        the call is over.
+        """
         return self._conversation.request(method, params, timeout=timeout, type=type)
 
     def sample(
@@ -138,6 +153,7 @@ class Context:
     ) -> Deferred[CreateMessageResult]:
         """Have the client's model continue `messages`; a string is one message of the user's.
 
+        By MCP 2026-07-28 the function runs again for the answer: see above.
         Fails with CapabilityMissing when the client has no model for us, else as `request` does.
         """
         if isinstance(messages, str):
@@ -157,6 +173,7 @@ class Context:
 
         :param schema: a flat JSON Schema: an object, its properties strings, numbers, booleans or enumerations.
 
+        By MCP 2026-07-28 the function runs again for the answer: see above.
         Fails with CapabilityMissing when the client shows no forms, else as `request` does.
         """
         params = {"message": message, "requestedSchema": schema}
@@ -165,6 +182,7 @@ class Context:
     def list_roots(self, *, timeout: float | None = None) -> Deferred[list[Root]]:
         """Which directories and files the user opened to this server.
 
+        By MCP 2026-07-28 the function runs again for the answer: see above.
         Fails with CapabilityMissing when the client does not say, else as `request` does.
         """
         listed = self._ask("roots/list", "roots", None, timeout, _Roots)

@@ -1,7 +1,8 @@
-"""The methods of MCP that an App answers by itself (MCP 2024-11-05 to 2025-11-25, those that begin with `initialize`).
+"""The methods of MCP that an App answers by itself.
 
-Each takes the client's channel and the request, and answers as `Conversation.dispatch` may. Paths in refusals begin at
-the parameters.
+They are those of conversations that begin with `initialize` (MCP 2024-11-05 to 2025-11-25), and those of requests that
+stand for themselves (MCP 2026-07-28). Each takes the Scope of the request, and the request, and answers as
+`Conversation.dispatch` may. Paths in refusals begin at the parameters.
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ from msgspec import Raw, Struct
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from mcpws.backends.app.arguments import MAX_REASON, decode
+from mcpws.backends.app.arguments import MAX_REASON, invalid_params
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.channel import AppChannel, Listener, Method
+from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
 from mcpws.backends.app.content import Implementation, ToolResult
 from mcpws.backends.app.context import Level
+from mcpws.backends.app.listen import Filter
+from mcpws.backends.app.modern import SUPPORTED, Discovered, ModernMethod
 from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
+from mcpws.backends.app.resources import Resource
+from mcpws.backends.app.stateless import StatelessCall
 from mcpws.backends.app.tools import failed
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
+from mcpws.core.meta import DISCOVER, LISTEN
 from mcpws.errors import InvalidParams, ResourceNotFound, ToolError
 
 T = TypeVar("T")
@@ -84,11 +90,18 @@ class _SetLevel(Struct):
     level: Level
 
 
+class _Listen(Struct):
+    notifications: Filter
+
+
 def _reader(type: type[T]) -> Callable[[Request], T]:
-    decoder = msgspec.json.Decoder(type)
+    read_params = msgspec.json.Decoder(type).decode
 
     def read(request: Request) -> T:
-        return decode(decoder, EMPTY if request.params is None else request.params, "$")
+        try:
+            return read_params(EMPTY if request.params is None else request.params)
+        except (ValueError, RecursionError) as error:
+            raise invalid_params(error, "$") from None
 
     return read
 
@@ -100,6 +113,7 @@ _read_uri = _reader(_Uri)
 _read_get = _reader(_Get)
 _read_complete = _reader(_Complete)
 _read_level = _reader(_SetLevel)
+_read_listen = _reader(_Listen)
 
 
 def _initialize(channel: AppChannel, request: Request) -> _Initialized:
@@ -118,23 +132,23 @@ def _ping(channel: AppChannel, request: Request) -> Raw:
     return EMPTY
 
 
-def _list(member: str, registry_of: Callable[[Catalog], Registry[Any]]) -> Method:
-    def answer(channel: AppChannel, request: Request) -> dict[str, Any]:
-        entries, cursor = registry_of(channel.catalog).page(_read_page(request).cursor)
+def _list(member: str, registry_of: Callable[[Catalog], Registry[Any]]) -> Callable[[Scope, Request], dict[str, Any]]:
+    def answer(scope: Scope, request: Request) -> dict[str, Any]:
+        entries, cursor = registry_of(scope.catalog).page(_read_page(request).cursor)
         page = {member: [entry.definition for entry in entries]}
         return page if cursor is None else {**page, "nextCursor": cursor}
 
     return answer
 
 
-def _call_tool(channel: AppChannel, request: Request) -> object:
+def _call_tool(scope: Scope, request: Request) -> object:
     params = _read_call(request)
-    tool = channel.catalog.tools.get(params.name)
+    tool = scope.catalog.tools.get(params.name)
     if tool is None:
         raise _unknown("tool", "$.name", params.name)
     values = tool.arguments.decode(params.arguments, "$.arguments")
     try:
-        outcome = channel.run(tool.signature, values, request, tool.result)
+        outcome = scope.run(tool.signature, values, request, tool.result)
     except ToolError as error:
         return failed(error)
     return outcome.addErrback(_tool_failed) if isinstance(outcome, Deferred) else outcome
@@ -144,20 +158,33 @@ def _tool_failed(failure: Failure) -> ToolResult | Failure:
     return failed(failure.value) if isinstance(failure.value, ToolError) else failure
 
 
-def _read_resource(channel: AppChannel, request: Request) -> object:
+def _read_resource(scope: Scope, request: Request) -> object:
     uri = _read_uri(request).uri
-    found = channel.catalog.find_resource(uri)
+    return _run_resource(scope, request, uri, *_find_resource(scope, uri))
+
+
+def _read_kept_resource(call: StatelessCall, request: Request) -> object:
+    uri = _read_uri(request).uri
+    resource, variables = _find_resource(call, uri)
+    call.cache = resource.cache
+    return _run_resource(call, request, uri, resource, variables)
+
+
+def _find_resource(scope: Scope, uri: str) -> tuple[Resource, dict[str, str]]:
+    found = scope.catalog.find_resource(uri)
     if found is None:
         raise ResourceNotFound(uri)
-    resource, variables = found
+    return found
+
+
+def _run_resource(scope: Scope, request: Request, uri: str, resource: Resource, variables: dict[str, str]) -> object:
     values = resource.arguments.convert(variables, "$.uri")
-    return channel.run(resource.signature, values, request, partial(resource.result, uri))
+    return scope.run(resource.signature, values, request, partial(resource.result, uri))
 
 
 def _subscribe(channel: AppChannel, request: Request) -> Raw:
     uri = _read_uri(request).uri
-    if channel.catalog.find_resource(uri) is None:
-        raise ResourceNotFound(uri)
+    _find_resource(channel, uri)
     channel.subscribe(uri)
     return EMPTY
 
@@ -167,18 +194,18 @@ def _unsubscribe(channel: AppChannel, request: Request) -> Raw:
     return EMPTY
 
 
-def _get_prompt(channel: AppChannel, request: Request) -> object:
+def _get_prompt(scope: Scope, request: Request) -> object:
     params = _read_get(request)
-    prompt = channel.catalog.prompts.get(params.name)
+    prompt = scope.catalog.prompts.get(params.name)
     if prompt is None:
         raise _unknown("prompt", "$.name", params.name)
     values = prompt.arguments.convert(params.arguments, "$.arguments")
-    return channel.run(prompt.signature, values, request, prompt.result)
+    return scope.run(prompt.signature, values, request, prompt.result)
 
 
-def _complete(channel: AppChannel, request: Request) -> object:
+def _complete(scope: Scope, request: Request) -> object:
     params = _read_complete(request)
-    catalog, reference = channel.catalog, params.ref
+    catalog, reference = scope.catalog, params.ref
     if isinstance(reference, _PromptReference):
         name = reference.name
         if catalog.prompts.get(name) is None:
@@ -190,7 +217,7 @@ def _complete(channel: AppChannel, request: Request) -> object:
     completion = catalog.completions.get((name, params.argument.name))
     if completion is None:
         return completed([])
-    return channel.run(completion.signature, (params.argument.value,), request, completed)
+    return scope.run(completion.signature, (params.argument.value,), request, completed)
 
 
 def _set_level(channel: AppChannel, request: Request) -> Raw:
@@ -207,25 +234,46 @@ def _ready(channel: AppChannel, notification: Notification) -> None:
     channel.client.initialized = True
 
 
-METHODS: dict[str, Method] = {
-    INITIALIZE: _initialize,
-    "ping": _ping,
+def _discover(call: StatelessCall, request: Request) -> Discovered:
+    return Discovered(SUPPORTED, call.catalog.capabilities(), call.catalog.instructions)
+
+
+def _listen(call: StatelessCall, request: Request) -> Deferred[dict[str, Any]]:
+    wanted = _read_listen(request).notifications
+    return call.channel.listens.open(request.id, wanted.within(call.catalog))
+
+
+_SHARED: dict[str, Callable[[Scope, Request], object]] = {
     "tools/list": _list("tools", lambda catalog: catalog.tools),
     "tools/call": _call_tool,
     "resources/list": _list("resources", lambda catalog: catalog.resources),
     "resources/templates/list": _list("resourceTemplates", lambda catalog: catalog.templates),
-    "resources/read": _read_resource,
-    "resources/subscribe": _subscribe,
-    "resources/unsubscribe": _unsubscribe,
     "prompts/list": _list("prompts", lambda catalog: catalog.prompts),
     "prompts/get": _get_prompt,
     "completion/complete": _complete,
-    "logging/setLevel": _set_level,
 }
-"""What every App answers."""
+
+METHODS: dict[str, Method] = {
+    INITIALIZE: _initialize,
+    "ping": _ping,
+    "resources/read": _read_resource,
+    "resources/subscribe": _subscribe,
+    "resources/unsubscribe": _unsubscribe,
+    "logging/setLevel": _set_level,
+    **_SHARED,
+}
+"""What every App answers in a conversation that began with `initialize`."""
+
+MODERN_METHODS: dict[str, ModernMethod] = {
+    DISCOVER: _discover,
+    "resources/read": _read_kept_resource,
+    LISTEN: _listen,
+    **_SHARED,
+}
+"""What every App answers of requests that stand for themselves."""
 
 NOTIFICATIONS: dict[str, Listener] = {"notifications/initialized": _ready}
 """What every App listens to."""
 
-RESERVED = {*METHODS, *NOTIFICATIONS, CANCELLED, PROGRESS}
+RESERVED = {*METHODS, *MODERN_METHODS, *NOTIFICATIONS, CANCELLED, PROGRESS}
 """Names that are not for methods and notifications of one's own."""

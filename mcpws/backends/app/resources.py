@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
-from mcpws.backends.app.content import ResourceContents
+from mcpws.backends.app.content import UNCACHED, CacheHint, ResourceContents
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.backends.app.uri import UriTemplate
 from mcpws.core.messages import to_raw
@@ -44,9 +44,11 @@ class Resource:
         title: str | None = None,
         description: str | None = None,
         mime_type: str | None = None,
+        cache: CacheHint = UNCACHED,
     ) -> None:
         self.template = UriTemplate(uri)
         self.uri = uri
+        self.cache = cache
         self.mime_type = mime_type
         self.signature = Signature(function)
         self.arguments = Arguments(self.signature)

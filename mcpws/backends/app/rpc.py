@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from mcpws.backends.app.arguments import decode
-from mcpws.backends.app.channel import AppChannel
+from mcpws.backends.app.channel import AppChannel, Scope
 from mcpws.backends.app.signature import MISSING, Function, Signature
 from mcpws.core.messages import EMPTY, Notification, Request
 from mcpws.errors import ConfigError
@@ -37,9 +37,9 @@ class RpcFunction:
                 problem = f"JSON cannot stand for it: {error}"
                 raise self._signature.refusal(parameter.name, wanted, problem) from None
 
-    def answer(self, channel: AppChannel, request: Request) -> object:
-        """A Method."""
-        return channel.run(self._signature, self._values(request.params), request, _result)
+    def answer(self, scope: Scope, request: Request) -> object:
+        """A Method, and a ModernMethod."""
+        return scope.run(self._signature, self._values(request.params), request, _result)
 
     def listen(self, channel: AppChannel, notification: Notification) -> None:
         """A Listener."""

@@ -74,12 +74,8 @@ class Signature:
             else:
                 raise self.refusal(name, annotation, "there is one Context for a call")
         self.parameters = tuple(parameters)
+        self.takes_context = self._context_at is not None
         self._keywords = tuple(keywords)
-
-    @property
-    def takes_context(self) -> bool:
-        """Whether `call` needs a Context."""
-        return self._context_at is not None
 
     def call(self, values: tuple[Any, ...], context: Context | None = None) -> Any:
         """Call the function with one value for each of `parameters`."""

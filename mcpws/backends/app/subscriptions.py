@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from twisted.logger import Logger
 
@@ -13,6 +13,13 @@ T = TypeVar("T")
 
 Watcher = Callable[[bool], object]
 """Called with True when a resource gets its first subscriber, with False when the last one is gone."""
+
+
+class Subscriber(Protocol):
+    """Who may subscribe."""
+
+    def resource_updated(self, uri: str) -> None:
+        """The resource has changed."""
 
 
 class Subscriptions(Generic[T]):

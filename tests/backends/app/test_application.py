@@ -1,19 +1,21 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
 from mcpws.backends.app.content import ToolAnnotations
+from mcpws.backends.app.context import Context
+from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SUBSCRIPTION_ID
 from mcpws.errors import ConfigError
 from mcpws.interfaces import Backend
-from mcpws.testing import connected, result_of
+from mcpws.testing import Served, connected, result_of
 
 if TYPE_CHECKING:
-    from tests.backends.conftest import AppClient
+    from tests.backends.conftest import AppClient, StatelessClient
 
 
 def thing(x: str = "") -> str:
@@ -82,6 +84,22 @@ def test_limits_are_1_or_more(key: str, value: int) -> None:
         App("a", "1", **{key: value})  # type: ignore[arg-type]
 
 
+def test_a_key_for_the_state_of_clients_is_long_enough() -> None:
+    with pytest.raises(ConfigError, match=r"state_key: must have 32 bytes or more \(got '5 bytes'\)"):
+        App("a", "1", state_key=b"short")
+
+
+def test_a_method_of_ones_own_answers_both_eras_but_takes_no_name_of_theirs(
+    app: App, client: "AppClient", new_stateless: Callable[..., "StatelessClient"]
+) -> None:
+    app.method("own")(lambda: None)
+    assert client.call("own") == {}
+    assert new_stateless().call("own")["resultType"] == "complete"
+    for name in ("server/discover", "subscriptions/listen", "initialize"):
+        with pytest.raises(ConfigError, match=f"method: is MCP's own .*{name}"):
+            app.method(name)(lambda: None)
+
+
 def test_initialised_clients_hear_of_what_comes_and_goes(app: App, new_client: Callable[..., "AppClient"]) -> None:
     app.tool(thing)
     app.prompt(thing)
@@ -137,6 +155,38 @@ def test_it_serves_real_clients(app: App, clock: Clock) -> None:
     closed = pair.session.close()
     pair.flush()
     result_of(closed)
+
+
+def test_it_serves_stateless_clients_on_a_real_connection(app: App, clock: Clock) -> None:
+    @app.tool
+    async def greet(context: Context) -> str:
+        answer = await context.elicit("Your name?", {"type": "object", "properties": {}})
+        return answer.action
+
+    served = Served(app, clock=clock)
+    client = served.upgraded()
+    meta = {PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: {"elicitation": {}}}
+
+    def say(id: int, method: str, **params: Any) -> None:
+        client.send_message({"jsonrpc": "2.0", "id": id, "method": method, "params": {"_meta": meta, **params}})
+        served.flush()
+        served.advance(0)
+
+    say(1, "subscriptions/listen", notifications={"toolsListChanged": True})
+    say(2, "tools/call", name="greet")
+    acknowledged, asked = client.take_messages()
+    assert acknowledged["params"]["_meta"] == {SUBSCRIPTION_ID: 1}
+    [key] = asked["result"]["inputRequests"]
+    state = asked["result"]["requestState"]
+    say(3, "tools/call", name="greet", inputResponses={key: {"action": "decline"}}, requestState=state)
+    [greeted] = client.take_messages()
+    assert greeted["result"]["content"] == [{"type": "text", "text": "decline"}]
+    app.stop()
+    served.flush()
+    [ended] = client.take_messages()
+    assert ended["id"] == 1
+    assert ended["result"]["_meta"][SUBSCRIPTION_ID] == 1
+    served.advance(60)
 
 
 def test_the_reactor_is_chosen_by_whoever_runs_it_and_not_by_an_import() -> None:

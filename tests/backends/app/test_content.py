@@ -4,6 +4,7 @@ import pytest
 from mcpws.backends.app.content import (
     Annotations,
     Audio,
+    CacheHint,
     Content,
     CreateMessageResult,
     ElicitResult,
@@ -18,6 +19,7 @@ from mcpws.backends.app.content import (
     ToolResult,
     as_content,
 )
+from mcpws.errors import ConfigError
 
 BLOCKS: list[tuple[Content, dict[str, object]]] = [
     (Text("hello"), {"type": "text", "text": "hello"}),
@@ -117,3 +119,23 @@ def test_the_values_of_a_form_keep_their_types() -> None:
 )
 def test_what_is_content_becomes_a_list_of_blocks(value: object, content: list[Content] | None) -> None:
     assert as_content(value) == content
+
+
+@pytest.mark.parametrize(
+    ("hint", "members"),
+    [
+        (CacheHint(), {"ttlMs": 0, "cacheScope": "private"}),
+        (CacheHint(1.5), {"ttlMs": 1500, "cacheScope": "private"}),
+        (CacheHint(3600, public=True), {"ttlMs": 3_600_000, "cacheScope": "public"}),
+    ],
+)
+def test_a_cache_hint_is_in_seconds_for_us_and_in_milliseconds_for_clients(
+    hint: CacheHint, members: dict[str, object]
+) -> None:
+    assert hint.members() == members
+
+
+@pytest.mark.parametrize("ttl", [-1, float("inf"), float("nan")])
+def test_nothing_is_fresh_for_less_than_no_time_or_for_ever(ttl: float) -> None:
+    with pytest.raises(ConfigError, match="ttl: must be 0 or more"):
+        CacheHint(ttl)

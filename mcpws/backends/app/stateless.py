@@ -1,0 +1,242 @@
+"""A request that stands for itself, while a function answers it (MCP 2026-07-28)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import iscoroutine
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred, FirstError, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.backends.app.arguments import decode
+from mcpws.backends.app.channel import AppChannel
+from mcpws.backends.app.content import CacheHint
+from mcpws.backends.app.context import ClientState, Context
+from mcpws.backends.app.input_required import CALLS, CAPABILITIES, Replay, Safe, is_retry
+from mcpws.backends.app.signature import Signature
+from mcpws.core.messages import Request, RequestId, to_raw
+from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams, MalformedResult
+
+log = Logger()
+
+
+class MalformedAnswer(MalformedResult):
+    """What the client answered to a question is no answer to it; `refusal` tells the client, if nobody else cares."""
+
+    def __init__(self, method: str, refusal: InvalidParams) -> None:
+        super().__init__(method, refusal.data["reason"])
+        self.refusal = refusal
+
+
+class StatelessCall:
+    """What a method has of one request, where otherwise it has the channel: nothing that others said before.
+
+    :param client: as the request tells of it.
+    :param token: under which the request wants to hear of its progress.
+    :param safe: for what the client carries until it calls again.
+    :param cache: what to say of the result, if it is one that may be kept; for the method to change.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_context",
+        "_ending",
+        "_outcome",
+        "_questions",
+        "_replay",
+        "_safe",
+        "_token",
+        "cache",
+        "catalog",
+        "channel",
+        "client",
+        "request",
+    )
+
+    def __init__(
+        self,
+        channel: AppChannel,
+        request: Request,
+        client: ClientState,
+        token: RequestId | None,
+        safe: Safe,
+        cache: CacheHint,
+    ) -> None:
+        self.catalog = channel.catalog
+        self.channel = channel
+        self.client = client
+        self.request = request
+        self.cache = cache
+        self._token = token
+        self._safe = safe
+        self._replay: Replay | None = None
+        self._context: StatelessContext | None = None
+        self._questions: list[Deferred[Any]] = []
+        self._ending: IDelayedCall | None = None
+        self._outcome: Deferred[Any] | None = None
+        self._answer: Deferred[Any] | None = None
+
+    def run(
+        self,
+        signature: Signature,
+        values: tuple[Any, ...],
+        request: Request,
+        convert: Callable[[Any], object],
+    ) -> object:
+        """As AppChannel.run; but what comes is InputRequiredResult if the function asked what is not answered yet."""
+        if request.method in CALLS and is_retry(request):
+            # Now, and not when the first question comes: the function may do much before it.
+            self._replay = self._new_replay()
+        if not signature.takes_context:
+            return self.channel.run(signature, values, request, convert)
+        self._context = StatelessContext(self, self._token)
+        try:
+            outcome = signature.call(values, self._context)
+        except BaseException:
+            self._settle()
+            raise
+        if iscoroutine(outcome):
+            outcome = Deferred.fromCoroutine(outcome)
+        if not isinstance(outcome, Deferred):
+            self._settle()
+            return convert(outcome)
+        self.channel.in_flight.add(outcome)
+        self._outcome = outcome
+        answer: Deferred[Any] = Deferred(self._cancelled)
+        self._answer = answer
+        outcome.addCallbacks(self._returned, self._failed, callbackArgs=(convert,))
+        return answer
+
+    def ask(self, method: str, params: dict[str, Any] | None, type: Any) -> Deferred[Any]:
+        """The client's answer, decoded as `type`, if the request brought it; else the call ends soon, to ask for it."""
+        problem = self._no_question(method, params)
+        if problem is not None:
+            return fail(problem)
+        if self._replay is None:
+            self._replay = self._new_replay()
+        try:
+            key, answer = self._replay.ask(method, None if params is None else to_raw(params))
+            if answer is not None:
+                return succeed(decode(msgspec.json.Decoder(type), answer, f"$.inputResponses.{key}"))
+        except InvalidParams as refusal:
+            return fail(MalformedAnswer(method, refusal))
+        except Exception:
+            # No JSON, or what the caller's `type` raises.
+            return fail()
+        if self._ending is None:
+            # Not before the function waits: it may ask more than one question at once.
+            self._ending = self.channel.clock.callLater(0, self._end)
+        question: Deferred[Any] = Deferred()
+        self._questions.append(question)
+        return question
+
+    def _no_question(self, method: str, params: dict[str, Any] | None) -> CannotAsk | CapabilityMissing | None:
+        capability = CAPABILITIES.get(method)
+        if capability is None:
+            return CannotAsk(method, "a server of MCP 2026-07-28 sends no requests")
+        if self.request.method not in CALLS:
+            return CannotAsk(method, f"{self.request.method} is answered without questions (MCP 2026-07-28)")
+        mode = "form" if params is None else params.get("mode", "form")
+        return None if self.client.can(capability, mode) else CapabilityMissing(method, capability)
+
+    def _new_replay(self) -> Replay:
+        return Replay(self._safe, self.channel.identity.principal, self.request)
+
+    def _end(self) -> None:
+        """There are questions: they are the answer, and the function is stopped."""
+        self._ending = None
+        answer, replay = self._settle(), self._replay
+        assert answer is not None
+        assert replay is not None
+        try:
+            required = replay.required()
+        except Exception:
+            answer.errback()
+        else:
+            answer.callback(required)
+        self._stop()
+
+    def _cancelled(self, _: Deferred[Any]) -> None:
+        self._settle()
+        self._stop()
+
+    def _stop(self) -> None:
+        assert self._outcome is not None
+        try:
+            self._outcome.cancel()
+        except Exception:
+            log.failure("a function could not be cancelled")
+        for question in self._questions:
+            # gatherResults, for one, looks after the first failure only.
+            question.addErrback(_expected)
+
+    def _returned(self, value: Any, convert: Callable[[Any], object]) -> None:
+        answer = self._settle()
+        if answer is None:
+            return
+        try:
+            result = convert(value)
+        except Exception:
+            answer.errback()
+        else:
+            answer.callback(result)
+
+    def _failed(self, failure: Failure) -> None:
+        answer = self._settle()
+        if answer is not None:
+            answer.errback(failure)
+        elif not isinstance(cause_of(failure), CancelledError):
+            log.failure("a function failed after its call had ended", failure=failure)
+
+    def _settle(self) -> Deferred[Any] | None:
+        """The call is over, for the function at least; returns what is to be fired, None if it has been."""
+        assert self._context is not None
+        self._context.settled()
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        answer, self._answer = self._answer, None
+        return answer
+
+
+class StatelessContext(Context):
+    """A Context that can do no more than one call allows; it is of no use after it."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: StatelessCall, token: RequestId | None) -> None:
+        channel = call.channel
+        super().__init__(channel.conversation, call.client, channel.identity, channel.gate, None)
+        self.request_id = call.request.id
+        self._token = token
+        self._call: StatelessCall | None = call
+
+    def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
+        if self._call is not None:
+            super().notify(method, params)
+
+    def request(
+        self, method: str, params: dict[str, Any] | None = None, *, timeout: float | None = None, type: Any = Any
+    ) -> Deferred[Any]:
+        if self._call is None:
+            return fail(CannotAsk(method, "the call is over"))
+        return self._call.ask(method, params, type)
+
+    def settled(self) -> None:
+        super().settled()
+        self._call = None
+
+
+def _expected(failure: Failure) -> None:
+    failure.trap(CancelledError)
+
+
+def cause_of(failure: Failure) -> BaseException | None:
+    """What failed, be it one of several Deferreds that were waited for together."""
+    while isinstance(failure.value, FirstError):
+        failure = failure.value.subFailure
+    return failure.value
