@@ -18,7 +18,10 @@ from mcpws.backends.app.content import (
 from mcpws.backends.app.context import Context
 from mcpws.backends.stdio import Stdio
 from mcpws.backends.upstream import Upstream
-from mcpws.client.session import ClientFactory, ClientIdentity, Session, connect
+from mcpws.client.factory import ClientFactory, connect
+from mcpws.client.identity import ClientIdentity
+from mcpws.client.session import Session
+from mcpws.client.subscription import Subscription
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
@@ -29,6 +32,7 @@ from mcpws.errors import (
     ConnectFailed,
     ConnectionClosed,
     HandshakeRefused,
+    InputRequired,
     InvalidParams,
     McpwsError,
     QueueFull,
@@ -65,6 +69,7 @@ __all__ = [
     "Identity",
     "Image",
     "Incoming",
+    "InputRequired",
     "InvalidParams",
     "Link",
     "McpwsError",
@@ -85,6 +90,7 @@ __all__ = [
     "ServerStatistics",
     "Session",
     "Stdio",
+    "Subscription",
     "Text",
     "ToolAnnotations",
     "ToolError",

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from mcpws.backends.demo import demo_app
+from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio, Stdio
 from mcpws.config import WebSocketConfig
 from mcpws.core.meta import MODERN_VERSIONS
@@ -66,6 +67,7 @@ class Options(usage.Options):
     optFlags: ClassVar = [
         ["clean-env", None, "Give children only PATH, HOME and the like of this environment."],
         ["no-fast-lane", None, "Let Autobahn take every frame."],
+        ["no-translate", None, "Serve only clients of the MCP era that the --stdio server is of."],
         ["compression", None, "Use permessage-deflate with clients that offer it."],
         ["require-origin", None, "Refuse clients that send no Origin header."],
     ]
@@ -136,8 +138,8 @@ class Options(usage.Options):
             raise usage.UsageError("--cwd, --env and --clean-env go with --stdio")
         if self["stdio-mode"] not in (PER_CLIENT, SHARED):
             raise ConfigError("--stdio-mode", self["stdio-mode"], f"must be {PER_CLIENT} or {SHARED}")
-        if self["stdio"] is None and self["stdio-mode"] == SHARED:
-            raise usage.UsageError("--stdio-mode goes with --stdio")
+        if self["stdio"] is None and (self["stdio-mode"] == SHARED or self["no-translate"]):
+            raise usage.UsageError("--stdio-mode and --no-translate go with --stdio")
         self.config = self._config()
 
     def backend(self, statistics: Callable[[], ServerStatistics], reactor: Any) -> Backend:
@@ -160,7 +162,7 @@ class Options(usage.Options):
             stall_timeout=self.config.stall_timeout,
         )
         if self["stdio-mode"] == PER_CLIENT:
-            return stdio
+            return stdio if self["no-translate"] else DualEra(stdio, clock=reactor)
         return SharedStdio(stdio, clock=reactor, max_queued_bytes=self.config.max_queued_bytes)
 
     def _config(self) -> WebSocketConfig:

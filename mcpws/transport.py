@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 
-from mcpws.client.session import NO_TIMEOUT, connect_failed, endpoint_for
+from mcpws.client.endpoint import NO_TIMEOUT, connect_failed, endpoint_for
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message

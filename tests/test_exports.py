@@ -8,10 +8,10 @@ import mcpws
 PUBLIC = {
     "App", "Audio", "Backend", "CapabilityMissing", "Channel", "ClientFactory", "ClientIdentity", "ConfigError",
     "ConnectFailed", "ConnectionClosed", "ConnectionState", "ConnectionStatistics", "Context", "EmbeddedResource",
-    "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming", "InvalidParams", "Link", "McpwsError",
+    "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming", "InputRequired", "InvalidParams", "Link", "McpwsError",
     "Message", "Notification", "Progress", "PromptMessage", "QueueFull", "RemoteError", "Request", "RequestId",
     "RequestTimeout", "ResourceLink", "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics",
-    "Session", "Stdio", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
+    "Session", "Stdio", "Subscription", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
     "WebSocketService", "WebSocketTransport", "__version__", "connect",
 }  # fmt: skip
 

@@ -511,3 +511,26 @@ def test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded() 
         rig.front.receive(modern(id, "subscriptions/listen"))
     assert rig.codes() == [429]
     assert rig.is_read()
+
+
+def test_both_eras_share_a_connection() -> None:
+    rig = Rig()
+    rig.ask(1)
+    rig.front.receive(modern(2))
+    rig.front.receive(modern(1))
+    rig.answer(2, 1)
+    assert rig.delivered() == [1, 2, 1]
+    assert rig.codes() == [-32600]
+    rig.ask(3)
+    rig.front.send(Request("ask", "roots/list"))
+    assert rig.delivered()[3:] == ["roots/list"]
+
+
+def test_a_client_ends_its_subscription_without_an_answer() -> None:
+    rig = Rig(initialize=False)
+    rig.front.receive(modern("sub", "subscriptions/listen"))
+    rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": "sub"})))
+    rig.answer("sub")
+    rig.front.drain()
+    assert rig.client.delivered == []
+    assert rig.client.idled == 1

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from mcpws import App, Stdio, WebSocketConfig
+from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio
 from mcpws.errors import ConfigError
 from mcpws.policy.stats import ServerStatistics, Totals
@@ -56,11 +57,12 @@ def test_what_may_be_given_several_times_is_gathered() -> None:
     )
 
 
-def test_stdio_makes_a_stdio_backend() -> None:
-    assert isinstance(parsed("--stdio", "cat -u").backend(statistics, cast(Any, Clock())), Stdio)
+@pytest.mark.parametrize(("flags", "backend"), [([], DualEra), (["--no-translate"], Stdio)])
+def test_stdio_serves_both_eras_unless_told_otherwise(flags: list[str], backend: type) -> None:
+    assert type(parsed("--stdio", "cat -u", *flags).backend(statistics, cast(Any, Clock()))) is backend
 
 
-@pytest.mark.parametrize(("mode", "backend"), [("per-client", Stdio), ("shared", SharedStdio)])
+@pytest.mark.parametrize(("mode", "backend"), [("per-client", DualEra), ("shared", SharedStdio)])
 def test_the_mode_says_whether_clients_share_a_process(mode: str, backend: type) -> None:
     options = parsed("--stdio", "cat -u", "--stdio-mode", mode)
     assert type(options.backend(statistics, cast(Any, Clock()))) is backend
@@ -74,7 +76,8 @@ def test_the_mode_says_whether_clients_share_a_process(mode: str, backend: type)
         (["--cwd", "/", "--app", "x:y"], "--cwd"),
         (["--clean-env"], "--clean-env"),
         (["--stdio", "cat", "--stdio-mode", "both"], "must be per-client or shared (got 'both')"),
-        (["--stdio-mode", "shared"], "--stdio-mode goes with --stdio"),
+        (["--stdio-mode", "shared"], "--stdio-mode and --no-translate go with --stdio"),
+        (["--no-translate"], "--stdio-mode and --no-translate go with --stdio"),
         (["--stdio", "cat", "--app", "x:y"], "not both"),
         (["--timeout-seconds", "soon"], "soon"),
         (["--path", "relative"], "relative"),

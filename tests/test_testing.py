@@ -236,11 +236,21 @@ def test_a_recording_backend_leaves_the_answers_to_the_test() -> None:
     assert conversation.paused
 
 
+@pytest.mark.parametrize(("modern", "version"), [(False, "2025-11-25"), (True, "2026-07-28")])
+def test_a_recording_backend_is_of_the_era_that_is_wanted(modern: bool, version: str) -> None:
+    backend = RecordingBackend(modern=modern)
+    pair = connected(backend)
+    assert pair.session.protocol_version == version
+    assert pair.session.server_info["name"] == "recording"
+    pair.flush()
+    assert backend.conversations[0].received == []
+
+
 def test_a_recording_backend_may_leave_the_beginning_to_the_test_as_well() -> None:
     backend = RecordingBackend(initialize=False)
     service = Served(backend)
     with pytest.raises(AssertionError, match="not fired"):
-        service.connect()
+        service.connect(era="legacy")
     [initialize] = backend.conversations[0].requests
     assert type(initialize) is Request
     assert initialize.method == "initialize"

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
-from mcpws.client.session import NO_TIMEOUT, connect_failed, endpoint_for
+from mcpws.client.endpoint import NO_TIMEOUT, connect_failed, endpoint_for
 from mcpws.config import WebSocketConfig
 from mcpws.core.messages import Message
 from mcpws.errors import McpwsError, ShuttingDown

@@ -10,18 +10,23 @@ from typing import Any
 import click
 import msgspec
 from msgspec import Raw, Struct
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
 from mcpws.bridge import StdioFront
 from mcpws.cli.listing import decoded, described, list_tools
-from mcpws.cli.options import Target, connecting, show, to_json_object
+from mcpws.cli.options import Target, connecting, era_option, show, to_json_object
 from mcpws.cli.report import FAILED, USAGE, printable
 from mcpws.cli.running import run, with_session
+from mcpws.client.opening import Era
+from mcpws.client.session import Session
 from mcpws.core.peer import Progress
 from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
 from mcpws.version import __version__
+
+LOG_LEVEL = "info"
+"""What a modern server is to tell of, as most legacy ones do without being asked."""
 
 
 class _Outcome(Struct):
@@ -80,7 +85,8 @@ def connect(target: Target) -> None:
 @click.argument("params", metavar="[JSON]", type=to_json_object, default="{}")
 @click.option("--json", "as_json", is_flag=True, help='Print one compact line; {"error": {...}} for a failure.')
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no log messages of the server.")
-def call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool) -> None:
+@era_option
+def call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
     """Send the request METHOD with parameters JSON to the server at URL, and print its result.
 
     JSON is an object, or - to read it from standard input. Progress and log messages go to standard error.
@@ -88,7 +94,7 @@ def call(target: Target, method: str, params: dict[str, Any], as_json: bool, qui
     \b
     mcpws call 8082 tools/call '{"name": "add", "arguments": {"a": 1, "b": 2}}'
     """
-    _call(target, method, params, as_json, quiet)
+    _call(target, method, params, as_json, quiet, era)
 
 
 @mcpws.command(short_help="Call a tool and print its result.")
@@ -97,7 +103,8 @@ def call(target: Target, method: str, params: dict[str, Any], as_json: bool, qui
 @click.argument("arguments", metavar="[JSON]", type=to_json_object, default="{}")
 @click.option("--json", "as_json", is_flag=True, help='Print one compact line; {"error": {...}} for a failure.')
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no log messages of the server.")
-def tool(target: Target, name: str, arguments: dict[str, Any], as_json: bool, quiet: bool) -> None:
+@era_option
+def tool(target: Target, name: str, arguments: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
     """Call the tool NAME of the server at URL with arguments JSON, and print its result.
 
     JSON is an object, or - to read it from standard input. Progress and log messages go to standard error.
@@ -105,18 +112,19 @@ def tool(target: Target, name: str, arguments: dict[str, Any], as_json: bool, qu
     \b
     mcpws tool 8082 add '{"a": 1, "b": 2}'
     """
-    _call(target, "tools/call", {"name": name, "arguments": arguments}, as_json, quiet)
+    _call(target, "tools/call", {"name": name, "arguments": arguments}, as_json, quiet, era)
 
 
 @mcpws.command(short_help="List the tools of a server.")
 @connecting
 @click.option("--json", "as_json", is_flag=True, help="Print the whole descriptions, as a JSON array in one line.")
-def tools(target: Target, as_json: bool) -> None:
+@era_option
+def tools(target: Target, as_json: bool, era: Era) -> None:
     """List the tools of the server at URL: name, arguments, and the first line of the description.
 
     Optional arguments are marked with a question mark.
     """
-    found = with_session(target, lambda session: list_tools(session, target.timeout))
+    found = with_session(target, lambda session: list_tools(session, target.timeout), era)
     if as_json:
         show(msgspec.json.format(msgspec.json.encode(found), indent=-1))
     else:
@@ -152,16 +160,21 @@ async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
     return ConnectFailed(target.url, str(reason))
 
 
-def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
     if not isinstance(params.get("_meta", {}), dict):
         raise click.BadParameter("_meta must be an object", param_hint="JSON")
-    result = with_session(
-        target,
-        lambda session: session.request(
-            method, params, timeout=target.timeout, on_progress=None if quiet else _show_progress, type=Raw
-        ),
-        None if quiet else {"notifications/message": _show_message},
-    )
+
+    def ask(session: Session) -> Deferred[Raw]:
+        return session.request(
+            method,
+            params,
+            timeout=target.timeout,
+            on_progress=None if quiet else _show_progress,
+            log_level=None if quiet else LOG_LEVEL,
+            type=Raw,
+        )
+
+    result = with_session(target, ask, era, None if quiet else {"notifications/message": _show_message})
     show(msgspec.json.format(result, indent=-1 if as_json else 2))
     if method == "tools/call" and decoded(result, _Outcome).isError:
         sys.exit(FAILED)

@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from errno import EPIPE
 from functools import wraps
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
 
 from mcpws.cli.report import as_object, exit_status, line
+from mcpws.client.opening import Era
 from mcpws.config import MIB, WebSocketConfig
 from mcpws.errors import ConfigError, McpwsError
 
@@ -101,6 +102,16 @@ def show(text: str | bytes) -> None:
             # Nobody reads any more, of which click makes a quiet end.
             raise
         raise McpwsError(f"standard output: {error.strerror}") from error
+
+
+era_option = click.option(
+    "--era",
+    type=click.Choice(get_args(Era)),
+    default="auto",
+    show_default=True,
+    help="With initialize, as up to MCP 2025-11-25; without, as since 2026-07-28; or as the server wants it.",
+)
+"""For commands that have a session of their own."""
 
 
 def connecting(command: Callable[..., None]) -> Callable[..., None]:

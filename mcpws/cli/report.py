@@ -9,7 +9,9 @@ from mcpws.errors import (
     ConnectFailed,
     ConnectionClosed,
     HandshakeRefused,
+    InputRequired,
     McpwsError,
+    MissingClientCapability,
     RemoteError,
     RequestTimeout,
     UnsupportedVersion,
@@ -35,6 +37,9 @@ _HINTS = {
     429: "wait before you try again",
     503: "it is full or shutting down; try again later",
 }
+
+
+_NO_INPUT = "this command has neither a person nor a model to ask: write a client, with `mcpws.connect(requests=...)`"
 
 
 def exit_status(error: McpwsError) -> int:
@@ -68,6 +73,10 @@ def printable(text: str) -> str:
 
 
 def _hint(url: str, error: McpwsError) -> str | None:
+    if isinstance(error, InputRequired):
+        return _NO_INPUT
+    if isinstance(error, RemoteError):
+        return _NO_INPUT if error.code == MissingClientCapability.code else None
     if isinstance(error, HandshakeRefused):
         if error.status is None:
             return None if url.startswith("wss:") else "is it a WebSocket server, and one without TLS?"

@@ -21,7 +21,10 @@ from twisted.logger import (
 from twisted.python.failure import Failure
 
 from mcpws.cli.options import Target
-from mcpws.client.session import NotificationFunction, Session, connect
+from mcpws.client.factory import connect
+from mcpws.client.identity import NotificationFunction
+from mcpws.client.opening import Era
+from mcpws.client.session import Session
 from mcpws.errors import ConnectFailed, ConnectionClosed
 
 T = TypeVar("T")
@@ -66,6 +69,7 @@ def run(work: Callable[[Any], Coroutine[Any, Any, T]], verbose: bool = False) ->
 def with_session(
     target: Target,
     work: Callable[[Session], Awaitable[T]],
+    era: Era,
     notifications: Mapping[str, NotificationFunction] | None = None,
 ) -> T:
     """Connect, do `work` with the session, close it; what `work` returns.
@@ -81,6 +85,7 @@ def with_session(
                 reactor=reactor,
                 config=target.config,
                 notifications=notifications,
+                era=era,
                 headers=target.headers,
                 subprotocols=target.subprotocols,
                 origin=target.origin,

@@ -17,7 +17,8 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from mcpws.client.session import Session, connect
+from mcpws.client.factory import connect
+from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.interfaces import Backend
 from mcpws.testing.network import MemoryTransport, Network, result_of

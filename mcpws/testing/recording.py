@@ -9,10 +9,19 @@ from twisted.internet.defer import Deferred, succeed
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import Error, Message, Notification, Request, Result, to_raw
-from mcpws.errors import RpcError
+from mcpws.core.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
+from mcpws.errors import MethodNotFound, RpcError
 from mcpws.interfaces import Channel, Link
 
 _INITIALIZED = "notifications/initialized"
+_SERVER = {"name": "recording", "version": "1"}
+_GREETING = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "serverInfo": _SERVER}
+_DISCOVERED = {
+    "resultType": "complete",
+    "supportedVersions": MODERN_VERSIONS,
+    "capabilities": {},
+    "_meta": {SERVER_INFO: _SERVER},
+}
 
 
 class RecordedConversation:
@@ -22,12 +31,13 @@ class RecordedConversation:
     closed, None while it is open; `paused` whether the client reads too slowly.
     """
 
-    def __init__(self, link: Link, initialize: bool) -> None:
+    def __init__(self, link: Link, initialize: bool, modern: bool = False) -> None:
         self.link = link
         self.received: list[Message] = []
         self.closed: str | None = None
         self.paused = False
         self._initialize = initialize
+        self._modern = modern
 
     @property
     def requests(self) -> list[Request]:
@@ -44,10 +54,12 @@ class RecordedConversation:
     # interfaces.Channel
 
     def receive(self, message: Message) -> None:
-        if self._initialize and type(message) is Request and message.method == INITIALIZE:
-            server = {"name": "recording", "version": "1"}
-            self.answer(message, {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "serverInfo": server})
-        elif not (self._initialize and type(message) is Notification and message.method == _INITIALIZED):
+        method = message.method if self._initialize and isinstance(message, Request | Notification) else None
+        if type(message) is Request and method == DISCOVER:
+            self.answer(message, _DISCOVERED if self._modern else MethodNotFound(DISCOVER))
+        elif type(message) is Request and method == INITIALIZE:
+            self.answer(message, _GREETING)
+        elif method != _INITIALIZED:
             self.received.append(message)
 
     def close(self, reason: str) -> None:
@@ -66,16 +78,18 @@ class RecordedConversation:
 class RecordingBackend:
     """Keeps what clients send, and leaves the answers to the test; `stopped` counts the calls of `stop`.
 
-    :param initialize: answer `initialize`, and keep neither it nor `notifications/initialized`.
+    :param initialize: answer what clients begin with, and keep none of it.
+    :param modern: answer `server/discover` as well; without it only clients of the legacy era are served.
     """
 
-    def __init__(self, *, initialize: bool = True) -> None:
+    def __init__(self, *, initialize: bool = True, modern: bool = False) -> None:
         self.conversations: list[RecordedConversation] = []
         self.stopped = 0
         self._initialize = initialize
+        self._modern = modern
 
     def open(self, link: Link) -> Deferred[Channel]:
-        self.conversations.append(RecordedConversation(link, self._initialize))
+        self.conversations.append(RecordedConversation(link, self._initialize, self._modern))
         return succeed(self.conversations[-1])
 
     def stop(self) -> Deferred[None]:

@@ -236,7 +236,10 @@ class Connection:
             return
         try:
             if is_batch(payload) and self.takes_batches:
-                self.batch_received(self._members(payload), binary)
+                members = self._members(payload)
+                # What is wrong with them may have been too much.
+                if self.state is ConnectionState.CONNECTED:
+                    self.batch_received(members, binary)
                 return
             message = decode(payload, self._config.max_depth)
         except RpcError as error:

@@ -30,6 +30,7 @@ class Outbox:
         "_corked",
         "_frames",
         "_full",
+        "_gathered",
         "_limit",
         "_offset",
         "_on_full",
@@ -55,6 +56,7 @@ class Outbox:
         self._offset = 0
         self._blocked_at: float | None = None
         self._corked: list[bytes] | None = None
+        self._gathered = 0
         self._full = False
         self.queued = 0
         IConsumer(transport).registerProducer(self, True)
@@ -79,18 +81,18 @@ class Outbox:
     def cork(self) -> None:
         """Gather what is written until `uncork`, which must come in the same turn of the reactor."""
         self._corked = []
+        self._gathered = 0
 
     def uncork(self) -> None:
         """Send what was gathered in one write."""
         corked, self._corked = self._corked, None
         if corked:
-            self.queued = 0
             self.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def _cork_in(self, corked: list[bytes], frame: bytes) -> None:
         corked.append(frame)
-        self.queued += len(frame)
-        if self.queued > DIRECT:
+        self._gathered += len(frame)
+        if self._gathered > DIRECT:
             self.uncork()
             self.cork()
 
@@ -99,11 +101,12 @@ class Outbox:
         return 0.0 if self._blocked_at is None else now - self._blocked_at
 
     def discard(self) -> None:
-        """Drop all that waits, but for the rest of a frame whose beginning is out already."""
+        """Drop all that waits, but for the rest of a frame whose beginning is out already.
+
+        What is gathered for `uncork` waits for no reader, and stays.
+        """
         begun = self._frames[0] if self._offset else None
         self._frames.clear()
-        if self._corked is not None:
-            self._corked.clear()
         self.queued = 0
         if begun is not None:
             self._frames.append(begun)

@@ -12,7 +12,8 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from mcpws.backends.upstream import Upstream
-from mcpws.client.session import Session, connect
+from mcpws.client.factory import connect
+from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.core.messages import Message, Notification, Request, Result, to_raw
 from mcpws.errors import (

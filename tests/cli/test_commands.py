@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click import BadParameter
 from click.testing import CliRunner, Result
+from msgspec import Raw
 
 from mcpws import cli
 from mcpws.cli import commands
@@ -24,7 +25,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, str, dict[str,
     """What `mcpws call` and `mcpws tool` would send."""
     calls: list[tuple[Target, str, dict[str, object]]] = []
 
-    def record(target: Target, method: str, params: dict[str, object], as_json: bool, quiet: bool) -> None:
+    def record(target: Target, method: str, params: dict[str, object], as_json: bool, quiet: bool, era: str) -> None:
         calls.append((target, method, params))
 
     monkeypatch.setattr(commands, "_call", record)
@@ -157,6 +158,21 @@ def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str
     ]
     config = called[1][0].config
     assert (config.url, config.timeout_seconds, config.max_message_size) == (url, None, 100)
+
+
+@pytest.mark.parametrize("command", [["call", "8082", "a"], ["tool", "8082", "a"], ["tools", "8082"]])
+def test_the_era_may_be_said(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    eras: list[object] = []
+
+    def record(target: Target, work: object, era: str, notifications: object = None) -> object:
+        eras.append(era)
+        return Raw(b"[]") if command[0] != "tools" else []
+
+    monkeypatch.setattr(commands, "with_session", record)
+    for options in [], ["--era", "legacy"], ["--era", "modern"]:
+        run(*command, *options)
+    assert eras == ["auto", "legacy", "modern"]
+    assert run(*command, "--era", "ice age").exit_code == 2
 
 
 def test_meta_that_is_no_object_is_refused() -> None:

@@ -10,6 +10,7 @@ from mcpws.errors import (
     ConnectFailed,
     ConnectionClosed,
     HandshakeRefused,
+    InputRequired,
     LineTooLong,
     McpwsError,
     RemoteError,
@@ -30,7 +31,7 @@ TLS_URL = "wss://mcp.example.com"
         (ConfigError("url", "x", "is none"), USAGE),
         (ConnectFailed(URL, "refused"), NOT_CONNECTED),
         (HandshakeRefused(403, "Forbidden"), NOT_CONNECTED),
-        (UnsupportedVersion("1", ("2",)), NOT_CONNECTED),
+        (UnsupportedVersion(("1",), ("2",)), NOT_CONNECTED),
         (ConnectionClosed(1006, ""), LOST),
         (RequestTimeout("ping", 1), TIMEOUT),
     ],
@@ -94,6 +95,14 @@ def test_what_speaks_no_http_may_speak_tls() -> None:
 )
 def test_a_failed_connection_comes_with_what_to_do(problem: str, hint: str) -> None:
     assert hint in line(TLS_URL, ConnectFailed(TLS_URL, problem))
+
+
+@pytest.mark.parametrize(
+    "error", [RemoteError(-32021, "Missing client capability: roots"), InputRequired("tools/call", "roots/list")]
+)
+def test_a_server_that_wants_input_is_told_apart_from_one_that_fails(error: McpwsError) -> None:
+    assert "neither a person nor a model to ask" in line(URL, error)
+    assert exit_status(error) == FAILED
 
 
 def test_no_hint_is_better_than_a_wrong_one() -> None:

@@ -1,49 +1,37 @@
 """A client's session: against the real server where it behaves, against bytes where it does not."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
 from msgspec import Raw
-from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.error import ConnectionRefusedError, TimeoutError
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
-from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
-from zope.interface import implementer
+from twisted.internet.defer import CancelledError, Deferred
 
-from mcpws.client.session import NO_TIMEOUT, ClientFactory, ClientIdentity, Session, connect, endpoint_for
 from mcpws.config import WebSocketConfig
-from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState
+from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Notification, Request, to_raw
 from mcpws.core.peer import Progress
 from mcpws.errors import (
-    ConfigError,
-    ConnectFailed,
     ConnectionClosed,
-    HandshakeRefused,
     InvalidParams,
     MalformedResult,
-    McpwsError,
     QueueFull,
     RemoteError,
     RequestTimeout,
     RpcError,
-    UnsupportedVersion,
 )
-from mcpws.testing import Network, RawServer, RecordedConversation, RecordingBackend, Served, connected, result_of
-from mcpws.version import __version__
+from mcpws.testing import RecordedConversation, RecordingBackend, connected, result_of
 
-URL = "ws://127.0.0.1:8082"
+if TYPE_CHECKING:
+    from tests.client.conftest import Script
+    from tests.conftest import LoggedErrors
+
+    Scripts = Callable[..., Script]
+
 MIB = 1024 * 1024
-
-
-class LoggedErrors(Protocol):
-    """The fixture `logged_errors`."""
-
-    def flush(self, *types: type[BaseException]) -> list[dict[str, Any]]: ...
 
 
 class Rig:
@@ -93,152 +81,10 @@ class Rig:
         self.flush()
 
 
-class RawRig:
-    """A client whose server is the test, in bytes; the handshake is done."""
-
-    def __init__(self, **arguments: Any) -> None:
-        self.network = Network()
-        self.server = RawServer()
-        endpoint = self.network.endpoint(Factory.forProtocol(lambda: self.server))
-        self.connecting = connect(URL, reactor=self.network.clock, endpoint=endpoint, **arguments)
-        self.network.flush()
-        self.server.accept()
-        self.network.flush()
-
-    def answer(self, result: object, key: str = "result") -> None:
-        [request] = self.server.take_messages()
-        self.server.send_message({"jsonrpc": "2.0", "id": request["id"], key: result})
-        self.network.flush()
-
-
 def failure_of(deferred: Deferred[Any]) -> BaseException:
     with pytest.raises(Exception) as error:  # noqa: PT011
         result_of(deferred)
     return error.value
-
-
-# The beginning
-
-
-def test_a_session_begins_with_initialize_and_knows_the_server() -> None:
-    rig = RawRig(
-        requests={"roots/list": lambda params: {}, "own/method": lambda params: {}},
-        identity=ClientIdentity("tester", "1.2", {"experimental": {"x": {}}}),
-    )
-    [request] = rig.server.take_messages()
-    assert (request["method"], request["params"]) == (
-        "initialize",
-        {
-            "protocolVersion": LEGACY_VERSIONS[-1],
-            "capabilities": {"roots": {}, "experimental": {"x": {}}},
-            "clientInfo": {"name": "tester", "version": "1.2"},
-        },
-    )
-    result = {
-        "protocolVersion": "2025-03-26",
-        "capabilities": {"tools": {}},
-        "serverInfo": {"name": "s", "version": "1"},
-        "instructions": "be kind",
-        "unknown": 1,
-    }
-    rig.server.send_message({"jsonrpc": "2.0", "id": request["id"], "result": result})
-    rig.network.flush()
-    session = result_of(rig.connecting)
-    assert session.protocol_version == "2025-03-26"
-    assert session.server_info == {"name": "s", "version": "1"}
-    assert session.server_capabilities == {"tools": {}}
-    assert session.instructions == "be kind"
-    assert session.state is ConnectionState.CONNECTED
-    assert rig.server.take_messages() == [{"jsonrpc": "2.0", "method": "notifications/initialized"}]
-
-
-def test_a_client_calls_itself_mcpws_by_default() -> None:
-    [request] = RawRig().server.take_messages()
-    assert request["params"]["clientInfo"] == {"name": "mcpws", "version": __version__}
-    assert request["params"]["capabilities"] == {}
-
-
-@pytest.mark.parametrize(
-    ("result", "key", "error"),
-    [
-        ({"protocolVersion": "1999-01-01", "capabilities": {}, "serverInfo": {}}, "result", UnsupportedVersion),
-        ({"protocolVersion": 1}, "result", MalformedResult),
-        ({"code": -32602, "message": "no"}, "error", RemoteError),
-    ],
-)
-def test_a_server_that_does_not_initialize_is_closed(result: object, key: str, error: type[Exception]) -> None:
-    rig = RawRig()
-    rig.answer(result, key)
-    assert isinstance(failure_of(rig.connecting), error)
-    assert rig.server.take_frames()[-1].payload == b"\x03\xe8"
-    rig.network.advance(10)
-    assert rig.server.is_gone()
-    assert rig.network.clock.getDelayedCalls() == []
-
-
-def test_a_server_that_does_not_answer_initialize_is_given_up() -> None:
-    rig = RawRig(config=WebSocketConfig(timeout_seconds=7))
-    rig.network.advance(8)
-    assert str(failure_of(rig.connecting)) == "initialize: no answer within 7 s"
-    # MCP does not let initialize be cancelled: the connection goes without a word.
-    assert [message.get("method") for message in rig.server.take_messages()] == ["initialize"]
-
-
-def test_a_server_that_goes_during_initialize_is_told() -> None:
-    rig = RawRig()
-    rig.server.wire.abortConnection()
-    rig.network.flush()
-    assert isinstance(failure_of(rig.connecting), ConnectionClosed)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 2], ids=["connecting", "handshaking", "initializing"])
-def test_giving_up_while_it_connects_leaves_nothing(steps: int) -> None:
-    network, server = Network(), RawServer()
-    waiting: Deferred[Any] = Deferred()
-
-    @implementer(IStreamClientEndpoint)
-    class Slow:
-        def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-            return waiting
-
-    endpoint = Slow() if steps == 0 else network.endpoint(Factory.forProtocol(lambda: server))
-    connecting = connect(URL, reactor=network.clock, endpoint=endpoint)
-    network.flush()
-    if steps == 2:
-        server.accept()
-        network.flush()
-    connecting.cancel()
-    assert isinstance(failure_of(connecting), CancelledError)
-    network.advance(10)
-    assert network.clock.getDelayedCalls() == []
-    assert server.is_gone() or steps == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (ConnectionRefusedError(), "Connection was refused by other side."),
-        (TimeoutError(), "User timeout"),
-        (ValueError(), "ValueError"),
-    ],
-)
-def test_an_address_where_nothing_answers_is_named(error: Exception, said: str) -> None:
-    @implementer(IStreamClientEndpoint)
-    class Dead:
-        def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-            return fail(error)
-
-    failed = failure_of(connect(URL, reactor=Clock(), endpoint=Dead()))
-    assert isinstance(failed, ConnectFailed)
-    assert str(failed).startswith(f"cannot connect to {URL}: {said}")
-
-
-def test_a_refused_handshake_says_why() -> None:
-    service = Served(RecordingBackend(), config=WebSocketConfig(max_connections=1))
-    service.connect()
-    with pytest.raises(HandshakeRefused) as refused:
-        service.connect()
-    assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "5")
 
 
 # Requests
@@ -359,6 +205,201 @@ def test_a_server_that_reads_too_slowly_fails_requests_at_once() -> None:
     assert not any(one.called for one in waiting)
     rig.vanish()
     assert {type(failure_of(one)) for one in waiting} == {ConnectionClosed}
+
+
+# In either era
+
+
+def test_a_request_of_either_era_is_answered(begun: Scripts) -> None:
+    rig = begun()
+    asked = rig.session.request("tools/call", {"name": "add", "_meta": {"own": 1}})
+    request = rig.hears_one("tools/call")
+    assert request["params"]["name"] == "add"
+    assert request["params"]["_meta"]["own"] == 1
+    assert rig.session.in_flight == 1
+    rig.answers(request, {"content": []})
+    assert result_of(asked) == {"content": []}
+    assert rig.session.in_flight == 0
+
+
+def test_a_request_of_either_era_may_fail(begun: Scripts) -> None:
+    rig = begun()
+    asked = rig.session.request("tools/call", timeout=5)
+    rig.refuses(rig.hears_one("tools/call"), 42, "not today", {"until": "tomorrow"})
+    with pytest.raises(RemoteError, match="not today") as error:
+        result_of(asked)
+    assert error.value.data == {"until": "tomorrow"}
+
+
+def test_a_request_of_either_era_that_takes_too_long_is_cancelled(begun: Scripts) -> None:
+    rig = begun()
+    asked = rig.session.request("tools/call", timeout=5)
+    request = rig.hears_one("tools/call")
+    rig.advance(5)
+    with pytest.raises(RequestTimeout, match="tools/call: no answer within 5 s"):
+        result_of(asked)
+    assert rig.hears_one("notifications/cancelled")["params"]["requestId"] == request["id"]
+    rig.answers(request, {})
+    assert rig.session.in_flight == 0
+
+
+def test_a_request_of_either_era_may_be_cancelled(begun: Scripts) -> None:
+    rig = begun()
+    asked = rig.session.request("tools/call", timeout=5)
+    request = rig.hears_one("tools/call")
+    asked.cancel()
+    with pytest.raises(CancelledError):
+        result_of(asked)
+    assert rig.hears_one("notifications/cancelled")["params"]["requestId"] == request["id"]
+
+
+def test_a_request_of_either_era_fails_with_the_connection(begun: Scripts) -> None:
+    rig = begun()
+    asked = rig.session.request("tools/call", timeout=5)
+    rig.vanish()
+    for one in asked, rig.session.request("tools/call", timeout=5):
+        with pytest.raises(ConnectionClosed):
+            result_of(one)
+
+
+def test_a_request_of_either_era_reports_its_progress(begun: Scripts) -> None:
+    reports: list[Progress] = []
+    rig = begun()
+    asked = rig.session.request("tools/call", on_progress=reports.append)
+    request = rig.hears_one("tools/call")
+    token = request["params"]["_meta"]["progressToken"]
+    rig.tells("notifications/progress", progressToken=token, progress=1, total=2)
+    rig.answers(request, {})
+    assert result_of(asked) == {}
+    assert reports == [Progress(1, 2)]
+
+
+@pytest.mark.parametrize("params", [{"a": object()}, {"_meta": {"a": object()}}])
+def test_what_is_no_json_is_sent_in_no_era(params: dict[str, Any], begun: Scripts) -> None:
+    rig = begun()
+    with pytest.raises(TypeError):
+        result_of(rig.session.request("a", params, timeout=5))
+    assert rig.hears() == []
+
+
+def test_a_result_of_either_era_is_decoded_as_the_type_that_is_wanted(begun: Scripts) -> None:
+    class Sum(msgspec.Struct):
+        sum: int
+
+    rig = begun()
+    asked, other = rig.session.request("a", type=Sum), rig.session.request("b", type=Sum)
+    first, second = rig.hears()
+    rig.answers(first, {"sum": 3})
+    rig.answers(second, {"sum": "three"})
+    assert result_of(asked) == Sum(3)
+    with pytest.raises(MalformedResult, match=r"b: the result is malformed: .* at `\$.sum`"):
+        result_of(other)
+
+
+# Batches
+
+
+def batched(script: Script) -> list[Any]:
+    """The one batch that the client sent."""
+    [batch] = script.hears()
+    assert isinstance(batch, list)
+    return batch
+
+
+def test_a_batch_is_one_message_where_the_version_has_batches(script: Scripts) -> None:
+    rig = script(version="2025-03-26").begin_legacy(version="2025-03-26")
+    one, two = rig.session.batch([("a", {"x": 1}), ("b", None)])
+    first, second = batched(rig)
+    assert first == {"jsonrpc": "2.0", "id": first["id"], "method": "a", "params": {"x": 1}}
+    assert second == {"jsonrpc": "2.0", "id": second["id"], "method": "b"}
+    rig.server.send_message(
+        [
+            {"jsonrpc": "2.0", "id": second["id"], "result": 2},
+            {"jsonrpc": "2.0", "id": first["id"], "error": {"code": 1, "message": "no"}},
+        ]
+    )
+    rig.network.flush()
+    assert result_of(two) == 2
+    with pytest.raises(RemoteError):
+        result_of(one)
+
+
+def test_elsewhere_a_batch_is_sent_one_by_one(begun: Scripts) -> None:
+    rig = begun()
+    one, two = rig.session.batch([("a", {"x": 1}), ("b", None)], type=dict)
+    first, second = rig.hears()
+    assert (first["method"], second["method"]) == ("a", "b")
+    rig.answers(second, {"done": 2})
+    rig.answers(first, {"done": 1})
+    assert (result_of(one), result_of(two)) == ({"done": 1}, {"done": 2})
+
+
+def test_a_server_may_settle_on_batches_unasked_and_refuse_them_when_asked(script: Scripts) -> None:
+    unasked = script().begin_legacy(version="2025-03-26")
+    unasked.session.batch([("a", None)])[0].addErrback(lambda failure: None)
+    assert len(batched(unasked)) == 1
+    refusing = script(version="2025-03-26").begin_legacy(version="2025-06-18")
+    refusing.session.batch([("a", None)])[0].addErrback(lambda failure: None)
+    assert refusing.hears_one("a")
+
+
+def test_a_batch_is_no_longer_than_an_answer_may_be(script: Scripts) -> None:
+    config = WebSocketConfig(server_mode=False, max_in_flight=3)
+    rig = script(version="2025-03-26", config=config).begin_legacy(version="2025-03-26")
+    asked = rig.session.batch([("a", {"n": n}) for n in range(7)])
+    batches = rig.hears()
+    assert [[one["params"]["n"] for one in batch] for batch in batches] == [[0, 1, 2], [3, 4, 5], [6]]
+    for batch in batches:
+        rig.server.send_message([{"jsonrpc": "2.0", "id": one["id"], "result": one["params"]} for one in batch])
+    rig.network.flush()
+    assert [result_of(one)["n"] for one in asked] == list(range(7))
+
+
+def test_each_request_of_a_batch_has_its_own_progress_and_end(script: Scripts) -> None:
+    reports: list[tuple[int, float]] = []
+    rig = script(version="2025-03-26").begin_legacy(version="2025-03-26")
+    one, two, three = rig.session.batch(
+        [("a", None)] * 3,
+        timeout=5,
+        on_progress=lambda position, progress: reports.append((position, progress.progress)),
+    )
+    first, second, third = batched(rig)
+    rig.tells("notifications/progress", progressToken=second["params"]["_meta"]["progressToken"], progress=7)
+    rig.answers(second, "done")
+    one.cancel()
+    assert rig.hears_one("notifications/cancelled")["params"]["requestId"] == first["id"]
+    rig.advance(5)
+    assert rig.hears_one("notifications/cancelled")["params"]["requestId"] == third["id"]
+    assert reports == [(1, 7)]
+    assert result_of(two) == "done"
+    with pytest.raises(CancelledError):
+        result_of(one)
+    with pytest.raises(RequestTimeout):
+        result_of(three)
+
+
+def test_what_is_no_json_does_not_spoil_the_batch(script: Scripts) -> None:
+    rig = script(version="2025-03-26").begin_legacy(version="2025-03-26")
+    assert rig.session.batch([]) == []
+    bad, good = rig.session.batch([("a", {"x": object()}), ("b", None)])
+    with pytest.raises(TypeError):
+        result_of(bad)
+    [request] = batched(rig)
+    rig.answers(request, 1)
+    assert result_of(good) == 1
+    [bad] = rig.session.batch([("a", {"x": object()})])
+    with pytest.raises(TypeError):
+        result_of(bad)
+    assert rig.hears() == []
+
+
+def test_a_batch_that_is_none_leaves_nothing_half_sent(script: Scripts) -> None:
+    rig = script(version="2025-03-26").begin_legacy(version="2025-03-26")
+    with pytest.raises(ValueError, match="unpack"):
+        rig.session.batch([("a", None), ("a",)])  # type: ignore[list-item]
+    assert rig.session.in_flight == 0
+    rig.session.notify("b")
+    assert rig.hears_one("b")
 
 
 # What the server asks and tells
@@ -497,7 +538,7 @@ def test_a_server_that_stops_says_so() -> None:
 
 
 def test_statistics_are_those_of_the_connection() -> None:
-    rig = Rig()
+    rig = Rig(era="legacy")
     asked = rig.session.request("a", {"b": 1})
     rig.flush()
     statistics = rig.session.statistics()
@@ -508,113 +549,3 @@ def test_statistics_are_those_of_the_connection() -> None:
     assert statistics.bytes_sent == rig.pair.server.statistics().bytes_received
     asked.addErrback(lambda failure: None)
     rig.vanish()
-
-
-# Factories and endpoints of one's own
-
-
-def joined(factory: ClientFactory, network: Network, backend: RecordingBackend) -> Any:
-    service = Served(backend, clock=network.clock)
-    protocol = result_of(service.network.endpoint(service.server).connect(factory))
-    return service, protocol
-
-
-def test_a_factory_tells_of_each_session_that_begins() -> None:
-    sessions: list[Session] = []
-    network = Network()
-    factory = ClientFactory(URL, on_session=sessions.append, reactor=network.clock)
-    for number in 1, 2:
-        service, _ = joined(factory, network, RecordingBackend())
-        service.flush()
-        assert len(sessions) == number
-    assert sessions[0] is not sessions[1]
-    assert sessions[0].protocol_version == LEGACY_VERSIONS[-1]
-
-
-def test_a_factory_has_the_session_of_each_protocol() -> None:
-    network = Network()
-    factory = ClientFactory(URL, reactor=network.clock)
-    service, protocol = joined(factory, network, RecordingBackend())
-    session = factory.session(protocol)
-    service.flush()
-    assert isinstance(result_of(session), Session)
-
-
-@pytest.mark.parametrize("refused", [False, True], ids=["handshake", "initialize"])
-def test_a_session_that_does_not_begin_is_logged(refused: bool, logged_errors: LoggedErrors) -> None:
-    class Refusing(RecordingBackend):
-        def open(self, link: Any) -> Deferred[Any]:
-            return fail(McpwsError("not today"))
-
-    network = Network()
-    factory = ClientFactory(URL, on_session=print, reactor=network.clock, subprotocols=("mcp",) if refused else ("x",))
-    service, _ = joined(factory, network, Refusing())
-    service.flush()
-    [event] = logged_errors.flush()
-    assert event["url"] == URL
-    assert isinstance(event["error"], ConnectionClosed if refused else HandshakeRefused)
-
-
-def test_a_callback_that_raises_is_logged(logged_errors: LoggedErrors) -> None:
-    def broken(session: Session) -> None:
-        raise RuntimeError
-
-    network = Network()
-    service, _ = joined(ClientFactory(URL, on_session=broken, reactor=network.clock), network, RecordingBackend())
-    service.flush()
-    assert len(logged_errors.flush(RuntimeError)) == 1
-
-
-@pytest.mark.parametrize(
-    ("url", "leads_to"),
-    [
-        ("ws://example.com", "example.com:80"),
-        ("wss://example.com/mcp", "example.com:443"),
-        ("ws://[::1]:8082", "[::1]:8082"),
-        ("WS://Example.com:9", "example.com:9"),
-    ],
-)
-def test_an_endpoint_leads_where_the_url_says(url: str, leads_to: str) -> None:
-    endpoint = endpoint_for(url, MemoryReactorClock())
-    assert repr(getattr(endpoint, "_wrappedEndpoint", endpoint)) == f"<HostnameEndpoint {leads_to}>"
-
-
-@pytest.mark.parametrize("url", ["http://example.com", "example.com", "ws://", ""])
-def test_an_endpoint_needs_a_websocket_url(url: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        endpoint_for(url, MemoryReactorClock())
-    assert error.value.key == "url"
-
-
-@pytest.mark.parametrize(("timeout", "waits"), [(7, 7), (None, NO_TIMEOUT)])
-def test_connect_finds_its_endpoint_and_reactor(
-    timeout: float | None, waits: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reactor = MemoryReactorClock()
-    asked: list[tuple[str, object, float]] = []
-
-    @implementer(IStreamClientEndpoint)
-    class Dead:
-        def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-            return fail(ConnectionRefusedError())
-
-    def recording(url: str, reactor: object, timeout: float, tls: object) -> Dead:
-        asked.append((url, reactor, timeout))
-        return Dead()
-
-    monkeypatch.setattr("mcpws.client.session.endpoint_for", recording)
-    config = WebSocketConfig(server_mode=False, timeout_seconds=timeout)
-    assert isinstance(failure_of(connect(URL, reactor=reactor, config=config)), ConnectFailed)
-    assert asked == [(URL, reactor, waits)]
-
-
-def test_connect_uses_the_global_reactor_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    from twisted.internet import reactor
-
-    service = Served(RecordingBackend())
-    connecting = connect(URL, endpoint=service.network.endpoint(service.server))
-    service.flush()
-    session = result_of(connecting)
-    assert session._clock is reactor
-    session.close()
-    service.flush()

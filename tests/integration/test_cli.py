@@ -222,7 +222,7 @@ async def test_call_prints_the_result() -> None:
     async with serving() as server:
         ran = await run("call", server.url, "tools/call", '{"name": "add", "arguments": {"a": 1, "b": 2}}')
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith(b'{\n  "content": [\n')
+    assert ran.out.startswith(b"{\n  ")
     assert json.loads(ran.out)["structuredContent"] == {"result": 3}
 
 
@@ -230,9 +230,18 @@ async def test_call_prints_the_result() -> None:
 async def test_a_tool_is_called_in_one_line_by_way_of_json() -> None:
     async with serving() as server:
         port = server.url.rpartition(":")[2]
-        ran = await run("tool", port, "echo", "-", "--json", input='{"text": "Grüße"}'.encode())
+        ran = await run("tool", port, "echo", "-", "--json", "--era", "legacy", input='{"text": "Grüße"}'.encode())
     assert (ran.status, ran.err) == (0, "")
     assert ran.out == '{"content":[{"type":"text","text":"Grüße"}]}\n'.encode()
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy", "modern"])
+@ensureDeferred
+async def test_a_server_of_both_eras_is_spoken_to_in_either(era: str) -> None:
+    async with serving() as server:
+        ran = await run("call", server.url, "tools/list", "--json", "--era", era)
+    assert (ran.status, ran.err) == (0, "")
+    assert ("resultType" in json.loads(ran.out)) is (era != "legacy")
 
 
 @ensureDeferred
@@ -386,10 +395,11 @@ async def test_over_tls_only_a_trusted_certificate_will_do(tmp_path: Path) -> No
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     async with serving(options) as server:
         strange = await run("call", server.url, "ping")
-        trusted = await run("call", server.url, "ping", "--json", SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+        trusted = await run("call", server.url, "tools/list", "--json", SSL_CERT_FILE=str(tmp_path / "authority.pem"))
     assert strange.status == 3
     assert "SSL_CERT_FILE" in strange.complaint()
-    assert (trusted.status, trusted.out, trusted.err) == (0, b"{}\n", "")
+    assert (trusted.status, trusted.err) == (0, "")
+    assert json.loads(trusted.out)["tools"]
 
 
 # connect
@@ -519,7 +529,7 @@ async def test_a_closed_output_ends_the_conversation() -> None:
 @ensureDeferred
 async def test_output_that_cannot_be_written_ends_with_1(command: str) -> None:
     async with serving() as server:
-        arguments = [*COMMAND, command, server.url, *(["ping", "--json"] if command == "call" else [])]
+        arguments = [*COMMAND, command, server.url, *(["tools/list", "--json"] if command == "call" else [])]
         with open("/dev/full", "wb") as full:
             process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE)
             _, err = await deferToThread(process.communicate, lines(INITIALIZE), SECONDS)

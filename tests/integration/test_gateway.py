@@ -13,7 +13,7 @@ from twisted.internet import reactor, threads
 from twisted.internet.defer import Deferred, gatherResults
 
 from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, Result, Session, connect
-from mcpws.client.session import endpoint_for
+from mcpws.client.endpoint import endpoint_for
 from mcpws.core.messages import to_raw
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 
@@ -143,7 +143,7 @@ async def test_ten_clients_at_once_see_nothing_of_each_other(serve: Serve) -> No
 @ensureDeferred
 async def test_sigterm_leaves_no_child(serve: Serve) -> None:
     service = serve("--stdio", f"{sys.executable} {HERE / 'servers' / 'chatty.py'}")
-    sessions: list[Session] = [await connect(service.url) for _ in range(3)]
+    sessions: list[Session] = [await connect(service.url, era="legacy") for _ in range(3)]
     children = service.children()
     closed = gatherResults([session.when_lost() for session in sessions])
     service.terminate()

@@ -395,6 +395,19 @@ def test_bad_messages_of_the_server_are_not_answered_and_end_it_at_last() -> Non
     assert close.payload.startswith(struct.pack("!H", 1008))
 
 
+def test_a_batch_of_the_server_is_taken_member_by_member() -> None:
+    rig = opened()
+    told = {"jsonrpc": "2.0", "method": "notifications/message"}
+    rig.server.send_message([told, 7, {"jsonrpc": "2.0", "id": 1, "result": {}}])
+    rig.flush()
+    assert [getattr(message, "method", getattr(message, "id", None)) for message in rig.recorder.received] == [
+        "notifications/message",
+        1,
+    ]
+    assert rig.connection.statistics(0).bad_messages == 1
+    assert rig.server.take_frames() == []
+
+
 def test_a_server_that_reads_slowly_is_not_sent_more() -> None:
     rig = opened(config=WebSocketConfig(max_queued_bytes=MIB))
     rig.server.wire.pauseProducing()

@@ -514,6 +514,14 @@ def test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded() -> None:
     assert rig.connection.close_code == 1013
 
 
+def test_many_answers_to_one_read_are_no_slow_reader() -> None:
+    rig = Rig(EchoBackend(), max_queued_bytes=1000, max_outbound_size=1000)
+    for id in range(10):
+        rig.client.send_message(call(id, text="x" * 900))
+    assert [answer["id"] for answer in rig.answers()] == list(range(10))
+    assert rig.state() is ConnectionState.CONNECTED
+
+
 def test_a_client_that_asks_for_much_at_once_gets_it_as_fast_as_it_reads() -> None:
     rig = Rig(EchoBackend(), max_queued_bytes=MIB, max_outbound_size=MIB)
     rig.stop_reading()
@@ -666,6 +674,14 @@ def test_the_answer_to_a_close_does_not_wait_for_what_was_queued() -> None:
     assert frames[-1] == (CLOSE, struct.pack("!H", 1000), True)
     assert len(frames) < 10
     assert rig.client.is_gone()
+
+
+def test_a_request_right_before_the_close_frame_is_answered() -> None:
+    rig = Rig(EchoBackend())
+    rig.client.send_message(call(1, a=1))
+    rig.client.send_frame(PING, b"?")
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    assert [frame.opcode for frame in rig.frames()] == [TEXT, PONG, CLOSE]
 
 
 def test_the_close_frame_of_a_peer_is_read_even_if_it_was_paused() -> None:

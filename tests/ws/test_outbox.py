@@ -157,6 +157,31 @@ def test_discard_drops_everything_between_two_frames() -> None:
     assert rig.peer.received.strip(b"-") == b""
 
 
+def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader() -> None:
+    rig = Rig()
+    rig.outbox.cork()
+    for frame in b"one", b"two", b"three":
+        rig.outbox.write(frame)
+    assert (rig.given, rig.outbox.queued) == (0, 0)
+    rig.outbox.discard()
+    rig.outbox.uncork()
+    assert rig.given == len(b"onetwothree")
+    rig.network.flush()
+    assert rig.peer.received == b"onetwothree"
+
+
+def test_no_more_is_gathered_than_leaves_directly() -> None:
+    rig = Rig()
+    rig.outbox.cork()
+    rig.outbox.write(b"-" * DIRECT)
+    assert rig.given == 0
+    rig.outbox.write(b"-")
+    assert rig.given > 0
+    rig.outbox.uncork()
+    rig.network.flush()
+    assert len(rig.peer.received) == DIRECT + 1
+
+
 def test_hand_over_gives_the_transport_all_that_waits() -> None:
     rig = stuffed()
     rig.outbox.write(b"x" * LIMIT)

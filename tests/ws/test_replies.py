@@ -1,9 +1,11 @@
 """Batches, which only clients of version 2025-03-26 may send, and the kinds of their frames."""
 
+import struct
 from typing import Any
 
 import pytest
 
+from mcpws.config import WebSocketConfig
 from mcpws.core.messages import Request
 from mcpws.testing import RawClient, RecordingBackend, Served
 from mcpws.testing.raw import BINARY, TEXT
@@ -16,9 +18,9 @@ def call(id: object, method: str = "tools/call", **params: object) -> dict[str, 
 class Rig:
     """A server whose client has settled on a version."""
 
-    def __init__(self, version: str = "2025-03-26") -> None:
+    def __init__(self, version: str = "2025-03-26", **settings: Any) -> None:
         self.backend = RecordingBackend(initialize=False)
-        self.service = Served(self.backend)
+        self.service = Served(self.backend, config=WebSocketConfig(**settings))
         self.client: RawClient = self.service.upgraded()
         self.send(call("start", "initialize"))
         self.answer("start", {"protocolVersion": version})
@@ -112,3 +114,33 @@ def test_an_id_twice_in_a_batch_is_refused_within_it() -> None:
     answers = rig.answers()
     flat = [one for answer in answers for one in (answer if isinstance(answer, list) else [answer])]
     assert [("error" in one, one["id"]) for one in flat] in ([(True, 1), (False, 1)], [(False, 1), (True, 1)])
+
+
+def test_what_the_server_says_by_itself_is_of_the_kind_of_the_clients_last_message() -> None:
+    rig = Rig()
+    kinds = []
+    for binary in (False, True, False):
+        rig.send({"jsonrpc": "2.0", "method": "notifications/x"}, binary)
+        rig.service.server.broadcast("notifications/message")
+        rig.service.flush()
+        kinds += [frame.opcode for frame in rig.client.take_frames()]
+    assert kinds == [TEXT, BINARY, TEXT]
+
+
+def test_the_members_of_a_batch_count_one_by_one() -> None:
+    rig = Rig(max_outbound_size=1000, max_in_flight=4)
+    rig.send([call(id) for id in range(3)])
+    rig.send([call(id) for id in range(3, 7)])
+    assert rig.service.server.connections[0].in_flight == 7
+    for id in range(7):
+        rig.answer(id, "x" * (2000 if id == 0 else 900))
+    first, second = rig.answers()
+    assert [answer.get("error", {}).get("code") for answer in first] == [413, None, None]
+    assert ids(second) == [3, 4, 5, 6]
+
+
+def test_a_batch_with_too_many_bad_messages_is_not_served() -> None:
+    rig = Rig(max_bad_messages=3)
+    rig.send([7, 7, 7, 7, call(1)])
+    assert [frame.payload for frame in rig.client.take_frames()] == [struct.pack("!H", 1008) + b"too many bad messages"]
+    assert [request.id for request in rig.backend.conversations[0].requests] == ["start"]

@@ -13,7 +13,7 @@ from mcpws.errors import BackendLost, ConnectFailed
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.stats import ServerStatistics
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served, connected, result_of
-from mcpws.testing.raw import CLOSE, TEXT
+from mcpws.testing.raw import CLOSE, PING, TEXT
 from mcpws.ws.server import ServerProtocol
 
 
@@ -210,6 +210,14 @@ def test_a_client_that_is_not_read_yet_is_not_late() -> None:
     assert [answer["id"] for answer in client.take_messages()] == [1]
 
 
+def test_a_client_of_the_stateless_era_is_not_late() -> None:
+    service = served(initialize_timeout=20)
+    client = service.upgraded()
+    say(service, client, call(1, _meta={"io.modelcontextprotocol/protocolVersion": "2026-07-28"}))
+    service.advance(60)
+    assert {frame.opcode for frame in client.take_frames()} == {PING}
+
+
 # Statistics
 
 
@@ -270,6 +278,25 @@ def test_totals_never_fall() -> None:
         before = totals(service.server.statistics())
         assert before == open_now
     assert service.server.statistics().active_connections == 0
+
+
+# The next connection
+
+
+def test_a_new_connection_begins_anew() -> None:
+    backend = RecordingBackend()
+    service = served(backend)
+    first = initialised(service)
+    say(service, first, call(1))
+    first.wire.loseConnection()
+    service.flush()
+    assert backend.conversations[0].closed == "closed with 1006"
+    second = service.upgraded()
+    say(service, second, call(1))
+    assert [answer["error"]["message"] for answer in second.take_messages()] == ["Not initialized"]
+    backend.conversations[0].answer(backend.conversations[0].requests[0], "late")
+    service.flush()
+    assert second.take_messages() == []
 
 
 # Broadcast

@@ -1,0 +1,119 @@
+"""Which era a server is of, as `server/discover` tells it (MCP 2026-07-28, stdio, backward compatibility)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.messages import Answer, Error, Message, Request, Result, to_raw
+from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION, SERVER_INFO
+from mcpws.errors import UnsupportedProtocol
+from mcpws.version import __version__
+
+OURSELVES = {"name": "mcpws", "version": __version__}
+"""Whom servers take us for where nobody else is to be named."""
+
+
+class _ResultMeta(Struct, gc=False):
+    server_info: Raw | UnsetType = msgspec.field(name=SERVER_INFO, default=UNSET)
+
+
+class Discovery(Struct, frozen=True, gc=False):
+    """A DiscoverResult; `capabilities` by their names."""
+
+    supported: tuple[str, ...] = msgspec.field(name="supportedVersions")
+    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict)
+    instructions: str | UnsetType = UNSET
+    meta: _ResultMeta = msgspec.field(name="_meta", default_factory=_ResultMeta)
+
+    @property
+    def version(self) -> str | None:
+        """The newest version that both sides speak; None without one."""
+        return next((version for version in reversed(MODERN_VERSIONS) if version in self.supported), None)
+
+
+class _Unsupported(Struct, gc=False):
+    supported: tuple[str, ...] = ()
+
+
+_decode_discovery = msgspec.json.Decoder(Discovery).decode
+_decode_unsupported = msgspec.json.Decoder(_Unsupported).decode
+
+
+def read_discovery(answer: Answer) -> Discovery | None:
+    """The DiscoverResult that answers `server/discover`; None if it is none, or names no modern version."""
+    if not isinstance(answer, Result):
+        return None
+    try:
+        discovery = _decode_discovery(answer.result)
+    except ValueError:
+        return None
+    return discovery if _is_modern(discovery.supported) else None
+
+
+def tells_modern(answer: Answer) -> bool:
+    """Whether the answer to `server/discover` can only be a modern server's."""
+    if not isinstance(answer, Error):
+        return read_discovery(answer) is not None
+    if answer.error.code != UnsupportedProtocol.code:
+        return False
+    data = answer.error.data
+    try:
+        supported = () if isinstance(data, UnsetType) else _decode_unsupported(data).supported
+    except ValueError:
+        supported = ()
+    return not supported or _is_modern(supported)
+
+
+def _is_modern(supported: Sequence[str]) -> bool:
+    """Some servers answer `server/discover`, and then name only versions that begin with `initialize`."""
+    return any(version not in LEGACY_VERSIONS for version in supported)
+
+
+class Probe:
+    """Asks a server `server/discover`; `begin` does, once whoever gets the answer can give it to `take`.
+
+    :param send: takes the request. No client can know its id, so it is in nobody's way.
+    :param timeout: seconds for the answer.
+    :param done: called with the answer, or with None when the time is up; then once more if it comes after all.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        clock: IReactorTime,
+        timeout: float,
+        done: Callable[[Answer | None], None],
+    ) -> None:
+        self._id = f"mcpws-{secrets.token_hex(8)}"
+        self._send = send
+        self._done = done
+        self._timer: IDelayedCall | None = clock.callLater(timeout, self._time_is_up)
+
+    def begin(self) -> None:
+        """Ask."""
+        meta = {PROTOCOL_VERSION: MODERN_VERSIONS[-1], CLIENT_INFO: OURSELVES, CLIENT_CAPABILITIES: {}}
+        self._send(Request(self._id, DISCOVER, to_raw({"_meta": meta})))
+
+    def take(self, message: Message) -> bool:
+        """Whether this is the answer, and nobody else's business."""
+        if not isinstance(message, Result | Error) or message.id != self._id:
+            return False
+        self.stop()
+        self._done(message)
+        return True
+
+    def stop(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        self._done(None)

@@ -1,0 +1,113 @@
+"""The half of a conversation that begins with `initialize`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mcpws.backends.eras.discovery import read_discovery
+from mcpws.backends.eras.inner import Inners
+from mcpws.backends.eras.legacy_to_modern import LegacyToModern
+from mcpws.backends.eras.limits import Shared
+from mcpws.core.ledger import INITIALIZE
+from mcpws.core.messages import EMPTY, Answer, Error, Message, Request, Result
+from mcpws.errors import McpwsError, RpcError, TooManyRequests
+from mcpws.interfaces import Link
+
+
+class LegacyClient:
+    """Passes everything through, byte for byte, to a server of its own.
+
+    Only when the server refuses `initialize` it is asked which era it is of. A modern one is translated for; otherwise
+    its refusal is the answer.
+
+    :param lost: called when the server is gone.
+    :raises RpcError: no further server can be had now.
+    """
+
+    def __init__(self, link: Link, inners: Inners, shared: Shared, lost: Callable[[McpwsError], None]) -> None:
+        self._link = link
+        self._shared = shared
+        self._lost = lost
+        self._unsent: list[Message] | None = []
+        self._initialize: Request | None = None
+        self._refusal: Error | None = None
+        self._translation: LegacyToModern | None = None
+        self._inner = inners.get(self)
+
+    def begin(self) -> None:
+        """Have the server there."""
+        self._inner.start()
+
+    def receive(self, message: Message) -> None:
+        """From the client."""
+        if self._translation is not None:
+            self._translation.receive(message)
+        elif self._unsent is not None:
+            self._hold(message)
+        elif type(message) is not Request:
+            self._inner.to_server(message)
+        elif self._refusal is not None and message.method == "ping":
+            # A server that is modern would not know what to say.
+            self._link.send(Result(message.id, EMPTY))
+        else:
+            if message.method == INITIALIZE:
+                self._initialize = message
+            self._inner.to_server(message)
+
+    def close(self, reason: McpwsError) -> None:
+        """The conversation is over."""
+        if self._translation is not None:
+            self._translation.close(reason)
+
+    # inner.Owner
+
+    def opened(self) -> None:
+        unsent, self._unsent = self._unsent, None
+        for message in unsent or ():
+            self.receive(message)
+
+    def received(self, message: Message) -> None:
+        if self._translation is not None:
+            self._translation.received(message)
+            return
+        if self._initialize is not None and isinstance(message, Result | Error) and message.id == self._initialize.id:
+            if type(message) is Error:
+                self._refusal = message
+                self._inner.probe(self._probed)
+                return
+            self._initialize = None
+            if self._inner.probed and not self._inner.found_modern:
+                self._shared.known.legacy = True
+        self._link.send(message)
+
+    def lost(self, reason: McpwsError) -> None:
+        if self._refusal is not None:
+            self._link.send(self._refusal)
+        self._lost(reason)
+
+    def _probed(self, answer: Answer | None) -> None:
+        initialize, refusal = self._initialize, self._refusal
+        self._initialize = self._refusal = None
+        if initialize is None or refusal is None:
+            # Too late: the client has been told.
+            return
+        discovery = None if answer is None else read_discovery(answer)
+        if discovery is None or discovery.version is None:
+            self._link.send(refusal)
+            return
+        try:
+            self._translation = LegacyToModern(initialize, discovery, self._inner, self._link, self._shared)
+        except RpcError as error:
+            self._link.send(Error.answering(initialize.id, error))
+        else:
+            self._translation.begin()
+
+    def _hold(self, message: Message) -> None:
+        """Until the server is there; a client that waits for the answer to `initialize` has little more to say."""
+        assert self._unsent is not None
+        if len(self._unsent) < self._shared.limits.max_held:
+            self._unsent.append(message)
+        elif type(message) is Request:
+            self._link.send(Error.answering(message.id, TooManyRequests(self._shared.limits.max_held)))
+        else:
+            self._shared.counters.dropped += 1

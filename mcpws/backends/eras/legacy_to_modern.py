@@ -1,0 +1,193 @@
+"""A legacy client's conversation with a server that knows only the modern era."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from mcpws.backends.eras.discovery import OURSELVES, Discovery
+from mcpws.backends.eras.exchange import Exchange
+from mcpws.backends.eras.inner import Inner
+from mcpws.backends.eras.limits import MAX_PENDING, Shared
+from mcpws.backends.eras.log_levels import level_of
+from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
+from mcpws.backends.eras.watches import Watches
+from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.messages import EMPTY, Message, Notification, Request, Result, to_raw
+from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
+from mcpws.core.peer import Peer
+from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
+from mcpws.interfaces import Link
+
+INITIALIZED = "notifications/initialized"
+
+_UNHEARD = ("notifications/roots/list_changed", "notifications/tasks/status")
+"""What a client tells a server of, and the modern era does not know."""
+
+_LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
+
+
+class _Hello(Struct, gc=False):
+    version: str = msgspec.field(name="protocolVersion")
+    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict)
+    client_info: dict[str, Raw] | UnsetType = msgspec.field(name="clientInfo", default=UNSET)
+
+
+class _Level(Struct, gc=False):
+    level: str
+
+
+class _Resource(Struct, gc=False):
+    uri: str
+
+
+_decode_hello = msgspec.json.Decoder(_Hello).decode
+_decode_level = msgspec.json.Decoder(_Level).decode
+_decode_resource = msgspec.json.Decoder(_Resource).decode
+
+
+class LegacyToModern:
+    """What the client sends and gets is legacy, what the server gets and sends modern.
+
+    :param initialize: the client's, which `begin` answers.
+    :param discovery: of the server.
+    :raises InvalidParams: `initialize` is not as it has to be.
+    """
+
+    def __init__(self, initialize: Request, discovery: Discovery, inner: Inner, link: Link, shared: Shared) -> None:
+        try:
+            hello = _decode_hello(initialize.params or b"{}")
+        except ValueError as error:
+            raise InvalidParams("Invalid params", {"reason": str(error)}) from None
+        self._inner = inner
+        self._link = link
+        self._shared = shared
+        self._discovery = discovery
+        self._initialize = initialize
+        self._asked_version = hello.version
+        self._capabilities = capabilities_for_other_era(hello.capabilities)
+        self._level: str | None = None
+        self._client_info = hello.client_info
+        self._client = Peer(link.send, MAX_PENDING)
+        self._server = Peer(inner.to_server, MAX_PENDING + shared.limits.max_subscriptions + 1)
+        self._watches = Watches(self._server, link, shared, self._meta)
+
+    def begin(self) -> None:
+        """Answer `initialize`."""
+        self._shared.counters.translated += 1
+        asked, discovery = self._asked_version, self._discovery
+        info = discovery.meta.server_info
+        result = {
+            "protocolVersion": asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1],
+            "capabilities": capabilities_for_other_era(discovery.capabilities),
+            # The modern era lets a server be nobody.
+            "serverInfo": OURSELVES if isinstance(info, UnsetType) else info,
+        }
+        if not isinstance(discovery.instructions, UnsetType):
+            result["instructions"] = discovery.instructions
+        self._link.send(Result(self._initialize.id, to_raw(result)))
+
+    def receive(self, message: Message) -> None:
+        """From the client."""
+        ours = self._client.receive(message)
+        if type(ours) is Request:
+            try:
+                self._request(ours)
+            except RpcError as error:
+                self._client.fail(ours.id, error)
+        elif type(ours) is Notification:
+            if ours.method == INITIALIZED:
+                self._watch_lists()
+            elif ours.method not in _UNHEARD:
+                self._inner.to_server(ours)
+
+    def received(self, message: Message) -> None:
+        """From the server."""
+        if type(message) is Notification:
+            if message.method == CANCELLED:
+                self._watches.cancelled(cancelled_id(message))
+            elif subscription_of(message) is not None:
+                self._watches.take(message)
+            else:
+                self._link.send(message)
+        elif type(message) is Request:
+            # It may not (MCP 2026-07-28, stdio), nor may it be answered.
+            self._shared.counters.dropped += 1
+        else:
+            self._server.receive(message)
+
+    def close(self, reason: McpwsError) -> None:
+        """Client or server is gone."""
+        self._watches.close()
+        self._server.lost(reason)
+        self._client.lost(reason)
+
+    def _meta(self) -> dict[str, Any]:
+        meta: dict[str, Any] = {PROTOCOL_VERSION: self._discovery.version, CLIENT_CAPABILITIES: self._capabilities}
+        if not isinstance(self._client_info, UnsetType):
+            meta[CLIENT_INFO] = self._client_info
+        if self._level is not None:
+            meta[LOG_LEVEL] = self._level
+        return meta
+
+    def _request(self, request: Request) -> None:
+        method = request.method
+        if self._client.working >= MAX_PENDING:
+            raise TooManyRequests(MAX_PENDING)
+        try:
+            if method == "ping":
+                self._client.answer(request.id, EMPTY)
+            elif method == "logging/setLevel":
+                self._set_level(request)
+            elif method == "resources/subscribe":
+                self._subscribe(request)
+            elif method == "resources/unsubscribe":
+                self._unsubscribe(request)
+            else:
+                exchange = Exchange(request, self._server, self._client, self._shared, self._meta, self._capabilities)
+                exchange.begin()
+        except ValueError as error:
+            raise InvalidParams("Invalid params", {"reason": str(error)}) from None
+
+    def _set_level(self, request: Request) -> None:
+        if "logging" not in self._discovery.capabilities:
+            raise MethodNotFound(request.method)
+        level = _decode_level(request.params or b"{}").level
+        level_of(level)
+        self._level = level
+        self._client.answer(request.id, EMPTY)
+
+    def _subscribe(self, request: Request) -> None:
+        uri = self._resource(request)
+        leave: Callable[[], None] | None = None
+
+        def done(error: RpcError | None) -> None:
+            if error is None:
+                self._client.answer(request.id, EMPTY)
+            else:
+                self._client.fail(request.id, error)
+
+        def cancelled() -> None:
+            if leave is not None:
+                leave()
+
+        self._client.work(request.id, cancelled)
+        leave = self._watches.subscribe(uri, done)
+
+    def _unsubscribe(self, request: Request) -> None:
+        self._watches.unsubscribe(self._resource(request))
+        self._client.answer(request.id, EMPTY)
+
+    def _resource(self, request: Request) -> str:
+        if not offers(self._discovery.capabilities, "resources", "subscribe"):
+            raise MethodNotFound(request.method)
+        return _decode_resource(request.params or b"{}").uri
+
+    def _watch_lists(self) -> None:
+        capabilities = self._discovery.capabilities
+        changing = {asked: True for name, asked in _LISTS.items() if offers(capabilities, name, "listChanged")}
+        self._watches.watch_lists(changing)

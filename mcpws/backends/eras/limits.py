@@ -1,0 +1,66 @@
+"""What the conversations of one DualEra share: how far they may go, what they have come to, what is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from twisted.internet.interfaces import IReactorTime
+
+from mcpws.errors import ConfigError
+
+MAX_PENDING = 1024
+"""Requests in either direction of one conversation at the same time; a front allows far fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """As DualEra explains them; ConfigError names what is not above 0."""
+
+    probe_timeout: float
+    initialize_timeout: float
+    park_timeout: float
+    max_rounds: int
+    max_asks: int
+    max_parked: int
+    max_held: int
+    max_subscriptions: int
+    max_servers: int
+    max_starts: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ConfigError(field.name, value, "must be above 0")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What all conversations of a backend have come to so far, as DualEra explains it."""
+
+    translated: int = 0
+    dropped: int = 0
+    refused: int = 0
+    expired: int = 0
+
+
+@dataclass(slots=True)
+class Known:
+    """What one conversation has found out about the server and others need not find out again.
+
+    `legacy`: it was initialised, and no answer to `server/discover` said that it is modern as well. `asks`: it was seen
+    to ask for samples or elicitations.
+    """
+
+    legacy: bool = False
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """All of this, and the time."""
+
+    clock: IReactorTime
+    limits: Limits
+    counters: Counters
+    known: Known

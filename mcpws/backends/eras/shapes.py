@@ -1,0 +1,287 @@
+"""The same thing as each era writes it: capabilities, parameters, results, errors. No state, no side effects.
+
+What is not named here is the same in both, or unknown to us, and passes as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from mcpws.core.ledger import PROGRESS
+from mcpws.core.messages import ErrorObject, Notification, RequestId, to_raw
+from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO, SUBSCRIPTION_ID
+from mcpws.core.peer import Progress
+from mcpws.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError
+
+Members = dict[str, Any]
+"""The members of a JSON object; what was decoded no further is Raw."""
+
+SAMPLING, ELICITATION, ROOTS = "sampling/createMessage", "elicitation/create", "roots/list"
+
+ASKS = (SAMPLING, ELICITATION, ROOTS)
+"""What a server may ask its client: as a request in the legacy era, within an InputRequiredResult in the modern."""
+
+ASKING = ("tools/call", "prompts/get", "resources/read")
+"""The requests over which a modern server may ask (MCP 2026-07-28, multi round-trip requests)."""
+
+CACHEABLE = (
+    "server/discover",
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+)
+"""The requests whose modern results say for how long they hold (MCP 2026-07-28, caching)."""
+
+LEGACY_ONLY = (
+    "initialize",
+    "ping",
+    "logging/setLevel",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "tasks/get",
+    "tasks/result",
+    "tasks/list",
+    "tasks/cancel",
+)
+"""Requests that the modern era has not. Its tasks extension uses some of these names for something else."""
+
+COMPLETE, INPUT_REQUIRED = "complete", "input_required"
+URL_ELICITATION_REQUIRED = -32042
+"""The code with which a server of 2025-11-25 wants URLs to be visited before the request is tried again."""
+
+_MODERN_META = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
+_RESERVED = range(-32099, -32019)
+"""Codes that the modern era keeps for itself (MCP 2026-07-28, error codes)."""
+
+_decode_members = msgspec.json.Decoder(dict[str, Raw] | None).decode
+_decode_list = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+class _About(Struct, gc=False):
+    subscription: RequestId | UnsetType = msgspec.field(name=SUBSCRIPTION_ID, default=UNSET)
+
+
+class _WithAbout(Struct, gc=False):
+    meta: _About | UnsetType = msgspec.field(name="_meta", default=UNSET)
+
+
+_decode_about = msgspec.json.Decoder(_WithAbout).decode
+
+
+def members(raw: Raw | None) -> Members:
+    """The members of an object, none of null or of nothing; raises ValueError for any other JSON."""
+    found = None if raw is None else _decode_members(raw)
+    return {} if found is None else dict(found)
+
+
+def text(raw: Raw | None) -> str | None:
+    """The string that this is; None if it is none."""
+    value = None if raw is None else _decode_any(raw)
+    return value if isinstance(value, str) else None
+
+
+# Parameters
+
+
+def to_modern_params(params: Members, meta: Mapping[str, Any]) -> Members:
+    """Parameters of a legacy request with what a modern one adds; raises ValueError for a `_meta` that is no object."""
+    return {**params, "_meta": {**members(params.get("_meta")), **meta}}
+
+
+def to_legacy_params(params: Members) -> Members:
+    """Parameters of a modern request without what only the modern era has, and without a progress token."""
+    dropped = ("_meta", "inputResponses", "requestState")
+    kept = {name: value for name, value in params.items() if name not in dropped}
+    meta = members(params.get("_meta"))
+    for name in (*_MODERN_META, "progressToken"):
+        meta.pop(name, None)
+    return {**kept, "_meta": meta} if meta else kept
+
+
+def subscription_of(notification: Notification) -> RequestId | None:
+    """Which `subscriptions/listen` a notification belongs to; None if it does not say."""
+    try:
+        meta = _decode_about(notification.params or b"{}").meta
+    except ValueError:
+        return None
+    return None if isinstance(meta, UnsetType) or isinstance(meta.subscription, UnsetType) else meta.subscription
+
+
+def without_subscription(notification: Notification) -> Notification:
+    """The same, as the legacy era has it."""
+    params = members(notification.params)
+    meta = members(params.pop("_meta", None))
+    meta.pop(SUBSCRIPTION_ID, None)
+    if meta:
+        params["_meta"] = meta
+    return Notification(notification.method, to_raw(params) if params else None)
+
+
+def report(token: RequestId, progress: Progress) -> Notification:
+    """A `notifications/progress` for whoever gave this token."""
+    told: Members = {"progressToken": token, "progress": progress.progress}
+    if progress.total is not None:
+        told["total"] = progress.total
+    if progress.message is not None:
+        told["message"] = progress.message
+    return Notification(PROGRESS, to_raw(told))
+
+
+# Results
+
+
+def to_modern_result(method: str, result: Raw, server_info: Raw | None) -> Raw:
+    """A legacy result with what every modern one has. The legacy era knows of no caching: nothing is fresh for long."""
+    try:
+        found = members(result)
+        meta = members(found.get("_meta"))
+    except ValueError:
+        return result
+    found["resultType"] = COMPLETE
+    if server_info is not None:
+        meta.setdefault(SERVER_INFO, server_info)
+    if meta:
+        found["_meta"] = meta
+    if method in CACHEABLE:
+        found.setdefault("ttlMs", 0)
+        found.setdefault("cacheScope", "private")
+    return to_raw(found)
+
+
+def to_legacy_result(method: str, found: Members) -> Raw:
+    """A modern result without what only the modern era has, or allows."""
+    found = dict(found)
+    if text(found.get("resultType")) == COMPLETE:
+        del found["resultType"]
+    if method in CACHEABLE:
+        found.pop("ttlMs", None)
+        found.pop("cacheScope", None)
+    try:
+        if "_meta" in found:
+            meta = members(found["_meta"])
+            meta.pop(SERVER_INFO, None)
+            if meta:
+                found["_meta"] = meta
+            else:
+                del found["_meta"]
+        if method == "tools/list":
+            found["tools"] = [_to_legacy_tool(tool) for tool in _decode_list(found["tools"])]
+        elif method == "tools/call":
+            _to_legacy_content(found)
+    except (KeyError, ValueError):
+        # Not as it has to be in any era: the client is to see it as it came.
+        pass
+    return to_raw(found)
+
+
+def _to_legacy_tool(tool: Members) -> Members:
+    """Legacy clients take only schemas of objects, and refuse the whole list for any other."""
+    schema = tool.get("outputSchema")
+    if schema is not None and text(members(schema).get("type")) != "object":
+        return {name: value for name, value in tool.items() if name != "outputSchema"}
+    return tool
+
+
+def _to_legacy_content(found: Members) -> None:
+    """Structured content may be any JSON in the modern era; in the legacy one it is an object, or left out."""
+    structured = found.get("structuredContent")
+    if structured is not None and not bytes(structured).startswith(b"{"):
+        empty = not _decode_list(found.get("content", b"[]"))
+        del found["structuredContent"]
+        if empty:
+            found["content"] = [{"type": "text", "text": bytes(structured).decode()}]
+
+
+# Errors
+
+
+def to_modern_error(error: ErrorObject) -> RpcError:
+    """What a legacy server answered, with a code that may stand in the modern era."""
+    code = error.code
+    if code == RESOURCE_NOT_FOUND:
+        code = INVALID_PARAMS
+    elif code in _RESERVED:
+        code = INTERNAL_ERROR
+    return as_it_is(error, code)
+
+
+def to_legacy_error(method: str, params: Members, error: ErrorObject) -> RpcError:
+    """What a modern server answered; a resource that is not there has a code of its own in the legacy era."""
+    if error.code == INVALID_PARAMS and method == "resources/read" and not isinstance(error.data, UnsetType):
+        uri = _decode_any(params.get("uri", b"null"))
+        data = _decode_any(error.data)
+        if uri is not None and isinstance(data, dict) and data.get("uri") == uri:
+            return as_it_is(error, RESOURCE_NOT_FOUND)
+    return as_it_is(error, error.code)
+
+
+def as_it_is(error: ErrorObject, code: int) -> RpcError:
+    """To be answered with the same words."""
+    data = error.data
+    return RpcError(error.message, None if isinstance(data, UnsetType) else data, code=code)
+
+
+# Capabilities
+
+
+def capabilities_for_other_era(capabilities: Mapping[str, Any]) -> Members:
+    """What one side declares, as far as it can be held to in the other era, whichever that is.
+
+    Tasks are another thing now; and of changes of its roots a client tells nobody any more.
+    """
+    kept = {name: value for name, value in capabilities.items() if name != "tasks"}
+    if "roots" in kept:
+        kept["roots"] = {}
+    return kept
+
+
+def offers(capabilities: Mapping[str, Raw], name: str, part: str) -> bool:
+    """Whether a server declares this part of a capability, such as `listChanged` of `tools`."""
+    value = _decode_any(capabilities[name]) if name in capabilities else None
+    return isinstance(value, dict) and value.get(part) is True
+
+
+def missing_capability(method: str, params: Members, capabilities: Members) -> Members | None:
+    """What a client would have to declare to be asked this, in the form of a declaration; None if it does."""
+    if method == ROOTS:
+        return None if "roots" in capabilities else {"roots": {}}
+    if method == SAMPLING:
+        name, part = "sampling", "tools" if "tools" in params or "toolChoice" in params else None
+    else:
+        name, part = "elicitation", "url" if text(params.get("mode")) == "url" else "form"
+    if name in capabilities:
+        parts = _decode_any(to_raw(capabilities[name]))
+        if not isinstance(parts, dict):
+            parts = {}
+        # A client that names no mode of elicitation means forms.
+        if part is None or part in parts or (part == "form" and "url" not in parts):
+            return None
+    return {name: {part: {}} if part not in (None, "form") else {}}
+
+
+# What servers ask
+
+
+def to_modern_ask(method: str, params: Members) -> Members:
+    """A legacy server's request to its client as one of `inputRequests`."""
+    dropped = ("_meta", "elicitationId", "task") if method == ELICITATION else ("_meta", "task")
+    kept = {name: value for name, value in params.items() if name not in dropped}
+    meta = members(params.get("_meta"))
+    meta.pop("progressToken", None)
+    if meta:
+        kept["_meta"] = meta
+    return {"method": method, "params": kept} if kept else {"method": method}
+
+
+def to_legacy_ask(method: str, params: Members, elicitation_id: str) -> Members | None:
+    """Parameters of one of `inputRequests` as those of a legacy server's request; an elicitation by URL needs an id."""
+    if method == ELICITATION and text(params.get("mode")) == "url":
+        return {**params, "elicitationId": elicitation_id}
+    return params or None

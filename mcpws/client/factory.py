@@ -1,0 +1,158 @@
+"""Where sessions come from: `connect`, and a factory for endpoints and services of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcpws.client.endpoint import NO_TIMEOUT, connect_failed, endpoint_for
+from mcpws.client.identity import ClientIdentity, NotificationFunction, RequestFunction
+from mcpws.client.opening import Era, Terms
+from mcpws.client.session import Session
+from mcpws.config import WebSocketConfig
+from mcpws.errors import McpwsError
+from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
+
+log = Logger()
+
+
+class ClientFactory(ConnectionFactory):
+    """Makes sessions with the server at `url`: for endpoints and ClientServices of your own.
+
+    :param on_session: called with each session once it has begun. What fails before that is logged. Without
+        it, ask `session` for the session of each protocol that you get.
+    :param requests: functions that answer the server, by method; the matching client capabilities are declared.
+    :param notifications: functions that hear of the server's notifications, by method.
+    :param identity: what to say of this client.
+    :param era: `legacy` servers want an `initialize` first, `modern` ones do not. `auto` asks for `server/discover`,
+        and takes for legacy who does not answer that as a modern server does.
+    :param version: of MCP, to ask for; None for the newest. A server may answer with another one of its own era.
+    :param probe_timeout: seconds for the answer to `server/discover`, in `auto`.
+
+    Further arguments as for ConnectionFactory.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        config: WebSocketConfig | None = None,
+        *,
+        on_session: Callable[[Session], object] | None = None,
+        requests: Mapping[str, RequestFunction] | None = None,
+        notifications: Mapping[str, NotificationFunction] | None = None,
+        identity: ClientIdentity | None = None,
+        era: Era = "auto",
+        version: str | None = None,
+        probe_timeout: float = 5,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = ("mcp",),
+        origin: str | None = None,
+        reactor: IReactorTime | None = None,
+    ) -> None:
+        super().__init__(
+            url,
+            self._session_on,
+            config,
+            headers=headers,
+            subprotocols=subprotocols,
+            origin=origin,
+            reactor=reactor,
+        )
+        self._on_session = on_session
+        self._requests = requests or {}
+        self._notifications = notifications or {}
+        self._terms = Terms(identity or ClientIdentity(), era, version, probe_timeout, self.config.timeout_seconds)
+        self._begun: dict[int, Deferred[Session]] = {}
+
+    def session(self, protocol: IProtocol) -> Deferred[Session]:
+        """The session of a protocol that this factory built, once it has begun; ask once, as soon as you have it."""
+        assert isinstance(protocol, ClientProtocol)
+        opened = protocol.connection.when_open
+        return opened.addCallback(lambda connection: self._begun.pop(connection.id))
+
+    def connection_gone(self, connection: ClientConnection) -> None:
+        super().connection_gone(connection)
+        self._begun.pop(connection.id, None)
+
+    def _session_on(self, connection: ClientConnection) -> Session:
+        session = Session(connection, self.clock, self._requests, self._notifications)
+        begun = session.begin(self._terms)
+        if self._on_session is None:
+            self._begun[connection.id] = begun
+        else:
+            begun.addCallback(self._on_session)
+            begun.addErrback(self._failed)
+        return session
+
+    def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
+        protocol = super().buildProtocol(addr)
+        if self._on_session is not None:
+            protocol.connection.when_open.addErrback(self._failed)
+        return protocol
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(McpwsError):
+            log.error("no session with {url}: {error}", url=self.url, error=failure.value)
+        else:
+            log.failure("no session with {url}", failure=failure, url=self.url)
+
+
+def connect(
+    url: str,
+    *,
+    reactor: Any = None,
+    endpoint: IStreamClientEndpoint | None = None,
+    tls: IOpenSSLClientConnectionCreator | None = None,
+    config: WebSocketConfig | None = None,
+    requests: Mapping[str, RequestFunction] | None = None,
+    notifications: Mapping[str, NotificationFunction] | None = None,
+    identity: ClientIdentity | None = None,
+    era: Era = "auto",
+    version: str | None = None,
+    probe_timeout: float = 5,
+    headers: Mapping[str, str] | None = None,
+    subprotocols: Sequence[str] = ("mcp",),
+    origin: str | None = None,
+) -> Deferred[Session]:
+    """Connect to the MCP server at `url` and begin; fires with the Session. Close it when you are done.
+
+    :param reactor: the global one by default.
+    :param endpoint: where to connect, if not where the URL says.
+    :param tls: trust and certificate for `wss:`, as from `twisted.internet.ssl.optionsForClientTLS`.
+    :param config: limits and timeouts; `timeout_seconds` bounds each step.
+
+    The others are as for ClientFactory. Fails with ConnectFailed, HandshakeRefused, ConnectionClosed, RemoteError,
+    RequestTimeout, MalformedResult or UnsupportedVersion. Cancelling it gives up.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    factory = ClientFactory(
+        url,
+        config,
+        requests=requests,
+        notifications=notifications,
+        identity=identity,
+        era=era,
+        version=version,
+        probe_timeout=probe_timeout,
+        headers=headers,
+        subprotocols=subprotocols,
+        origin=origin,
+        reactor=reactor,
+    )
+    if endpoint is None:
+        endpoint = endpoint_for(url, reactor, factory.config.timeout_seconds or NO_TIMEOUT, tls)
+    connecting: Deferred[IProtocol] = endpoint.connect(factory)
+    connecting.addErrback(connect_failed, url)
+    return connecting.addCallback(factory.session)

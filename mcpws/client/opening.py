@@ -1,0 +1,155 @@
+"""How a session begins: of which era the server is, which version both speak, and who the server is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
+
+from mcpws.client.identity import ClientIdentity, RequestFunction
+from mcpws.client.legacy import Legacy
+from mcpws.client.modern import Modern
+from mcpws.client.versions import newest, spoken_instead
+from mcpws.conversation import Conversation
+from mcpws.core.ledger import INITIALIZE
+from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
+from mcpws.errors import ConfigError, MalformedResult, RemoteError, RequestTimeout, UnsupportedVersion
+
+Era = Literal["auto", "legacy", "modern"]
+
+_VERSIONS = {
+    "auto": LEGACY_VERSIONS + MODERN_VERSIONS,
+    "legacy": LEGACY_VERSIONS,
+    "modern": MODERN_VERSIONS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a client wants sessions to begin, as ClientFactory explains it; ConfigError names what cannot be.
+
+    :param timeout: seconds for each answer but that to a probe; None to wait for ever.
+    """
+
+    identity: ClientIdentity = field(default_factory=ClientIdentity)
+    era: Era = "auto"
+    version: str | None = None
+    probe_timeout: float = 5
+    timeout: float | None = 30
+
+    def __post_init__(self) -> None:
+        if self.era not in _VERSIONS:
+            raise ConfigError("era", self.era, f"must be one of {', '.join(_VERSIONS)}")
+        possible = _VERSIONS[self.era]
+        if self.version is not None and self.version not in possible:
+            raise ConfigError("version", self.version, f"must be one of {', '.join(possible)}, or None")
+        if not (isinstance(self.probe_timeout, int | float) and self.probe_timeout > 0):
+            raise ConfigError("probe_timeout", self.probe_timeout, "must be a number of seconds above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What both sides know in the end."""
+
+    era: Legacy | Modern
+    server_info: dict[str, Any]
+    capabilities: dict[str, Any]
+    instructions: str | None
+
+
+class _Meta(Struct):
+    server_info: dict[str, Any] = msgspec.field(name=SERVER_INFO, default={})
+
+
+class _Discovered(Struct):
+    """What is read of the result of `server/discover`."""
+
+    versions: tuple[str, ...] = msgspec.field(name="supportedVersions")
+    capabilities: dict[str, Any] = {}
+    instructions: str | None = None
+    meta: _Meta = msgspec.field(name="_meta", default_factory=_Meta)
+
+
+class _Initialized(Struct):
+    """What is read of the result of `initialize`."""
+
+    version: str = msgspec.field(name="protocolVersion")
+    server_info: dict[str, Any] = msgspec.field(name="serverInfo")
+    capabilities: dict[str, Any] = {}
+    instructions: str | None = None
+
+
+class Opening:
+    """The exchange that begins a session.
+
+    :param functions: what answers the server, by method.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        clock: IReactorTime,
+        functions: Mapping[str, RequestFunction],
+        terms: Terms,
+    ) -> None:
+        self._conversation = conversation
+        self._clock = clock
+        self._functions = functions
+        self._terms = terms
+
+    async def greet(self) -> Greeting:
+        """Begin; fails as `connect` does, but for what is about the connection."""
+        terms, version = self._terms, self._terms.version
+        if terms.era == "legacy" or version in LEGACY_VERSIONS:
+            return await self._initialize(version or LEGACY_VERSIONS[-1])
+        if terms.era == "modern" or version in MODERN_VERSIONS:
+            return await self._discover(terms.timeout)
+        return await self._probe()
+
+    async def _probe(self) -> Greeting:
+        """As MCP 2026-07-28 has it (stdio, backward compatibility): legacy is what is not modern."""
+        terms = self._terms
+        try:
+            return await self._discover(min(terms.probe_timeout, terms.timeout or terms.probe_timeout))
+        except UnsupportedVersion as error:
+            # A server that names its versions may name some that begin with `initialize`.
+            version = newest(LEGACY_VERSIONS, error.versions)
+            if version is None:
+                raise UnsupportedVersion(error.versions, _VERSIONS["auto"]) from error
+        except (RemoteError, MalformedResult, RequestTimeout) as error:
+            if isinstance(error, RemoteError) and spoken_instead(error):
+                # It refuses the version that it says it speaks: modern none the less.
+                raise
+            version = LEGACY_VERSIONS[-1]
+        return await self._initialize(version)
+
+    async def _discover(self, timeout: float | None) -> Greeting:
+        versions = MODERN_VERSIONS if self._terms.version is None else (self._terms.version,)
+        modern = Modern(self._conversation, self._clock, self._functions, self._terms.identity, versions)
+        found: _Discovered = await modern.request(DISCOVER, timeout=timeout, type=_Discovered)
+        version = newest(versions, found.versions)
+        if version is None:
+            raise UnsupportedVersion(found.versions, versions)
+        modern.version = version
+        return Greeting(modern, found.meta.server_info, found.capabilities, found.instructions)
+
+    async def _initialize(self, version: str) -> Greeting:
+        """The handshake of MCP 2025-11-25, lifecycle."""
+        identity = self._terms.identity
+        params = {
+            "protocolVersion": version,
+            "capabilities": identity.declared(self._functions),
+            "clientInfo": identity.info,
+        }
+        asked = self._conversation.request(INITIALIZE, params, timeout=self._terms.timeout, type=_Initialized)
+        found: _Initialized = await asked
+        if found.version not in LEGACY_VERSIONS:
+            raise UnsupportedVersion((found.version,), LEGACY_VERSIONS)
+        self._conversation.notify("notifications/initialized")
+        legacy = Legacy(self._conversation, found.version, found.capabilities)
+        return Greeting(legacy, found.server_info, found.capabilities, found.instructions)

@@ -1,0 +1,176 @@
+"""DualEra as a backend, and before one that answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from twisted.internet.defer import succeed
+from twisted.internet.task import Clock
+
+from mcpws import App
+from mcpws.backends.eras import DualEra
+from mcpws.core.codec import decode
+from mcpws.core.messages import Message, to_raw
+from mcpws.errors import ConfigError, ShuttingDown
+from mcpws.interfaces import Channel, Link
+from mcpws.testing import connected, result_of
+
+if TYPE_CHECKING:
+    from tests.backends.eras.conftest import Json, World
+
+
+def test_stop_ends_every_conversation_and_stops_what_is_within(world: World) -> None:
+    clients = [world.connect()]
+    world.legacy_server(clients[0])
+    clients[0].call(1, "tools/list")
+    clients.append(world.connect())
+    world.modern_server(clients[1], tools={"listChanged": True})
+    clients[1].tell("notifications/initialized")
+    clients.append(world.connect())
+    world.within.slow = True
+    _, opening = world.knock()
+    stopped = world.backend.stop()
+    assert [type(client.ended) for client in clients] == [ShuttingDown] * 3
+    assert clients[0].error(1)["code"] == 503
+    with pytest.raises(ShuttingDown):
+        result_of(opening)
+    result_of(stopped)
+    assert world.within.stopped == 1
+    assert all(server.closed for server in world.servers[:3])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "probe_timeout",
+        "initialize_timeout",
+        "park_timeout",
+        "max_rounds",
+        "max_asks",
+        "max_parked",
+        "max_held",
+        "max_subscriptions",
+        "max_servers",
+        "max_starts",
+    ],
+)
+def test_a_limit_that_is_none_is_refused(new_world: Callable[..., World], setting: str) -> None:
+    with pytest.raises(ConfigError, match=setting):
+        new_world(**{setting: 0})
+
+
+def test_a_backend_in_this_process_is_served_through_it() -> None:
+    app = App("calculator", "1")
+
+    @app.tool
+    def add(a: int, b: int) -> int:
+        "Add."
+        return a + b
+
+    clock = Clock()
+    pair = connected(DualEra(app, clock=clock), clock=clock)
+    sum = pair.session.request("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}})
+    pair.flush()
+    assert result_of(sum)["structuredContent"] == {"result": 3}
+
+
+class AtOnce:
+    """A server that answers before `receive` returns: `answers` has a function for each method."""
+
+    def __init__(self, answers: dict[str, Callable[[Json, Link], Json | None]]) -> None:
+        self.answers = answers
+        self.asked: list[Any] = []
+
+    def open(self, link: Link) -> Any:
+        self.link = link
+        return succeed(cast(Channel, self))
+
+    def stop(self) -> Any:
+        return succeed(None)
+
+    def receive(self, message: Message) -> None:
+        import json
+
+        from mcpws.core.codec import encode
+
+        request = json.loads(encode(message))
+        self.asked.append(request)
+        answer = self.answers.get(request.get("method"))
+        said = answer(request, self.link) if answer else None
+        if said is not None and "id" in request:
+            self.link.send(decode(bytes(to_raw({"jsonrpc": "2.0", "id": request["id"], **said}))))
+
+    def close(self, reason: str) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def stopProducing(self) -> None: ...
+
+
+def test_a_modern_server_may_answer_at_once(world: World, clock: Clock) -> None:
+    def acknowledge(request: Json, link: Link) -> None:
+        told = {
+            "jsonrpc": "2.0",
+            "method": "notifications/subscriptions/acknowledged",
+            "params": {
+                "_meta": {"io.modelcontextprotocol/subscriptionId": request["id"]},
+                "notifications": request["params"]["notifications"],
+            },
+        }
+        link.send(decode(bytes(to_raw(told))))
+
+    def read(request: Json, link: Link) -> Json:
+        if "requestState" in request["params"]:
+            return {"result": {"contents": []}}
+        return {"result": {"resultType": "input_required", "requestState": "s"}}
+
+    server = AtOnce(
+        {
+            "initialize": lambda *_: {"error": {"code": -32601, "message": "no"}},
+            "server/discover": lambda *_: {
+                "result": {"supportedVersions": ["2026-07-28"], "capabilities": {"resources": {"subscribe": True}}}
+            },
+            "resources/read": read,
+            "subscriptions/listen": acknowledge,
+        }
+    )
+    world.backend = DualEra(cast(Any, server), clock=clock)
+    client = world.connect()
+    client.initialize()
+    client.result("init")
+    client.ask(1, "resources/subscribe", uri="u:1")
+    assert client.result(1) == {}
+    client.ask(2, "resources/read", uri="u:1")
+    clock.advance(1)
+    assert client.result(2) == {"contents": []}
+    server.answers["subscriptions/listen"] = lambda *_: {"error": {"code": -32603, "message": "full"}}
+    client.ask(3, "resources/subscribe", uri="u:2")
+    assert client.error(3)["message"] == "full"
+    world.backend.stop()
+
+
+def test_a_legacy_server_may_answer_at_once(world: World, clock: Clock) -> None:
+    server = AtOnce(
+        {
+            "server/discover": lambda *_: {"error": {"code": -32601, "message": "no"}},
+            "initialize": lambda *_: {
+                "result": {"protocolVersion": "2025-11-25", "capabilities": {"resources": {"subscribe": True}}}
+            },
+            "tools/call": lambda *_: {"result": {"content": []}},
+            "tools/list": lambda *_: {"result": {"tools": []}},
+            "resources/subscribe": lambda *_: {"result": {}},
+        }
+    )
+    world.backend = DualEra(cast(Any, server), clock=clock)
+    client = world.connect()
+    for id in range(2):
+        client.call(id, "tools/call", name="t")
+        assert client.result(id)["content"] == []
+    client.call("l", "subscriptions/listen", notifications={"resourceSubscriptions": ["u:1", "u:2"]})
+    assert client.told("notifications/subscriptions/acknowledged")["notifications"] == {
+        "resourceSubscriptions": ["u:1", "u:2"]
+    }
+    client.call(9, "tools/list")
+    assert client.result(9)["tools"] == []
+    world.backend.stop()

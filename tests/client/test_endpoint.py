@@ -1,0 +1,52 @@
+"""Where a URL leads, and what it means when nobody is there."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import CancelledError
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+
+from mcpws.client.endpoint import connect_failed, endpoint_for
+from mcpws.errors import ConfigError, ConnectFailed
+from mcpws.testing import result_of
+
+
+@pytest.mark.parametrize(
+    ("url", "leads_to"),
+    [
+        ("ws://example.com", "example.com:80"),
+        ("wss://example.com/mcp", "example.com:443"),
+        ("ws://[::1]:8082", "[::1]:8082"),
+        ("WS://Example.com:9", "example.com:9"),
+    ],
+)
+def test_an_endpoint_leads_where_the_url_says(url: str, leads_to: str) -> None:
+    endpoint = endpoint_for(url, MemoryReactorClock())
+    assert repr(getattr(endpoint, "_wrappedEndpoint", endpoint)) == f"<HostnameEndpoint {leads_to}>"
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "example.com", "ws://", ""])
+def test_an_endpoint_needs_a_websocket_url(url: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        endpoint_for(url, MemoryReactorClock())
+    assert error.value.key == "url"
+
+
+def test_a_host_that_no_certificate_can_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has a host name that no certificate can have"):
+        endpoint_for("wss://exa_mple", MemoryReactorClock())
+
+
+def test_giving_up_is_no_failure_to_connect() -> None:
+    connecting = endpoint_for("ws://127.0.0.1", MemoryReactorClock()).connect(Factory())
+    connecting.addErrback(connect_failed, "ws://127.0.0.1")
+    connecting.cancel()
+    with pytest.raises(CancelledError):
+        result_of(connecting)
+
+
+def test_a_failure_of_ours_stays_what_it_is() -> None:
+    failure = Failure(ConnectFailed("ws://b", "no"))
+    assert connect_failed(failure, "ws://a") is failure

@@ -1,0 +1,734 @@
+"""What a client reads when something is wrong: statuses, close codes and error objects, over real TCP connections.
+
+After each the next client is served.
+"""
+
+import struct
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, ParamSpec, Protocol, cast
+
+import msgspec
+import pytest
+import pytest_twisted
+from twisted.internet import reactor as global_reactor
+from twisted.internet import threads
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.task import deferLater
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+
+from mcpws import App, ServerFactory, WebSocketConfig
+from mcpws.backends.stdio import ProcessReactor, Stdio
+from mcpws.interfaces import Backend
+from mcpws.testing import Frame, RawClient
+from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, upgrade_request
+
+pytestmark = pytest.mark.integration
+
+reactor = cast(ProcessReactor, global_reactor)
+
+# Seconds; far above what any test here takes, so that only what hangs runs into it.
+PATIENCE = 30
+SOON = 0.2
+MIB = 1024 * 1024
+
+P = ParamSpec("P")
+
+
+def bounded(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Deferred[None]]:
+    """An asynchronous test under the real reactor, as pytest-twisted runs it; but not for ever."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Deferred[None]:
+        return Deferred.fromCoroutine(test(*args, **kwargs)).addTimeout(PATIENCE, reactor)
+
+    return run
+
+
+def call(id: object, method: str = "tools/call", **params: object) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+
+
+INITIALIZE = call("start", "initialize", protocolVersion="2025-11-25", capabilities={})
+
+
+class Wire(RawClient):
+    """A client in bytes, on a TCP connection, that can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[Frame] = []
+        self._upgraded = False
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self._upgraded:
+            self.frames += self.take_frames()
+        self._changed()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._changed()
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait until `happened` says so."""
+        if not happened():
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append((happened, waiting))
+            await waiting
+
+    def _changed(self) -> None:
+        for entry in [one for one in self._waiting if one[0]()]:
+            self._waiting.remove(entry)
+            entry[1].callback(None)
+
+    @property
+    def tcp(self) -> Connection:
+        return cast(Connection, self.transport)
+
+    async def upgrade(self) -> None:
+        self.handshake()
+        await self.until(lambda: b"\r\n\r\n" in self.received)
+        assert self.take_head()[0] == "HTTP/1.1 101 Switching Protocols"
+        self._upgraded = True
+        self.frames += self.take_frames()
+
+    async def initialise(self) -> None:
+        await self.upgrade()
+        assert "result" in await self.ask(INITIALIZE)
+
+    async def ask(self, message: Any) -> Any:
+        """Send it; the next message that comes, pings aside."""
+        self.send_message(message)
+        return await self.next_message()
+
+    async def next_frame(self) -> Frame:
+        await self.until(lambda: bool(self.frames))
+        return self.frames.pop(0)
+
+    async def next_message(self) -> Any:
+        frame = await self.next_frame()
+        assert frame.opcode in (TEXT, BINARY), frame
+        return msgspec.json.decode(frame.payload)
+
+    async def next_close(self) -> tuple[int, str]:
+        """Code and reason of the Close frame that comes next; then the closing handshake is finished."""
+        frame = await self.next_frame()
+        assert frame.opcode == CLOSE, frame
+        self.send_frame(CLOSE, frame.payload[:2])
+        await self.until(self.is_gone)
+        return struct.unpack("!H", frame.payload[:2])[0], frame.payload[2:].decode()
+
+
+class Server:
+    """A factory that listens on a port of this machine, and its clients."""
+
+    def __init__(self, backend: Backend, settings: dict[str, Any]) -> None:
+        self.factory = ServerFactory(backend, WebSocketConfig(**settings))
+        self.clients: list[Wire] = []
+        self._port: IListeningPort | None = None
+
+    async def start(self) -> None:
+        self._port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(self.factory)
+
+    async def stop(self) -> None:
+        assert self._port is not None
+        await maybeDeferred(self._port.stopListening)
+        for client in self.clients:
+            client.tcp.abortConnection()
+        await self.factory.stop(0)
+
+    async def connected(self) -> Wire:
+        """A client with a TCP connection, and no more."""
+        assert self._port is not None
+        port = cast(IPv4Address, self._port.getHost()).port
+        client = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(Wire))
+        assert isinstance(client, Wire)
+        self.clients.append(client)
+        return client
+
+    async def upgraded(self) -> Wire:
+        client = await self.connected()
+        await client.upgrade()
+        return client
+
+    async def initialised(self) -> Wire:
+        client = await self.connected()
+        await client.initialise()
+        return client
+
+    async def answer_to(self, sent: bytes) -> bytes:
+        """All that the server answers to these bytes before it hangs up."""
+        client = await self.connected()
+        client.send(sent)
+        await client.until(client.is_gone)
+        return client.received
+
+    async def assert_the_next_is_served(self) -> None:
+        client = await self.initialised()
+        answer = await client.ask(call(1, name="add", arguments={"a": 1, "b": 2}))
+        assert answer["result"]["structuredContent"] == {"result": 3}
+        client.tcp.abortConnection()
+
+
+Serve = Callable[..., Awaitable[Server]]
+
+
+class LoggedErrors(Protocol):
+    """The fixture `logged_errors`."""
+
+    def flush(self, *types: type[BaseException]) -> list[Any]: ...
+
+
+@pytest_twisted.async_yield_fixture
+async def served() -> AsyncIterator[Serve]:
+    """Serve a backend, by default an App with a few tools, with these settings; stopped after the test."""
+    servers: list[Server] = []
+
+    async def start(backend: Backend | None = None, **settings: Any) -> Server:
+        servers.append(Server(backend or tools(), {"close_timeout": 1, **settings}))
+        await servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        await server.stop()
+
+
+def tools() -> App:
+    app = App("wire", "1")
+
+    @app.tool
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    @app.tool
+    def fail() -> str:
+        raise RuntimeError("the password is secret")
+
+    @app.tool
+    def text(size: int) -> str:
+        return "x" * size
+
+    @app.method("never")
+    def never() -> Deferred[None]:
+        return Deferred()
+
+    return app
+
+
+# The handshake
+
+
+def refusal(status: int, text: str, *headers: str) -> bytes:
+    """The whole answer."""
+    phrase = HTTPStatus(status).phrase
+    body = f"{status} {phrase}: {text}\n"
+    lines = [
+        f"HTTP/1.1 {status} {phrase}",
+        "Server: mcpws",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Connection: close",
+        *headers,
+        "",
+        body,
+    ]
+    return "\r\n".join(lines).encode()
+
+
+GOOD = upgrade_request()
+NO_KEY = "Sec-WebSocket-Key must be 16 bytes in base64"
+REFUSED: dict[str, tuple[bytes, bytes]] = {
+    "no HTTP": (b"\x16\x03\x01\x02\x00", refusal(400, "this is not an HTTP/1.1 request")),
+    "JSON": (b'{"jsonrpc":"2.0"}\n', refusal(400, "this is not an HTTP/1.1 request")),
+    "a bad request line": (b"GET /\r\n\r\n", refusal(400, "this is not an HTTP/1.1 request")),
+    "a bad header": (GOOD.replace(b"Upgrade:", b"Up grade:"), refusal(400, "a header is malformed")),
+    "two hosts": (GOOD.replace(b"Upgrade:", b"Host: a\r\nUpgrade:"), refusal(400, "more than one host header")),
+    "an endless head": (
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 17_000,
+        refusal(431, "more than 16384 bytes of headers"),
+    ),
+    "another path": (upgrade_request("/other"), refusal(404, "nothing is served at this path")),
+    "no upgrade": (
+        upgrade_request(headers={"Upgrade": None}),
+        refusal(426, "this is a WebSocket endpoint", "Upgrade: websocket"),
+    ),
+    "another host": (
+        upgrade_request(headers={"Host": "evil.example"}),
+        refusal(421, "this host is not served here"),
+    ),
+    "no host": (upgrade_request(headers={"Host": None}), refusal(421, "this host is not served here")),
+    "another origin": (
+        upgrade_request(headers={"Origin": "https://evil.example"}),
+        refusal(403, "this origin may not connect"),
+    ),
+    "another method": (GOOD.replace(b"GET", b"POST", 1), refusal(405, "use GET", "Allow: GET")),
+    "an old HTTP": (GOOD.replace(b"/1.1", b"/1.0", 1), refusal(505, "use HTTP/1.1")),
+    "no connection": (
+        upgrade_request(headers={"Connection": "close"}),
+        refusal(400, "the Connection header must name Upgrade"),
+    ),
+    "an old WebSocket": (
+        upgrade_request(headers={"Sec-WebSocket-Version": "8"}),
+        refusal(426, "use Sec-WebSocket-Version 13", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+    ),
+    "no key": (upgrade_request(headers={"Sec-WebSocket-Key": None}), refusal(400, NO_KEY)),
+    "a short key": (upgrade_request(headers={"Sec-WebSocket-Key": "AAAA"}), refusal(400, NO_KEY)),
+    "other subprotocols": (
+        upgrade_request(headers={"Sec-WebSocket-Protocol": "graphql-ws, MCP"}),
+        refusal(400, "none of the offered subprotocols is spoken here"),
+    ),
+    "bad extensions": (
+        upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=99"}),
+        refusal(400, "the Sec-WebSocket-Extensions header is malformed"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "answer"), REFUSED.values(), ids=REFUSED)
+@bounded
+async def test_a_handshake_that_is_refused_is_answered_in_http(served: Serve, sent: bytes, answer: bytes) -> None:
+    server = await served()
+    assert await server.answer_to(sent) == answer
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_missing_origin_is_403_where_one_is_required(served: Serve) -> None:
+    server = await served(require_origin=True)
+    assert await server.answer_to(GOOD) == refusal(403, "this origin may not connect")
+    client = await server.connected()
+    client.send(upgrade_request(headers={"Origin": "http://localhost:3000"}))
+    await client.until(lambda: client.received.startswith(b"HTTP/1.1 101 "))
+
+
+@bounded
+async def test_one_client_too_many_is_503_until_another_leaves(served: Serve) -> None:
+    server = await served(max_connections=1)
+    first = await server.initialised()
+    assert await server.answer_to(GOOD) == refusal(503, "no connection is free", "Retry-After: 5")
+    first.send_frame(CLOSE, struct.pack("!H", 1000))
+    await first.until(first.is_gone)
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_handshake_that_does_not_end_is_dropped_without_an_answer(served: Serve) -> None:
+    server = await served(timeout_seconds=SOON)
+    silent = await server.connected()
+    assert await server.answer_to(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n") == b""
+    await silent.until(silent.is_gone)
+    assert silent.received == b""
+    await server.assert_the_next_is_served()
+
+
+# Messages that are answered with an error
+
+UNTOLD = object()
+"""A text that is not ours to fix."""
+
+ANSWERED: dict[str, tuple[bytes, object, int, str, dict[str, Any]]] = {
+    "nothing": (b"", None, -32700, "Parse error", {"reason": UNTOLD}),
+    "no JSON": (b"hello", None, -32700, "Parse error", {"reason": UNTOLD}),
+    "half of it": (b'{"jsonrpc":"2.0","id":1', None, -32700, "Parse error", {"reason": UNTOLD}),
+    "too deep": (b"[" * 129 + b"]" * 129, None, -32700, "Parse error", {"reason": "nested deeper than 128 levels"}),
+    "a number": (b"1", None, -32600, "Invalid Request", {"path": "$", "reason": "must be an object"}),
+    "a batch": (
+        b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]',
+        None,
+        -32600,
+        "Invalid Request",
+        {"path": "$", "reason": "must be an object"},
+    ),
+    "nothing to do": (
+        b'{"jsonrpc":"2.0","id":1}',
+        1,
+        -32600,
+        "Invalid Request",
+        {"path": "$", "reason": "has neither a method, nor a result, nor an error"},
+    ),
+    "another version": (
+        b'{"jsonrpc":"1.0","id":"a","method":"ping"}',
+        "a",
+        -32600,
+        "Invalid Request",
+        {"path": "$.jsonrpc", "reason": 'must be "2.0"'},
+    ),
+    "a null id": (
+        b'{"jsonrpc":"2.0","id":null,"method":"ping"}',
+        None,
+        -32600,
+        "Invalid Request",
+        {"path": "$.id", "reason": "must be a string or an integer, not null"},
+    ),
+    "a fractional id": (
+        b'{"jsonrpc":"2.0","id":1.0,"method":"ping"}',
+        None,
+        -32600,
+        "Invalid Request",
+        {"path": "$.id", "reason": "must be a string or an integer, not 1.0"},
+    ),
+    "a method that is no string": (
+        b'{"jsonrpc":"2.0","id":1,"method":2}',
+        1,
+        -32600,
+        "Invalid Request",
+        {"path": "$.method", "reason": "must be a string"},
+    ),
+    "parameters that are a string": (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","params":"a"}',
+        1,
+        -32600,
+        "Invalid Request",
+        {"path": "$.params", "reason": "must be an object or an array"},
+    ),
+    "two members too many": (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}',
+        1,
+        -32600,
+        "Invalid Request",
+        {"path": "$", "reason": "has more than one of method, result and error"},
+    ),
+    "a second initialize": (
+        b'{"jsonrpc":"2.0","id":1,"method":"initialize"}',
+        1,
+        -32600,
+        "Already initialized",
+        {"method": "initialize"},
+    ),
+    "an unknown method": (
+        b'{"jsonrpc":"2.0","id":1,"method":"no/such"}',
+        1,
+        -32601,
+        "Method not found: no/such",
+        {"method": "no/such"},
+    ),
+    "parameters that do not fit": (
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":"2"}}}',
+        1,
+        -32602,
+        "Invalid params: $.arguments.b: Expected `int`, got `str`",
+        {"path": "$.arguments.b", "reason": "Expected `int`, got `str`"},
+    ),
+    "a tool that there is not": (
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"no"}}',
+        1,
+        -32602,
+        "Unknown tool: no",
+        {"path": "$.name", "reason": "no tool 'no'"},
+    ),
+    "a resource that there is not": (
+        b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a://b"}}',
+        1,
+        -32002,
+        "Resource not found: a://b",
+        {"uri": "a://b"},
+    ),
+}
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+@pytest.mark.parametrize(("sent", "id", "code", "message", "data"), ANSWERED.values(), ids=ANSWERED)
+@bounded
+async def test_a_message_that_cannot_be_served_is_answered_in_kind_and_the_connection_lives(
+    served: Serve, sent: bytes, id: object, code: int, message: str, data: dict[str, Any], binary: bool
+) -> None:
+    server = await served()
+    client = await server.initialised()
+    client.send_frame(BINARY if binary else TEXT, sent)
+    frame = await client.next_frame()
+    assert frame.opcode == (BINARY if binary else TEXT)
+    answer = msgspec.json.decode(frame.payload)
+    told = answer["error"].get("data", {})
+    expected = {name: told.get(name) if value is UNTOLD else value for name, value in data.items()}
+    error = {"code": code, "message": message, "data": expected}
+    assert answer == {"jsonrpc": "2.0", "error": error} | ({} if id is None else {"id": id})
+    assert all(told.values())
+    assert (await client.ask(call(1, "ping")))["result"] == {}
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_request_before_initialize_is_refused(served: Serve) -> None:
+    server = await served()
+    client = await server.upgraded()
+    assert (await client.ask(call(1, "ping")))["result"] == {}
+    assert await client.ask(call(2, "tools/list")) == {
+        "jsonrpc": "2.0",
+        "id": 2,
+        "error": {
+            "code": -32600,
+            "message": "Not initialized",
+            "data": {"method": "tools/list", "reason": "the first request must be initialize"},
+        },
+    }
+    assert (await client.ask(INITIALIZE))["result"]["protocolVersion"] == "2025-11-25"
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_an_id_in_use_is_refused_and_the_same_id_of_another_type_is_not(served: Serve) -> None:
+    server = await served()
+    client = await server.initialised()
+    client.send_message(call(1, "never"))
+    refused = {"code": -32600, "message": "Request id in use", "data": {"path": "$.id"}}
+    assert await client.ask(call(1, "ping")) == {"jsonrpc": "2.0", "id": 1, "error": refused}
+    assert await client.ask(call("1", "ping")) == {"jsonrpc": "2.0", "id": "1", "result": {}}
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_progress_token_in_use_is_refused(served: Serve) -> None:
+    server = await served()
+    client = await server.initialised()
+    client.send_message(call(1, "never", _meta={"progressToken": "t"}))
+    refused = {
+        "code": -32600,
+        "message": "Progress token in use",
+        "data": {"path": "$.params._meta.progressToken"},
+    }
+    answer = await client.ask(call(2, "ping", _meta={"progressToken": "t"}))
+    assert answer == {"jsonrpc": "2.0", "id": 2, "error": refused}
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_an_exception_is_answered_with_nothing_but_a_reference(
+    served: Serve, logged_errors: LoggedErrors
+) -> None:
+    server = await served()
+    client = await server.initialised()
+    answer = await client.ask(call(1, name="fail", arguments={}))
+    [logged] = logged_errors.flush(RuntimeError)
+    assert answer == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "error": {"code": -32603, "message": "Internal error", "data": {"reference": logged["reference"]}},
+    }
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_an_answer_over_the_limit_is_413_and_the_connection_lives(served: Serve) -> None:
+    server = await served(max_outbound_size=1000)
+    client = await server.initialised()
+    answer = await client.ask(call(1, name="text", arguments={"size": 2000}))
+    size = answer["error"]["data"]["size"]
+    assert size > 2000
+    assert answer == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "error": {
+            "code": 413,
+            "message": f"The answer has {size} bytes, more than the limit of 1000",
+            "data": {"size": size, "limit": 1000},
+        },
+    }
+    assert (await client.ask(call(2, "ping")))["result"] == {}
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_batch_is_answered_where_2025_03_26_was_negotiated(served: Serve) -> None:
+    server = await served()
+    client = await server.upgraded()
+    started = await client.ask(call("start", "initialize", protocolVersion="2025-03-26", capabilities={}))
+    assert started["result"]["protocolVersion"] == "2025-03-26"
+    answers = await client.ask([call(1, "ping"), 7, call(2, "no/such")])
+    assert [(one.get("id"), one.get("error", {}).get("code")) for one in answers] == [
+        (1, None),
+        (None, -32600),
+        (2, -32601),
+    ]
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_notifications_and_answers_to_nothing_are_not_answered(served: Serve) -> None:
+    server = await served()
+    client = await server.initialised()
+    client.send_message({"jsonrpc": "2.0", "method": "no/such"})
+    client.send_message({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1.5}})
+    client.send_message({"jsonrpc": "2.0", "id": 7, "result": {}})
+    client.send_message({"jsonrpc": "2.0", "id": 7, "error": {"code": 1, "message": "no"}})
+    assert (await client.ask(call(1, "ping")))["id"] == 1
+    await server.assert_the_next_is_served()
+
+
+# What ends a connection
+
+TOO_LARGE = "received WebSocket message size 1001 exceeds payload limit of 1000 octets"
+OPEN = 0x100
+"""Beside an opcode: more of the message follows."""
+
+CLOSED: dict[str, tuple[dict[str, Any], list[tuple[int, bytes]], int, str | None]] = {
+    "text that is not UTF-8": ({}, [(TEXT, b'"\xff"')], 1007, None),
+    "a binary message, where none is taken": (
+        {"binary": "refuse"},
+        [(BINARY, b"{}")],
+        1003,
+        "binary messages are refused here",
+    ),
+    "a message over the limit": ({"max_message_size": 1000}, [(TEXT, b" " * 1001)], 1009, TOO_LARGE),
+    "in fragments": (
+        {"max_message_size": 1000},
+        [(TEXT | OPEN, b" " * 1000), (CONTINUATION, b" ")],
+        1009,
+        TOO_LARGE,
+    ),
+    "a reserved opcode": ({}, [(3, b"")], 1002, None),
+    "a long ping": ({}, [(PING, b"x" * 126)], 1002, None),
+}
+
+
+@pytest.mark.parametrize(("settings", "sent", "code", "reason"), CLOSED.values(), ids=CLOSED)
+@bounded
+async def test_a_frame_that_cannot_be_taken_ends_the_connection_with_its_code(
+    served: Serve, settings: dict[str, Any], sent: list[tuple[int, bytes]], code: int, reason: str | None
+) -> None:
+    server = await served(**settings)
+    client = await server.initialised()
+    for opcode, payload in sent:
+        client.send_frame(opcode & 15, payload, fin=not opcode & OPEN)
+    told = await client.next_close()
+    assert told == (code, told[1] if reason is None else reason)
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_binary_that_is_not_utf_8_is_a_message_that_is_no_json(served: Serve) -> None:
+    server = await served()
+    client = await server.initialised()
+    client.send_frame(BINARY, b'"\xff"')
+    answer = msgspec.json.decode((await client.next_frame()).payload)
+    assert answer["error"] == {"code": -32700, "message": "Parse error", "data": {"reason": "not UTF-8 at byte 1"}}
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_too_many_bad_messages_end_the_connection_with_1008(served: Serve) -> None:
+    server = await served(max_bad_messages=3)
+    client = await server.initialised()
+    for _ in range(4):
+        client.send_frame(TEXT, b"?")
+    assert [(await client.next_message())["error"]["code"] for _ in range(3)] == [-32700] * 3
+    assert await client.next_close() == (1008, "too many bad messages")
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_client_that_does_not_read_is_closed_with_1013(served: Serve) -> None:
+    server = await served(stall_timeout=0.5)
+    client = await server.initialised()
+    client.tcp.pauseProducing()
+    [stalled] = server.factory.connections
+    # More than the buffers of both sockets take.
+    for id in range(6):
+        client.send_message(call(id, name="text", arguments={"size": 8 * MIB}))
+    while stalled.close_code != 1013:
+        await deferLater(reactor, SOON)
+        await server.assert_the_next_is_served()
+    client.tcp.resumeProducing()
+    while (last := await client.next_frame()).opcode != CLOSE:
+        pass
+    assert last.payload == struct.pack("!H", 1013) + b"nothing was read for 0.5 s"
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_client_that_does_not_initialize_is_closed_with_4408(served: Serve) -> None:
+    server = await served(initialize_timeout=SOON)
+    client = await server.upgraded()
+    assert await client.next_close() == (4408, "no initialize within 0.2 s")
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_client_that_sends_nothing_at_all_is_dropped(served: Serve) -> None:
+    server = await served(heartbeat_interval=SOON / 2, heartbeat_timeout=SOON)
+    client = await server.initialised()
+    await client.until(client.is_gone)
+    assert {frame.opcode for frame in client.frames} == {PING}
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_client_that_does_not_answer_a_close_is_dropped(served: Serve) -> None:
+    server = await served(close_timeout=SOON)
+    client = await server.initialised()
+    client.send_frame(3)
+    await client.until(client.is_gone)
+    assert [frame.opcode for frame in client.frames] == [CLOSE]
+    await server.assert_the_next_is_served()
+
+
+# The end of what answers
+
+DYING = """
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["method"] == "initialize":
+        result = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "dying", "version": "1"}}
+    elif request["method"] == "tools/call":
+        result = {"content": [], "structuredContent": {"result": 3}}
+    elif request["method"] == "wait":
+        continue
+    else:
+        sys.exit(3)
+    print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
+"""
+
+
+@bounded
+async def test_a_dead_child_is_502_for_each_open_request_and_then_1011(served: Serve) -> None:
+    server = await served(Stdio([sys.executable, "-c", DYING], reactor=reactor))
+    client = await server.initialised()
+    for id, method in [(1, "wait"), ("1", "wait"), (2, "die")]:
+        client.send_message(call(id, method))
+    error = {"code": 502, "message": "The server process exited with status 3"}
+    assert [await client.next_message() for _ in range(3)] == [
+        {"jsonrpc": "2.0", "id": id, "error": error} for id in (1, "1", 2)
+    ]
+    assert await client.next_close() == (1011, "The server process exited with status 3")
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_server_that_is_shutting_down_refuses_and_then_closes_with_1001(served: Serve) -> None:
+    server = await served(drain_seconds=SOON)
+    idle, busy = await server.initialised(), await server.initialised()
+    busy.send_message(call(1, "never"))
+    assert (await busy.ask(call(2, "ping")))["id"] == 2
+    server.factory.drain()
+    assert await idle.next_close() == (1001, "the service is shutting down")
+    assert await server.answer_to(GOOD) == refusal(503, "the service is shutting down", "Retry-After: 5")
+    refused = {"code": 503, "message": "The service is shutting down"}
+    assert await busy.ask(call(3, "ping")) == {"jsonrpc": "2.0", "id": 3, "error": refused}
+    # What takes longer than the drain is refused as well.
+    assert await busy.next_message() == {"jsonrpc": "2.0", "id": 1, "error": refused}
+    assert await busy.next_close() == (1001, "the service is shutting down")
+
+
+@bounded
+async def test_the_installed_service_says_the_same(serve: Callable[..., Any]) -> None:
+    service = serve()
+    client: Wire = cast(
+        Wire, await TCP4ClientEndpoint(reactor, "127.0.0.1", service.port).connect(Factory.forProtocol(Wire))
+    )
+    await client.initialise()
+    error = {"code": -32601, "message": "Method not found: no/such", "data": {"method": "no/such"}}
+    assert await client.ask(call(1, "no/such")) == {"jsonrpc": "2.0", "id": 1, "error": error}
+    service.terminate()
+    assert await client.next_close() == (1001, "the service is shutting down")
+    assert await threads.deferToThread(service.wait) == 0
