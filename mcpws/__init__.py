@@ -7,6 +7,7 @@ ServerFactory; call a server with `connect` or a ClientFactory; or move messages
 from mcpws.backends.app import App
 from mcpws.backends.app.content import (
     Audio,
+    CacheHint,
     EmbeddedResource,
     Image,
     PromptMessage,
@@ -16,7 +17,8 @@ from mcpws.backends.app.content import (
     ToolResult,
 )
 from mcpws.backends.app.context import Context
-from mcpws.backends.stdio import Stdio
+from mcpws.backends.eras import DualEra
+from mcpws.backends.stdio import SharedStdio, Stdio
 from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import ClientFactory, connect
 from mcpws.client.identity import ClientIdentity
@@ -27,6 +29,7 @@ from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.core.peer import Progress
 from mcpws.errors import (
+    CannotAsk,
     CapabilityMissing,
     ConfigError,
     ConnectFailed,
@@ -34,6 +37,7 @@ from mcpws.errors import (
     HandshakeRefused,
     InputRequired,
     InvalidParams,
+    MalformedResult,
     McpwsError,
     QueueFull,
     RemoteError,
@@ -52,6 +56,8 @@ __all__ = [
     "App",
     "Audio",
     "Backend",
+    "CacheHint",
+    "CannotAsk",
     "CapabilityMissing",
     "Channel",
     "ClientFactory",
@@ -62,6 +68,7 @@ __all__ = [
     "ConnectionState",
     "ConnectionStatistics",
     "Context",
+    "DualEra",
     "EmbeddedResource",
     "Error",
     "ErrorObject",
@@ -72,6 +79,7 @@ __all__ = [
     "InputRequired",
     "InvalidParams",
     "Link",
+    "MalformedResult",
     "McpwsError",
     "Message",
     "Notification",
@@ -89,6 +97,7 @@ __all__ = [
     "ServerProtocol",
     "ServerStatistics",
     "Session",
+    "SharedStdio",
     "Stdio",
     "Subscription",
     "Text",

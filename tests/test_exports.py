@@ -6,12 +6,13 @@ import sys
 import mcpws
 
 PUBLIC = {
-    "App", "Audio", "Backend", "CapabilityMissing", "Channel", "ClientFactory", "ClientIdentity", "ConfigError",
-    "ConnectFailed", "ConnectionClosed", "ConnectionState", "ConnectionStatistics", "Context", "EmbeddedResource",
-    "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming", "InputRequired", "InvalidParams", "Link", "McpwsError",
-    "Message", "Notification", "Progress", "PromptMessage", "QueueFull", "RemoteError", "Request", "RequestId",
-    "RequestTimeout", "ResourceLink", "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics",
-    "Session", "Stdio", "Subscription", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
+    "App", "Audio", "Backend", "CacheHint", "CannotAsk", "CapabilityMissing", "Channel", "ClientFactory",
+    "ClientIdentity", "ConfigError", "ConnectFailed", "ConnectionClosed", "ConnectionState", "ConnectionStatistics",
+    "Context", "DualEra", "EmbeddedResource", "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image",
+    "Incoming", "InputRequired", "InvalidParams", "Link", "MalformedResult", "McpwsError", "Message", "Notification",
+    "Progress", "PromptMessage", "QueueFull", "RemoteError", "Request", "RequestId", "RequestTimeout", "ResourceLink",
+    "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "Stdio",
+    "Subscription", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
     "WebSocketService", "WebSocketTransport", "__version__", "connect",
 }  # fmt: skip
 
