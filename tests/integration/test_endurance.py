@@ -99,7 +99,7 @@ async def test_160_rounds_of_killed_children_and_clients_leave_nothing() -> None
     url = f"ws://127.0.0.1:{port.getHost().port}"
     before = now = (0, 0)
     for round in range(160):
-        session = await connect(url)
+        session = await connect(url, era="legacy")
         lost = session.when_lost()
         calls = begin_calls(session)
         await deferLater(CLOCK, chance.uniform(0, 0.03))
@@ -127,7 +127,7 @@ async def test_40_rounds_of_a_killed_service_leave_no_child_and_no_waiting_clien
 
     async def round() -> None:
         service = await threads.deferToThread(serve, "--stdio", SLEEPER)
-        session = await connect(service.url)
+        session = await connect(service.url, era="legacy")
         ends = [*begin_calls(session), session.when_lost()]
         await deferLater(CLOCK, chance.uniform(0, 0.03))
         children = service.children()
@@ -163,8 +163,8 @@ async def test_a_child_that_writes_a_gigabyte_waits_for_a_client_that_does_not_r
 
 async def flood(service: Any, tool: str) -> None:
     """Ask for 1 GB, read none of it; another client calls meanwhile."""
-    other = await connect(service.url)
-    idle = await connect(service.url)
+    other = await connect(service.url, era="legacy")
+    idle = await connect(service.url, era="legacy")
     lost = idle.when_lost()
     before = service.resident_kib()
     call = idle.request("tools/call", {"name": tool, "arguments": {"megabytes": 1000}, "seconds": 0})

@@ -224,7 +224,7 @@ class Calls:
         self._advance()
 
     def _finish(self, call: Call, answer: Answer) -> None:
-        self._calls.remove(call)
+        self._forget(call)
         if isinstance(answer, Result):
             self._requests.answer(call.client_id, to_modern_result(call.method, answer.result, self._server_info))
         elif answer.error.code == URL_ELICITATION_REQUIRED:
@@ -259,13 +259,16 @@ class Calls:
         self._drop(call, "the client was asked, and did not come back")
 
     def _drop(self, call: Call, reason: str) -> None:
-        self._calls.remove(call)
-        if call in self._waiting:
-            self._waiting.remove(call)
+        self._forget(call)
         if call.server_id is not None:
             self._server.withdraw(call.server_id, reason)
         self._dismiss(call)
         self._advance()
+
+    def _forget(self, call: Call) -> None:
+        self._calls.remove(call)
+        if call in self._waiting:
+            self._waiting.remove(call)
 
     def _dismiss(self, call: Call) -> None:
         """What it was to ask the client cannot be asked over it any more."""

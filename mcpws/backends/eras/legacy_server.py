@@ -151,7 +151,8 @@ class LegacyServer:
             self._employer.refused(self, BackendLost(f"The server speaks MCP {welcome.version}"))
             return
         self._shared.counters.translated += 1
-        self._shared.known.legacy = True
+        if not self.inner.found_modern:
+            self._shared.known.legacy = True
         self._translation = ModernToLegacy(
             self,
             self._server,

@@ -154,8 +154,7 @@ class LegacyToModern:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
 
     def _set_level(self, request: Request) -> None:
-        if "logging" not in self._discovery.capabilities:
-            raise MethodNotFound(request.method)
+        # Some servers log without declaring it; those that do not, take no notice.
         level = _decode_level(request.params or b"{}").level
         level_of(level)
         self._level = level

@@ -289,7 +289,7 @@ def new_world(clock: Clock) -> Iterator[Callable[..., World]]:
     made: list[World] = []
 
     def new(**settings: Any) -> World:
-        made.append(World(clock, **settings))
+        made.append(World(settings.pop("clock", clock), **settings))
         return made[-1]
 
     yield new
@@ -299,7 +299,7 @@ def new_world(clock: Clock) -> Iterator[Callable[..., World]]:
         for conversation in world.within.conversations:
             link = cast(Inner, conversation.link)
             assert link.owner is None
-    assert not clock.getDelayedCalls()
+        assert not world.clock.getDelayedCalls()
 
 
 @pytest.fixture

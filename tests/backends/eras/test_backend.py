@@ -6,16 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from twisted.internet.defer import succeed
+from twisted.internet.defer import gatherResults, succeed
 from twisted.internet.task import Clock
 
 from mcpws import App
 from mcpws.backends.eras import DualEra
+from mcpws.backends.upstream import Upstream
 from mcpws.core.codec import decode
 from mcpws.core.messages import Message, to_raw
-from mcpws.errors import ConfigError, ShuttingDown
+from mcpws.core.meta import PREFIX
+from mcpws.errors import ConfigError, RpcError, ShuttingDown
 from mcpws.interfaces import Channel, Link
-from mcpws.testing import connected, result_of
+from mcpws.testing import Network, RecordingBackend, Served, connected, result_of
+from mcpws.ws.server import ServerFactory
 
 if TYPE_CHECKING:
     from tests.backends.eras.conftest import Json, World
@@ -74,6 +77,42 @@ def test_a_backend_in_this_process_is_served_through_it() -> None:
     sum = pair.session.request("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}})
     pair.flush()
     assert result_of(sum)["structuredContent"] == {"result": 3}
+
+
+def test_a_legacy_server_upstream_serves_a_modern_client() -> None:
+    network = Network()
+    legacy = RecordingBackend(initialize=False)
+    origin = ServerFactory(legacy, reactor=network.clock)
+    upstream = Upstream("ws://127.0.0.1:8082", reactor=network.clock, endpoint=network.endpoint(origin))
+    served = Served(DualEra(upstream, clock=network.clock), clock=network.clock)
+    client = served.upgraded()
+
+    def settle() -> None:
+        served.flush()
+        network.flush()
+        served.flush()
+
+    settle()
+    meta = {f"{PREFIX}protocolVersion": "2026-07-28", f"{PREFIX}clientCapabilities": {}}
+    client.send_message({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}})
+    settle()
+    [server] = legacy.conversations
+    server.answer(server.requests[0], RpcError("Method not found", code=-32601))
+    settle()
+    server.answer(server.requests[1], {"protocolVersion": "2025-11-25", "capabilities": {}})
+    settle()
+    assert [request.method for request in server.requests] == ["server/discover", "initialize", "tools/list"]
+    server.answer(server.requests[2], {"tools": []})
+    settle()
+    [answer] = client.take_messages()
+    assert answer["result"] == {"tools": [], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+    client.wire.loseConnection()
+    settle()
+    assert server.closed is not None
+    stopped = gatherResults([served.server.stop(0), origin.stop(0)])
+    settle()
+    result_of(stopped)
+    assert network.clock.getDelayedCalls() == []
 
 
 class AtOnce:

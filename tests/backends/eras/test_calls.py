@@ -385,6 +385,21 @@ def test_who_waits_for_a_turn_may_be_cancelled(world: World, client: Client, ser
     assert server.waiting == []
 
 
+def test_an_answer_may_come_before_the_turn(world: World, client: Client, server: Server) -> None:
+    request, result = call_that_asks(world, client, server)
+    client.call(2, "tools/call", name="t")
+    second = server.take("tools/call")
+    come_back(client, 3, result, ACCEPTED)
+    server.answer(request, content=["one"])
+    assert client.result(3)["content"] == ["one"]
+    assert server.take()["error"]["code"] == -32600
+    server.answer(second, content=["two"])
+    client.result(2)
+    assert server.waiting == []
+    client.call(4, "tools/call", name="t")
+    server.take("tools/call")
+
+
 def test_turns_are_not_needed_where_the_client_cannot_be_asked(world: World, client: Client, server: Server) -> None:
     call_that_asks(world, client, server)
     other = world.connect()

@@ -113,7 +113,7 @@ def test_progress_and_log_messages_pass(world: World, client: Client) -> None:
 
 
 def test_a_log_level_goes_with_every_later_request(world: World, client: Client) -> None:
-    server = world.modern_server(client, tools={}, logging={})
+    server = world.modern_server(client, tools={})
     client.ask(1, "logging/setLevel", level="notice")
     assert client.result(1) == {}
     client.ask(2, "tools/list")
@@ -137,10 +137,10 @@ def test_bad_parameters_are_refused(world: World, client: Client, method: str, p
     assert server.waiting == []
 
 
-@pytest.mark.parametrize("method", ["logging/setLevel", "resources/subscribe", "resources/unsubscribe"])
+@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
 def test_what_the_server_does_not_offer_is_not_found(world: World, client: Client, method: str) -> None:
     world.modern_server(client, tools={}, resources={})
-    client.ask(1, method, uri="u:1", level="info")
+    client.ask(1, method, uri="u:1")
     assert client.error(1)["code"] == -32601
 
 
