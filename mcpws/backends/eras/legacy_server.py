@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from mcpws.backends.eras.call import Call, Work
 from mcpws.backends.eras.inner import Inner
@@ -21,6 +22,8 @@ from mcpws.core.messages import EMPTY, Answer, Error, Message, Notification, Req
 from mcpws.core.peer import Peer
 from mcpws.errors import BackendLost, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.interfaces import Link
+
+log = Logger()
 
 _decode_welcome = msgspec.json.Decoder(Welcome).decode
 
@@ -151,6 +154,7 @@ class LegacyServer:
             self._employer.refused(self, BackendLost(f"The server speaks MCP {welcome.version}"))
             return
         self._shared.counters.translated += 1
+        log.info("{peer} is modern, its server legacy: translating", peer=self._link.identity.peer)
         if not self.inner.found_modern:
             self._shared.known.legacy = True
         self._translation = ModernToLegacy(

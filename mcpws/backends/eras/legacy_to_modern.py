@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+from twisted.logger import Logger
 
 from mcpws.backends.eras.discovery import OURSELVES, Discovery
 from mcpws.backends.eras.exchange import Exchange
@@ -14,7 +15,7 @@ from mcpws.backends.eras.inner import Inner
 from mcpws.backends.eras.limits import MAX_PENDING, Shared
 from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
-from mcpws.backends.eras.watches import Watches
+from mcpws.backends.eras.watches import LISTS, Watches
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Message, Notification, Request, Result, to_raw
@@ -23,12 +24,12 @@ from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.interfaces import Link
 
+log = Logger()
+
 INITIALIZED = "notifications/initialized"
 
 _UNHEARD = ("notifications/roots/list_changed", "notifications/tasks/status")
 """What a client tells a server of, and the modern era does not know."""
-
-_LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
 
 
 class _Hello(Struct, gc=False):
@@ -79,6 +80,7 @@ class LegacyToModern:
     def begin(self) -> None:
         """Answer `initialize`."""
         self._shared.counters.translated += 1
+        log.info("{peer} is legacy, its server modern: translating", peer=self._link.identity.peer)
         asked, discovery = self._asked_version, self._discovery
         info = discovery.meta.server_info
         result = {
@@ -188,5 +190,5 @@ class LegacyToModern:
 
     def _watch_lists(self) -> None:
         capabilities = self._discovery.capabilities
-        changing = {asked: True for name, asked in _LISTS.items() if offers(capabilities, name, "listChanged")}
+        changing = {asked: True for name, asked in LISTS.items() if offers(capabilities, name, "listChanged")}
         self._watches.watch_lists(changing)

@@ -10,17 +10,14 @@ from msgspec import Raw, Struct
 from mcpws.backends.eras.limits import MAX_PENDING, Shared
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import Members, members, offers, text
-from mcpws.backends.eras.watches import ACKNOWLEDGED
+from mcpws.backends.eras.watches import ACKNOWLEDGED, LISTS, UPDATED
 from mcpws.core.messages import Answer, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.interfaces import Link
 
-UPDATED = "notifications/resources/updated"
-LIST_CHANGED = {
-    f"notifications/{kind}/list_changed": (kind, f"{kind}ListChanged") for kind in ("tools", "prompts", "resources")
-}
+LIST_CHANGED = {f"notifications/{kind}/list_changed": (kind, asked) for kind, asked in LISTS.items()}
 """What a legacy server tells everybody of, by whose `listChanged` it is and how a modern client asks for it."""
 
 CHANGES = (UPDATED, *LIST_CHANGED)

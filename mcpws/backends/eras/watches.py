@@ -11,13 +11,16 @@ from twisted.internet.interfaces import IDelayedCall
 
 from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.shapes import as_it_is, subscription_of, without_subscription
-from mcpws.core.messages import Answer, Error, Notification, RequestId
+from mcpws.core.messages import Answer, Error, Notification, RequestId, to_raw
 from mcpws.core.meta import LISTEN
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.interfaces import Link
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+UPDATED = "notifications/resources/updated"
+LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
+"""What has a list that may change, and how a modern client asks to hear of that."""
 
 LISTEN_AGAIN = 1.0
 """Seconds until a subscription that the server ended is asked for again; twice as many after each vain attempt."""
@@ -144,6 +147,7 @@ class Watches:
     def _acknowledged(self, watch: _Watch, notification: Notification) -> None:
         watch.wait = LISTEN_AGAIN
         if watch.ready:
+            self._catch_up(watch)
             return
         try:
             uris = _decode_acknowledged(notification.params or b"{}").filter.uris
@@ -156,6 +160,14 @@ class Watches:
             return
         watch.ready = True
         self._tell(watch, None)
+
+    def _catch_up(self, watch: _Watch) -> None:
+        """What changed while nobody listened, nobody knows: so all of it may have."""
+        for uri in watch.filter.get("resourceSubscriptions", []):
+            self._link.send(Notification(UPDATED, to_raw({"uri": uri})))
+        for kind, asked in LISTS.items():
+            if asked in watch.filter:
+                self._link.send(Notification(f"notifications/{kind}/list_changed"))
 
     def _answered(self, watch: _Watch, answer: Answer | McpwsError) -> None:
         if watch.id is not None:

@@ -168,13 +168,28 @@ def test_a_subscription_that_the_server_ends_is_asked_for_again(world: World, cl
         world.clock.advance(0.1)
         listen = server.take("subscriptions/listen")
         assert listen["params"]["notifications"] == {"resourceSubscriptions": ["u:1"]}
+    assert client.got == []
     acknowledge(server, listen)
+    # It may have changed meanwhile.
+    assert client.told(UPDATED) == {"uri": "u:1"}
     server.tell(UPDATED, uri="u:1", _meta=about(listen))
     assert client.told(UPDATED) == {"uri": "u:1"}
     server.tell("notifications/cancelled", requestId=listen["id"])
     server.take("notifications/cancelled")
     world.clock.advance(1)
     server.take("subscriptions/listen")
+
+
+def test_lists_may_have_changed_while_nobody_listened(world: World, client: Client, server: Server) -> None:
+    client.tell("notifications/initialized")
+    listen = server.take("subscriptions/listen")
+    acknowledge(server, listen)
+    server.answer(listen, resultType="complete")
+    world.clock.advance(1)
+    acknowledge(server, server.take("subscriptions/listen"))
+    assert client.take() == {"method": "notifications/tools/list_changed"}
+    assert client.take() == {"method": "notifications/resources/list_changed"}
+    assert client.got == []
 
 
 def test_nothing_is_asked_for_again_after_unsubscribe(world: World, client: Client, server: Server) -> None:
