@@ -5,6 +5,7 @@ An Autobahn protocol forwards its events here and keeps nothing else of ours; it
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from struct import pack
 from typing import Any
@@ -42,7 +43,7 @@ _RSV1 = 4
 _BINARY = WebSocketProtocol.MESSAGE_TYPE_BINARY
 
 
-class Connection:
+class Connection(ABC):
     """One WebSocket, whichever end. Subclasses say what a message, a slow reader and the end mean to them."""
 
     _outbox: Outbox
@@ -68,43 +69,47 @@ class Connection:
 
     # What subclasses define.
 
+    @abstractmethod
     def message_received(self, message: Message, binary: bool) -> None:
         """A message came in, in a `binary` or a text frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         """What came in is no message."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def takes_batches(self) -> bool:
         """Whether an array of messages is a message here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
         """Several messages came as one; an RpcError stands where one is no message. Only if `takes_batches`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def too_much_queued(self) -> None:
         """The peer reads too slowly; feed this connection no more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def queue_has_space(self) -> None:
         """The peer has caught up."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gone(self) -> None:
         """The connection is no more; called once, after `close_code` and `close_reason` are set."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def in_flight(self) -> int:
         """Requests on this connection that wait for an answer."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def transport_lost(self, reason: Failure) -> None:
+        """Why the transport is gone; `gone` follows."""
+
+    @abstractmethod
     def mask_key(self) -> bytes | None:
         """Four bytes with which to mask the next frame; None at the end that does not mask."""
-        raise NotImplementedError
 
     # What the rest of the package uses.
 
@@ -270,9 +275,6 @@ class Connection:
         self._outbox.hand_over()
         if self._closing_since is None:
             self._closing_since = self._clock.seconds()
-
-    def transport_lost(self, reason: Failure) -> None:
-        """Why the transport is gone; `connection_lost` follows."""
 
     def connection_lost(self, code: int | None, reason: str | None) -> None:
         if self.close_code == ABNORMAL:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twisted.python.failure import Failure
+
 from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState, Phase
@@ -81,6 +83,9 @@ class ServerConnection(Connection):
 
     def _is_open(self, id: RequestId) -> bool:
         return id in self.front.ledger.inbound
+
+    def transport_lost(self, reason: Failure) -> None:
+        """Nobody here waits to hear why."""
 
     def mask_key(self) -> None:
         """A server does not mask (RFC 6455, section 5.1)."""
