@@ -6,12 +6,10 @@ legacy: part of a conversation that begins with `initialize`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from mcpws.core.messages import Request, RequestId, to_raw
+from mcpws.core.messages import Request, RequestId
 
 MODERN_VERSIONS = ("2026-07-28",)
 """The protocol versions that every request names for itself, oldest first."""
@@ -86,30 +84,3 @@ def _without_token(params: Raw) -> RequestMeta:
 
 
 _RAW = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
-
-
-def with_meta(params: Raw | None, **members: Any) -> Raw:
-    """`params` with these members in their `_meta`, each replaced; a member that is None is taken out.
-
-    `members` are named as in RequestMeta. Raises ValueError when `params` or its `_meta` is no object.
-    """
-    decoded: dict[str, Raw] = {} if params is None else _decode_members(params)
-    meta: dict[str, Any] = dict(_decode_members(decoded["_meta"])) if "_meta" in decoded else {}
-    for name, value in members.items():
-        if value is None:
-            meta.pop(_NAMES[name], None)
-        else:
-            meta[_NAMES[name]] = value
-    rest: dict[str, Any] = {name: value for name, value in decoded.items() if name != "_meta"}
-    return to_raw({**rest, "_meta": meta} if meta else rest)
-
-
-_NAMES = {
-    "progress_token": "progressToken",
-    "protocol_version": PROTOCOL_VERSION,
-    "client_info": CLIENT_INFO,
-    "client_capabilities": CLIENT_CAPABILITIES,
-    "log_level": LOG_LEVEL,
-    "server_info": SERVER_INFO,
-    "subscription_id": SUBSCRIPTION_ID,
-}

@@ -1,6 +1,5 @@
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,6 @@ from mcpws.core.meta import (
     PROTOCOL_VERSION,
     RequestMeta,
     read_meta,
-    with_meta,
 )
 
 EVERYTHING = (
@@ -80,45 +78,6 @@ def test_every_modern_request_has_the_byte_to_look_for() -> None:
     assert len(MODERN_HINT) == 1
 
 
-def test_members_are_put_into_meta_and_taken_out() -> None:
-    params = with_meta(Raw(b'{"name":"x"}'), progress_token=1, protocol_version="2026-07-28", client_info={"name": "a"})
-    assert msgspec.json.decode(params) == {
-        "name": "x",
-        "_meta": {
-            "progressToken": 1,
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": "a"},
-        },
-    }
-    less = with_meta(params, progress_token="b", client_info=None, log_level=None)
-    assert msgspec.json.decode(less)["_meta"] == {
-        "progressToken": "b",
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    }
-    assert with_meta(less, progress_token=None, protocol_version=None) == Raw(b'{"name":"x"}')
-
-
-def test_what_else_is_in_meta_stays_as_it_is() -> None:
-    params = with_meta(Raw(b'{"_meta":{"own": [1, 2],"progressToken":1}}'), subscription_id=1, server_info=Raw(b"{ }"))
-    assert params == Raw(
-        b'{"_meta":{"own":[1, 2],"progressToken":1,'
-        b'"io.modelcontextprotocol/subscriptionId":1,"io.modelcontextprotocol/serverInfo":{ }}}'
-    )
-
-
-def test_there_may_be_no_parameters() -> None:
-    assert with_meta(None) == Raw(b"{}")
-    assert with_meta(None, client_capabilities={}) == Raw(
-        b'{"_meta":{"io.modelcontextprotocol/clientCapabilities":{}}}'
-    )
-
-
-@pytest.mark.parametrize("params", [b"[]", b'{"_meta":null}', b'{"_meta":[]}'])
-def test_what_is_no_object_takes_no_members(params: bytes) -> None:
-    with pytest.raises(ValueError, match="Expected `object`"):
-        with_meta(Raw(params), progress_token=1)
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -128,12 +87,10 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.text(), json_values, max_size=4), st.integers(0, 2**53) | st.text())
 def test_what_was_put_in_is_read_again(params: dict[str, Any], token: int | str) -> None:
-    params.pop("_meta", None)
-    written = with_meta(to_raw(params), progress_token=token, protocol_version="2026-07-28")
-    meta = read_meta(Request(1, "a", written))
+    params["_meta"] = {"progressToken": token, "io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    meta = read_meta(Request(1, "a", to_raw(params)))
     assert meta.progress_token == token
     assert meta.protocol_version == Raw(b'"2026-07-28"')
-    assert msgspec.json.decode(with_meta(written, progress_token=None, protocol_version=None)) == params
 
 
 @given(json_values)
