@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from mcpws.errors import ConfigError
@@ -136,3 +136,11 @@ class WebSocketConfig:
             raise ConfigError("heartbeat_timeout", self.heartbeat_timeout, "must be above heartbeat_interval, or 0")
         if self.binary not in ("accept", "refuse"):
             raise ConfigError("binary", self.binary, "must be accept or refuse")
+
+
+def require_positive(limits: Any) -> None:
+    """Raise ConfigError that names the first field of a dataclass which is not above 0."""
+    for field in fields(limits):
+        value = getattr(limits, field.name)
+        if not value > 0:
+            raise ConfigError(field.name, value, "must be above 0")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.errors import ConfigError
+from mcpws.config import require_positive
 
 MAX_PENDING = 1024
 """Requests in either direction of one conversation at the same time; a front allows far fewer."""
@@ -28,10 +28,7 @@ class Limits:
     max_starts: int
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not value > 0:
-                raise ConfigError(field.name, value, "must be above 0")
+        require_positive(self)
 
 
 @dataclass(slots=True)

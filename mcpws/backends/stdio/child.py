@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import cast
 
@@ -18,10 +18,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.backends.stdio.streams import ErrorLines, Intake
+from mcpws.config import require_positive
 from mcpws.core.codec import decode, encode
 from mcpws.core.lines import LineFramer, to_line
 from mcpws.core.messages import Message
-from mcpws.errors import BackendLost, ConfigError, LineTooLong, McpwsError, RpcError
+from mcpws.errors import BackendLost, LineTooLong, McpwsError, RpcError
 from mcpws.interfaces import Link
 
 log = Logger()
@@ -51,10 +52,7 @@ class Limits:
     max_depth: int
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not value > 0:
-                raise ConfigError(field.name, value, "must be above 0")
+        require_positive(self)
 
 
 @dataclass(slots=True)
