@@ -146,6 +146,7 @@ class StdioFront(Protocol):
         self._blocked = False
         self._queued = 0
         self._front.resume_sending()
+        self._front.caught_up()
         self._flow()
         self._count_grace()
 
@@ -153,6 +154,10 @@ class StdioFront(Protocol):
         """The output is closed; `writeConnectionLost` or `connectionLost` follows."""
 
     # front.Client
+
+    @property
+    def behind(self) -> bool:
+        return self._blocked
 
     def deliver(self, message: Message, data: bytes) -> None:
         line = to_line(data)

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.codec import encode
 from mcpws.core.ledger import CANCELLED, PROGRESS, Ledger
 from mcpws.core.lifecycle import Phase
@@ -32,9 +33,16 @@ from mcpws.interfaces import Backend, Channel, Identity
 
 log = Logger()
 
+MAX_OVERTAKEN = 64 * 1024
+"""Bytes of notifications that wait to be overtaken, about; more go out as they are."""
+
 
 class Client(Protocol):
     """What a Front needs of the transport it faces."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether messages wait for the client to read; `Front.caught_up` is called once none does."""
 
     def deliver(self, message: Message, data: bytes) -> None:
         """Send `message`, which is `data` when encoded."""
@@ -65,6 +73,7 @@ class Front:
     __slots__ = (
         "_backend",
         "_backend_pauses",
+        "_backlog",
         "_channel",
         "_client",
         "_clock",
@@ -79,6 +88,7 @@ class Front:
         "_release",
         "_sending",
         "_unread",
+        "coalesced",
         "draining",
         "errors",
         "identity",
@@ -99,6 +109,7 @@ class Front:
         self.ledger = Ledger()
         self.draining = False
         self.errors = 0
+        self.coalesced = 0
         self._client = client
         self._clock = clock
         self._held: list[Answer] = []
@@ -110,6 +121,7 @@ class Front:
         self._backend: Backend | None = None
         self._channel: Channel | None = None
         self._unread: deque[Message] = deque()
+        self._backlog: Backlog | None = None
         self._opening: Deferred[Channel] | None = None
         self._backend_pauses = False
         self._reading = True
@@ -169,6 +181,16 @@ class Front:
                 self._channel.resumeProducing()
             self._flow()
 
+    def caught_up(self) -> None:
+        """Nothing waits for the client any more: what waited to be overtaken goes out, so far as it still belongs."""
+        backlog, self._backlog = self._backlog, None
+        if backlog is not None:
+            self.coalesced += backlog.coalesced
+            while backlog:
+                message = backlog.take()
+                if self.ledger.to_client(message):
+                    self._deliver(message)
+
     def drain(self) -> None:
         """Refuse new requests; `Client.idle` is called once those in flight are answered."""
         self.draining = True
@@ -179,6 +201,7 @@ class Front:
     def abandon(self, error: RpcError) -> None:
         """Answer all that is in flight with `error`, without waiting for the backend any longer."""
         self._let_go()
+        self.caught_up()
         for id in self.ledger.abandon():
             self.refuse(error, id)
 
@@ -189,6 +212,7 @@ class Front:
         self._closed = True
         self._held.clear()
         self._unread.clear()
+        self._backlog = None
         self._let_go()
         self.ledger.abandon()
         opening, channel, self._channel = self._opening, self._channel, None
@@ -217,10 +241,25 @@ class Front:
                 self.ledger.dropped += 1
                 self._to_backend(Error.answering(message.id, refusal))
                 return
+        overtakable = type(message) is Notification and self._client.behind and kind_of(message) is not None
+        if self._backlog is not None and not overtakable:
+            # What came before goes before.
+            self.caught_up()
         if not self.ledger.to_client(message):
+            return
+        if overtakable:
+            self._wait(message)
             return
         self._deliver(message)
         self._settle()
+
+    def _wait(self, message: Message) -> None:
+        """Keep back what may be worthless before the client gets to read it."""
+        if self._backlog is not None and self._backlog.size > MAX_OVERTAKEN:
+            self.caught_up()
+        if self._backlog is None:
+            self._backlog = Backlog()
+        self._backlog.add(message)
 
     def lost(self, reason: McpwsError) -> None:
         if self._closed:

@@ -23,6 +23,7 @@ class Client:
     def __init__(self) -> None:
         self.delivered: list[Message] = []
         self.reading = True
+        self.behind = False
         self.ended: McpwsError | None = None
         self.idled = 0
 
@@ -87,8 +88,8 @@ class Rig:
         for id in ids:
             self.front.send(Result(id, to_raw(None)))
 
-    def progress(self, token: str | int) -> None:
-        self.front.send(Notification("notifications/progress", to_raw({"progressToken": token, "progress": 1})))
+    def progress(self, token: str | int, value: int = 1) -> None:
+        self.front.send(Notification("notifications/progress", to_raw({"progressToken": token, "progress": value})))
 
     def is_read(self) -> bool:
         return self.client.reading
@@ -392,6 +393,12 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @rule(token=ids)
     def progress(self, token: int) -> None:
         self.rig.progress(token)
+
+    @rule(behind=st.booleans())
+    def read(self, behind: bool) -> None:
+        self.rig.client.behind = behind
+        if not behind:
+            self.rig.front.caught_up()
 
     @rule(id=st.sampled_from("abc"))
     def ask_the_client(self, id: str) -> None:

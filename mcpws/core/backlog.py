@@ -3,27 +3,67 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TypeAlias
 
-from msgspec import Raw, UnsetType
+import msgspec
+from msgspec import Raw, Struct, UnsetType
 
 from mcpws.core.ledger import PROGRESS, reported_token
 from mcpws.core.messages import Error, Message, Notification, RequestId, Result
+from mcpws.core.meta import SUBSCRIPTION_ID
 
 OVERHEAD = 256
 """Bytes that a waiting message takes besides what it holds, roughly."""
 
+LIST_CHANGED = frozenset(
+    f"notifications/{things}/list_changed" for things in ("prompts", "resources", "roots", "tools")
+)
+
+Kind: TypeAlias = tuple[str, RequestId | None]
+"""A method, and the progress token or the subscription that a notification is for."""
+
+
+class _Meta(Struct, gc=False):
+    subscription: RequestId | None = msgspec.field(name=SUBSCRIPTION_ID, default=None)
+
+
+class _Subscribed(Struct, gc=False):
+    meta: _Meta | None = msgspec.field(name="_meta", default=None)
+
+
+_decode_subscribed = msgspec.json.Decoder(_Subscribed).decode
+
+
+def kind_of(message: Message) -> Kind | None:
+    """What a later message of the same kind makes worthless; None for a message that nothing overtakes.
+
+    Progress of one request overtakes earlier progress of the same, and so does the news that a list has changed.
+    """
+    if type(message) is not Notification:
+        return None
+    if message.method == PROGRESS:
+        token = reported_token(message)
+        return None if token is None else (PROGRESS, token)
+    if message.method in LIST_CHANGED:
+        try:
+            meta = _decode_subscribed(message.params or b"{}").meta
+        except ValueError:
+            return None
+        return message.method, None if meta is None else meta.subscription
+    return None
+
 
 class Backlog:
-    """Messages in order. Of the progress of one request only the latest is kept, where it came last.
+    """Messages in order. Of each kind that is overtaken only the latest is kept, where it came last.
 
-    `size` is in bytes, about; what to do when it is too many is for the owner to say. `coalesced` counts the progress
-    that was overtaken.
+    `size` is in bytes, about; what to do when it is too many is for the owner to say. `coalesced` counts what was
+    overtaken.
     """
 
     __slots__ = ("_next", "_waiting", "coalesced", "size")
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[tuple[bool, RequestId], tuple[Message, int]] = OrderedDict()
+        self._waiting: OrderedDict[Kind | int, tuple[Message, int]] = OrderedDict()
         self._next = 0
         self.size = 0
         self.coalesced = 0
@@ -33,17 +73,13 @@ class Backlog:
 
     def add(self, message: Message) -> None:
         """Let it wait."""
-        token = None
-        if type(message) is Notification and message.method == PROGRESS:
-            token = reported_token(message)
-        if token is None:
-            key: tuple[bool, RequestId] = (False, self._next)
+        key: Kind | int | None = kind_of(message)
+        if key is None:
+            key = self._next
             self._next += 1
-        else:
-            key = (True, token)
-            if key in self._waiting:
-                self.size -= self._waiting.pop(key)[1]
-                self.coalesced += 1
+        elif key in self._waiting:
+            self.size -= self._waiting.pop(key)[1]
+            self.coalesced += 1
         size = OVERHEAD + _held(message)
         self._waiting[key] = (message, size)
         self.size += size

@@ -18,6 +18,7 @@ class Counters:
         "bad_messages",
         "bytes_received",
         "bytes_sent",
+        "coalesced",
         "dropped",
         "errors",
         "last_activity",
@@ -37,6 +38,7 @@ class Counters:
         self.errors = 0
         self.bad_messages = 0
         self.dropped = 0
+        self.coalesced = 0
         self.round_trip: float | None = None
 
     def received(self, size: int, now: float) -> None:
@@ -56,7 +58,8 @@ class ConnectionStatistics:
     """A snapshot of one connection. Sizes in bytes of JSON, times in seconds.
 
     `errors` counts error answers sent, `bad_messages` what was no JSON-RPC, `dropped` what belonged
-    nowhere, `idle` the time since the last byte came, `queued_bytes` what waits for a slow reader.
+    nowhere, `coalesced` what a later message overtook before a slow reader took it, `idle` the time
+    since the last byte came, `queued_bytes` what waits for a slow reader.
     """
 
     id: int
@@ -69,6 +72,7 @@ class ConnectionStatistics:
     errors: int
     bad_messages: int
     dropped: int
+    coalesced: int
     in_flight: int
     queued_bytes: int
     uptime: float
@@ -93,6 +97,7 @@ class ServerStatistics:
     errors: int
     bad_messages: int
     dropped: int
+    coalesced: int
     in_flight: int
     queued_bytes: int
     uptime: float
@@ -111,6 +116,7 @@ _SUMMED = (
     "errors",
     "bad_messages",
     "dropped",
+    "coalesced",
 )
 
 

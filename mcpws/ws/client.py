@@ -126,6 +126,9 @@ class ClientConnection(Connection):
         if self.receiver is not None:
             self.receiver.resume_sending()
 
+    def queue_empty(self) -> None:
+        """Nothing is kept back here."""
+
     def gone(self) -> None:
         self._factory.connection_gone(self)
         reason = self._refused or ConnectionClosed(self.close_code, self.close_reason)

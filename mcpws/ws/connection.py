@@ -95,6 +95,10 @@ class Connection(ABC):
         """The peer has caught up."""
 
     @abstractmethod
+    def queue_empty(self) -> None:
+        """The peer has read all, or it is on its way."""
+
+    @abstractmethod
     def gone(self) -> None:
         """The connection is no more; called once, after `close_code` and `close_reason` are set."""
 
@@ -186,6 +190,7 @@ class Connection(ABC):
             self._config.max_queued_bytes,
             self.too_much_queued,
             self.queue_has_space,
+            self.queue_empty,
         )
 
     def bytes_received(self) -> None:

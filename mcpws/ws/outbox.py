@@ -22,6 +22,7 @@ class Outbox:
     :param limit: bytes above which `on_full` is called; the feeding of this connection should be paused.
     :param on_full: called when more than `limit` bytes wait.
     :param on_space: called once less than half of `limit` waits again.
+    :param on_empty: called once nothing waits any more.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Outbox:
         "_gathered",
         "_limit",
         "_offset",
+        "_on_empty",
         "_on_full",
         "_on_space",
         "_transport",
@@ -46,12 +48,14 @@ class Outbox:
         limit: int,
         on_full: Callable[[], None],
         on_space: Callable[[], None],
+        on_empty: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._limit = limit
         self._on_full = on_full
         self._on_space = on_space
+        self._on_empty = on_empty
         self._frames: deque[bytes] = deque()
         self._offset = 0
         self._blocked_at: float | None = None
@@ -96,6 +100,11 @@ class Outbox:
             self.uncork()
             self.cork()
 
+    @property
+    def behind(self) -> bool:
+        """Whether something waits."""
+        return self._blocked_at is not None or bool(self._frames)
+
     def stalled(self, now: float) -> float:
         """Seconds for which the transport has taken nothing; 0 when nothing waits."""
         return 0.0 if self._blocked_at is None else now - self._blocked_at
@@ -128,6 +137,8 @@ class Outbox:
         if self._full and self.queued * 2 < self._limit:
             self._full = False
             self._on_space()
+        if not self.behind:
+            self._on_empty()
 
     def stopProducing(self) -> None:
         # What is written from now on goes to the transport, which is gone and drops it.

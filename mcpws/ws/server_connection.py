@@ -96,6 +96,10 @@ class ServerConnection(Connection):
     def queue_has_space(self) -> None:
         self.front.resume_sending()
 
+    def queue_empty(self) -> None:
+        if hasattr(self, "front"):
+            self.front.caught_up()
+
     def gone(self) -> None:
         if hasattr(self, "front"):
             self.front.close(f"closed with {self.close_code}")
@@ -127,6 +131,7 @@ class ServerConnection(Connection):
         if hasattr(self, "front"):
             self.counters.errors = self.front.errors
             self.counters.dropped = self.front.ledger.dropped
+            self.counters.coalesced = self.front.coalesced
 
     def sweep(self, now: float) -> None:
         limit = self._config.initialize_timeout
@@ -144,6 +149,10 @@ class ServerConnection(Connection):
         super().sweep(now)
 
     # front.Client
+
+    @property
+    def behind(self) -> bool:
+        return self._outbox.behind
 
     def deliver(self, message: Message, data: bytes) -> None:
         self._replies.deliver(message, data, self.front.ledger.inbound)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from mcpws.core.backlog import OVERHEAD, Backlog
+from mcpws.core.backlog import OVERHEAD, Backlog, kind_of
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result, to_raw
 
 
@@ -99,3 +99,34 @@ def test_in_any_order_nothing_but_overtaken_progress_is_lost(steps: list[Request
         backlog.add(message)
         assert backlog.size == sum(OVERHEAD + len(bytes(one.params or b"")) for _, one in model)
     assert taken(backlog) == [one for _, one in model]
+
+
+def changed(things: str, **params: object) -> Notification:
+    return Notification(f"notifications/{things}/list_changed", to_raw(params))
+
+
+def test_that_a_list_has_changed_is_kept_once_for_each_subscription() -> None:
+    backlog = Backlog()
+    mine: object = {"io.modelcontextprotocol/subscriptionId": "1"}
+    theirs: object = {"io.modelcontextprotocol/subscriptionId": 1}
+    backlog.add(changed("tools"))
+    for meta in (mine, theirs, {}, mine):
+        backlog.add(changed("tools", _meta=meta))
+    backlog.add(changed("prompts"))
+    assert backlog.coalesced == 2
+    assert taken(backlog) == [
+        changed("tools", _meta=theirs),
+        changed("tools", _meta={}),
+        changed("tools", _meta=mine),
+        changed("prompts"),
+    ]
+
+
+@pytest.mark.parametrize("meta", [1, {"io.modelcontextprotocol/subscriptionId": 1.5}])
+def test_a_change_for_who_knows_whom_is_a_message_like_any_other(meta: object) -> None:
+    assert kind_of(changed("tools", _meta=meta)) is None
+
+
+def test_other_messages_are_not_overtaken() -> None:
+    assert kind_of(Notification("notifications/resources/updated")) is None
+    assert kind_of(Request(1, "notifications/progress", to_raw({"progressToken": 1}))) is None

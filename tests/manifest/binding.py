@@ -636,6 +636,13 @@ BINDING: dict[str, tuple[str, ...]] = {
         "Progress only grows.",
         "tests/backends/app/test_context.py::test_progress_that_has_not_grown_is_not_sent",
     ),
+    "P-5": (
+        "What is overtaken before a slow reader takes it is not sent.",
+        "tests/test_front_behind.py::test_of_the_progress_of_one_request_a_client_that_is_behind_gets_the_latest",
+        "tests/test_front_behind.py::test_a_list_that_has_changed_often_is_told_of_once",
+        "tests/test_front_behind.py::test_what_was_kept_back_goes_before_what_comes_after",
+        "tests/ws/test_connection.py::test_of_a_flood_of_progress_a_slow_reader_gets_little",
+    ),
     "N-1": (
         "Who listens is not busy.",
         "tests/core/test_ledger.py::test_who_listens_is_not_busy",

@@ -14,6 +14,7 @@ def busy(opened: float = 10.0) -> Counters:
     counters.errors = 3
     counters.bad_messages = 2
     counters.dropped = 1
+    counters.coalesced = 6
     counters.round_trip = 0.25
     return counters
 
@@ -43,6 +44,7 @@ def test_a_new_connection_has_counted_nothing() -> None:
         errors=0,
         bad_messages=0,
         dropped=0,
+        coalesced=0,
         in_flight=2,
         queued_bytes=9,
         uptime=0.0,
@@ -63,6 +65,7 @@ def test_a_connection_counts_messages_and_bytes_both_ways() -> None:
         errors=3,
         bad_messages=2,
         dropped=1,
+        coalesced=6,
         in_flight=2,
         queued_bytes=9,
         uptime=10.0,

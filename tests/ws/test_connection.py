@@ -501,6 +501,27 @@ def test_a_queue_that_grows_in_spite_of_all_is_the_end() -> None:
     rig.assert_next_is_served()
 
 
+def test_of_a_flood_of_progress_a_slow_reader_gets_little() -> None:
+    rig = Rig()
+    rig.send(call(1, _meta={"progressToken": "t"}))
+    rig.stop_reading()
+    progress = "notifications/progress"
+    for value in range(100_000):
+        rig.conversation.link.send(Notification(progress, to_raw({"progressToken": "t", "progress": value})))
+        if not value % 1000:
+            rig.flush()
+    assert rig.connection.queued_bytes == 0
+    rig.read_on()
+    came = [message["params"]["progress"] for message in rig.answers()]
+    assert came == [*range(len(came) - 1), 99_999]
+    # What the transports hold is on its way.
+    assert len(came) < 5000
+    assert rig.service.server.statistics().coalesced == 100_000 - len(came)
+    rig.answer(rig.conversation.requests[-1])
+    rig.advance(1)
+    assert [answer["id"] for answer in rig.answers()] == [1]
+
+
 def test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded() -> None:
     rig = Rig(max_queued_bytes=50 * KIB, stall_timeout=30)
     rig.stop_reading()

@@ -28,9 +28,20 @@ class Rig:
         self.given = 0
         self._count_what_is_given()
         self.events: list[str] = []
+        self.emptied = 0
         self.outbox = Outbox(
-            self.transport, self.clock, limit, lambda: self.events.append("full"), lambda: self.events.append("space")
+            self.transport,
+            self.clock,
+            limit,
+            lambda: self.events.append("full"),
+            lambda: self.events.append("space"),
+            self._empty,
         )
+
+    def _empty(self) -> None:
+        assert not self.outbox.behind
+        assert self.outbox.queued == 0
+        self.emptied += 1
 
     def _count_what_is_given(self) -> None:
         write = self.transport.write
