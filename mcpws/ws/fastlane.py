@@ -1,21 +1,26 @@
-"""Whole frames in one pass, past Autobahn's frame machine, which costs some ten times as much a message.
+"""Frames in one pass, past Autobahn's frame machine, which costs some ten times as much a message.
 
 The lane takes frames (RFC 6455, section 5.2) that are
 
-- complete in the buffer, final and unfragmented: text or binary, no reserved bits,
+- final and unfragmented: text or binary, no reserved bits,
 - masked if and only if the receiving end is a server,
 - of a length in its shortest encoding and within the limit,
 - valid UTF-8, if text.
 
-It stops before the first byte of anything else: fragments, control frames, compressed or partial frames, violations.
-From there Autobahn goes on as if the lane had never been, and fails what is to be failed.
+A frame of which only the beginning has come is gathered until it is whole. The lane stops before the first byte of
+anything else: fragments, control frames, compressed frames, violations, a head that is not complete. From there
+Autobahn goes on as if the lane had never been, and fails what is to be failed: if the rest of a frame turns out not to
+be UTF-8, Autobahn gets the whole frame as it came.
 """
 
 from __future__ import annotations
 
+from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
 
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]  # it is in there
+
+from mcpws.ws.pieces import join_small
 
 FINAL_TEXT = 0x81
 FINAL_BINARY = 0x82
@@ -24,48 +29,138 @@ _MASKED = 0x80
 _LENGTH = 0x7F
 
 # Up to here one XOR of big integers is quicker than Autobahn's masker.
-_XOR_AT_ONCE = 1024
+_XOR_AT_ONCE = 2048
+
+_utf_8_decoder = getincrementaldecoder("utf-8")
 
 
-def take(
-    data: bytes, masked: bool, limit: int, deliver: Callable[[bytes, bool], None], wanted: Callable[[], bool]
-) -> int:
-    """Deliver the frames at the beginning of `data`; returns how many bytes they had.
+class FastLane:
+    """Takes the frames that one end of a connection receives.
 
     :param masked: whether frames have to be masked.
     :param limit: bytes of the longest payload.
-    :param deliver: called with each payload, and whether it is binary.
-    :param wanted: asked after each; once it says no, the rest stays.
     """
-    taken = 0
-    end = len(data)
-    while end - taken >= 2:
-        first, second = data[taken], data[taken + 1]
-        if first not in _TAKEN or bool(second & _MASKED) is not masked:
-            break
-        size = second & _LENGTH
-        start = taken + 2
-        if size > 125:
-            wide = 2 if size == 126 else 8
-            size = int.from_bytes(data[start : start + wide], "big")
-            start += wide
-            if start > end or size < (126 if wide == 2 else 65_536):
+
+    __slots__ = ("_begun", "_limit", "_masked")
+
+    def __init__(self, masked: bool, limit: int) -> None:
+        self._masked = masked
+        self._limit = limit
+        self._begun: _Begun | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the lane has a part of a frame; what comes next then has to be given to it."""
+        return self._begun is not None
+
+    def take(self, data: bytes, deliver: Callable[[bytes, bool], object], wanted: Callable[[], bool]) -> bytes:
+        """Take the frames at the beginning of `data`; returns what is not taken.
+
+        That is longer than `data` if the lane gives back what it had taken before.
+
+        :param deliver: called with each payload, and whether it is binary.
+        :param wanted: asked after each; once it says no, the rest stays.
+        """
+        if self._begun is not None:
+            if not data:
+                return data
+            data = self._gather(self._begun, data, deliver)
+            if self._begun is not None or not wanted():
+                return data
+        masked, limit = self._masked, self._limit
+        taken, end = 0, len(data)
+        while end - taken >= 2:
+            first, second = data[taken], data[taken + 1]
+            if first not in _TAKEN or bool(second & _MASKED) is not masked:
                 break
-        if masked:
-            start += 4
-        stop = start + size
-        if stop > end or size > limit:
-            break
-        payload = data[start:stop]
-        if masked:
-            payload = mask(payload, data[start - 4 : start])
-        if first == FINAL_TEXT and not payload.isascii() and not _is_utf_8(payload):
-            break
-        taken = stop
-        deliver(payload, first == FINAL_BINARY)
-        if not wanted():
-            break
-    return taken
+            size = second & _LENGTH
+            start = taken + 2
+            if size > 125:
+                wide = 2 if size == 126 else 8
+                size = int.from_bytes(data[start : start + wide], "big")
+                start += wide
+                if start > end or size < (126 if wide == 2 else 65_536):
+                    break
+            if masked:
+                start += 4
+            stop = start + size
+            if start > end or size > limit:
+                break
+            if stop > end:
+                key = data[start - 4 : start] if masked else None
+                begun = _Begun(data[taken:start], size, key)
+                if begun.add(data[start:]):
+                    self._begun = begun
+                    return b""
+                break
+            payload = data[start:stop]
+            if masked:
+                payload = mask(payload, data[start - 4 : start])
+            if first == FINAL_TEXT and not payload.isascii() and not _is_utf_8(payload):
+                break
+            taken = stop
+            deliver(payload, first == FINAL_BINARY)
+            if not wanted():
+                break
+        return data[taken:] if taken else data
+
+    def _gather(self, begun: _Begun, data: bytes, deliver: Callable[[bytes, bool], object]) -> bytes:
+        if len(data) < begun.missing:
+            part, rest = data, b""
+        else:
+            part, rest = data[: begun.missing], data[begun.missing :]
+        if not begun.add(part):
+            self._begun = None
+            return begun.as_it_came() + rest
+        if not begun.missing:
+            self._begun = None
+            deliver(begun.payload(), begun.is_binary)
+        return rest
+
+
+class _Begun:
+    """A frame of which the rest is still to come. Parts are unmasked as they come: so nothing large is copied twice."""
+
+    __slots__ = ("_decoder", "_head", "_key", "_masker", "_parts", "is_binary", "missing")
+
+    def __init__(self, head: bytes, size: int, key: bytes | None) -> None:
+        self._head = head
+        self._key = key
+        self._masker = None if key is None else create_xor_masker(key, size)
+        self._decoder: IncrementalDecoder | None = None
+        self._parts: list[bytes] = []
+        self.is_binary = head[0] == FINAL_BINARY
+        self.missing = size
+
+    def add(self, part: bytes) -> bool:
+        """Add the next of the payload, no more than is missing; returns whether all may be UTF-8 so far, if text."""
+        if self._masker is not None:
+            part = self._masker.process(part)
+        self.missing -= len(part)
+        self._parts.append(part)
+        valid = self.is_binary or self._may_be_utf_8(part)
+        join_small(self._parts)
+        return valid
+
+    def payload(self) -> bytes:
+        """All of it."""
+        return b"".join(self._parts)
+
+    def as_it_came(self) -> bytes:
+        """The frame as far as it has come."""
+        payload = self.payload()
+        return self._head + (payload if self._key is None else mask(payload, self._key))
+
+    def _may_be_utf_8(self, part: bytes) -> bool:
+        if self._decoder is None:
+            if part.isascii():
+                return True
+            self._decoder = _utf_8_decoder()
+        try:
+            self._decoder.decode(part, final=not self.missing)
+        except UnicodeDecodeError:
+            return False
+        return True
 
 
 def frame(payload: bytes, binary: bool, key: bytes | None = None) -> bytes:
@@ -91,7 +186,7 @@ def mask(payload: bytes, key: bytes) -> bytes:
         masked: bytes = create_xor_masker(key, size).process(payload)
         return masked
     pad = (key * (size // 4 + 1))[:size]
-    return (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(size, "big")
+    return (int.from_bytes(payload, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
 
 
 def _is_utf_8(payload: bytes) -> bool:

@@ -11,17 +11,15 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mcpws.ws.connection import Connection
-from mcpws.ws.fastlane import take
-
-SMALL = 4096
-"""Bytes. A message may come in pieces of one byte each; shorter ones than this are joined as they come, since every
-piece costs memory of its own."""
+from mcpws.ws.fastlane import FastLane
+from mcpws.ws.pieces import join_small
 
 
 class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
-    """Mixed in before an Autobahn protocol. Adds one attribute, `_mcpws`; the factory sets it."""
+    """Mixed in before an Autobahn protocol. Adds two attributes: `_mcpws`, which the factory sets, and `_lane`."""
 
     _mcpws: Connection
+    _lane: FastLane
 
     def connectionMade(self) -> None:
         # First: a client sends its handshake from within Autobahn's connectionMade.
@@ -54,17 +52,19 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def _step(self) -> bool:
         """Take frames, the lane or one by Autobahn; returns whether there may be more in the buffer."""
-        autobahn: Any = self
-        between_messages = autobahn.current_frame is None and not autobahn.inside_message
-        if between_messages and self._mcpws.fast_lane:
-            taken = take(
-                self.data, self.factory.isServer, autobahn.maxMessagePayloadSize, self.onMessage, self._mcpws.wants_more
-            )
-            if taken:
-                self.data = self.data[taken:]
+        if self._may_use_lane():
+            before = len(self.data)
+            self.data = self._lane.take(self.data, self.onMessage, self._mcpws.wants_more)
+            if len(self.data) < before:
                 return bool(self.data)
         more: bool = self.processData()
         return more
+
+    def _may_use_lane(self) -> bool:
+        if self._lane.has_begun:
+            return True
+        autobahn: Any = self
+        return self._mcpws.fast_lane and autobahn.current_frame is None and not autobahn.inside_message
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.
@@ -85,12 +85,12 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def onMessageFrameData(self, payload: bytes) -> None:
         super().onMessageFrameData(payload)
         if not self.failedByMe:
-            _join_small(self.frame_data)
+            join_small(self.frame_data)
 
     def onMessageFrame(self, payload: list[bytes]) -> None:  # type: ignore[override]  # annotated as bytes there
         super().onMessageFrame(payload)  # type: ignore[arg-type]
         if not self.failedByMe:
-            _join_small(self.message_data)
+            join_small(self.message_data)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self._mcpws.payload_received(payload, isBinary)
@@ -101,16 +101,11 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     # Under onOpen and onClose, which a subclass may have for itself.
 
     def _onOpen(self) -> None:
+        autobahn: Any = self
+        self._lane = FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize)
         super()._onOpen()
         self._mcpws.opened()
 
     def _onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         super()._onClose(wasClean, code, reason)
         self._mcpws.connection_lost(code, reason)
-
-
-def _join_small(pieces: list[bytes]) -> None:
-    """Join the last pieces, as far as they are small, so that each byte is copied a few times at most."""
-    while len(pieces) > 1 and len(pieces[-2]) <= len(pieces[-1]) < SMALL:
-        last = pieces.pop()
-        pieces[-1] += last

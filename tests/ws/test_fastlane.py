@@ -1,6 +1,8 @@
 """The lane against Autobahn itself: the same events, the same bytes out, the same close, whatever comes in."""
 
 import struct
+import tracemalloc
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,15 +15,16 @@ from mcpws.core.messages import Message
 from mcpws.errors import McpwsError
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
-from mcpws.ws.fastlane import frame, mask, take
+from mcpws.ws.fastlane import FastLane, frame, mask
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
-# Below what is read at once: longer frames come in parts, which the lane does not take in any case.
-LIMIT = 30_000
+# Above what is read at once, so that some frames come in parts whatever the cuts.
+LIMIT = 70_000
 KEYS = st.binary(min_size=4, max_size=4)
 PAYLOADS = st.one_of(
     st.binary(max_size=200),
     st.text(max_size=80).map(str.encode),
+    st.text(min_size=20, max_size=80).map(lambda text: text.encode() * 200),
     st.sampled_from([b'{"jsonrpc":"2.0","id":1,"method":"ping"}', *(b"x" * n for n in (125, 126, 65_535, 65_536))]),
     st.sampled_from([b"y" * LIMIT, b"y" * (LIMIT + 1), "é".encode()[:1], b"\xed\xa0\x80", "\U0010ffff".encode()]),
 )
@@ -44,7 +47,8 @@ def frames(draw: st.DrawFn, masked: bool) -> bytes:
     elif flaw == "size":
         payload = b"y" * (LIMIT + 1)
     elif flaw == "text":
-        opcode, payload = 1, payload + b"\xff"
+        where = draw(st.integers(0, len(payload)))
+        opcode, payload = 1, payload[:where] + b"\xff" + payload[where:]
     reserved = draw(st.integers(1, 7)) if flaw == "reserved" else 0
     has_mask = masked is not (flaw == "mask")
     size = len(payload)
@@ -156,18 +160,21 @@ def test_a_client_sees_and_says_the_same_with_the_lane_and_without(pieces: list[
 
 
 def taken(
-    data: bytes, masked: bool = True, wanted: int = 99, limit: int = LIMIT
-) -> tuple[int, list[tuple[bytes, bool]]]:
+    *pieces: bytes, masked: bool = True, wanted: int = 99, limit: int = LIMIT
+) -> tuple[bytes, list[tuple[bytes, bool]]]:
+    """What is left of the pieces, and what was delivered."""
     got: list[tuple[bytes, bool]] = []
-    count = take(data, masked, limit, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
-    return count, got
+    lane, left = FastLane(masked, limit), b""
+    for piece in pieces:
+        left = lane.take(left + piece, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
+    return left, got
 
 
 @given(st.lists(st.tuples(PAYLOADS, st.none() | KEYS), max_size=5))
 def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None]]) -> None:
     for payload, key in messages:
         data = frame(payload, True, key)
-        assert taken(data, key is not None, limit=100_000) == (len(data), [(payload, True)])
+        assert taken(data, masked=key is not None, limit=100_000) == (b"", [(payload, True)])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None
     [
         b"",
         b"\x81",
-        frame(b"abc", False, b"keys")[:-1],
+        frame(b"abc", False, b"keys")[:5],
         frame(b"abc", False),
         b"\x01" + frame(b"abc", False, b"keys")[1:],
         b"\xc1" + frame(b"abc", False, b"keys")[1:],
@@ -192,9 +199,55 @@ def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None
 )
 def test_everything_else_is_left_to_autobahn(data: bytes) -> None:
     whole = frame(b"before", False, b"abcd")
-    assert taken(whole + data) == (len(whole), [(b"before", False)])
+    assert taken(whole + data) == (data, [(b"before", False)])
 
 
 def test_it_stops_when_no_more_is_wanted() -> None:
     one = frame(b"a", False, b"keys")
-    assert taken(one * 5, wanted=2) == (2 * len(one), [(b"a", False)] * 2)
+    assert taken(one * 5, wanted=2) == (one * 3, [(b"a", False)] * 2)
+
+
+@given(st.binary(max_size=300), st.none() | KEYS, st.integers(1, 60), st.booleans())
+def test_a_frame_in_parts_is_taken_once_it_is_whole(payload: bytes, key: bytes | None, by: int, binary: bool) -> None:
+    data = frame(payload, binary, key)
+    parts = [data[start : start + by] for start in range(0, len(data), by)]
+    left, got = taken(*parts, masked=key is not None)
+    if binary or is_text(payload):
+        assert (left, got) == (b"", [(payload, binary)])
+    else:
+        assert (left, got) == (data, [])
+
+
+def is_text(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def test_what_follows_the_last_part_stays_if_no_more_is_wanted() -> None:
+    one = frame(b"abc", False, b"keys")
+    assert taken(one[:-1], one[-1:] + one, wanted=1) == (one, [(b"abc", False)])
+    assert taken(one[:-1], one[-1:] + one) == (b"", [(b"abc", False)] * 2)
+
+
+def test_the_rest_of_a_frame_may_turn_out_not_to_be_text() -> None:
+    one = frame(b"\xc3\xa9" + b"a" * 5000 + b"\xff" + b"b" * 5000, False, b"keys")
+    pieces = one[:100], one[100:4000], one[4000:6000], one[6000:]
+    assert taken(*pieces[:2]) == (b"", [])
+    assert taken(*pieces[:3]) == (one[:6000], [])
+    assert taken(*pieces) == (one, [])
+
+
+def test_a_frame_in_single_bytes_is_not_kept_in_single_bytes() -> None:
+    one = frame(b"a" * 60_000, False, b"keys")
+    lane = FastLane(True, LIMIT)
+    tracemalloc.start()
+    try:
+        for start, end in pairwise([0, *range(8, len(one))]):
+            assert lane.take(one[start:end], lambda payload, binary: None, lambda: True) == b""
+        current, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert current < 100_000
