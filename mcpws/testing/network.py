@@ -81,7 +81,8 @@ class MemoryTransport(FileDescriptor):
             self.connectionLost(Failure())
 
     def writeSomeData(self, data: bytes) -> int | BaseException:
-        if self.other.disconnected and data:
+        if self.other.disconnected and (data or isinstance(self._end, ConnectionLost)):
+            # Once it was reset, a socket refuses even to write nothing.
             return ConnectionLost()
         taken = bytes(data[: WINDOW - len(self.other._arrived)])
         self.other._arrived += taken

@@ -23,7 +23,7 @@ from mcpws.errors import RpcError
 from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
 from mcpws.ws.compression import deflate
 from mcpws.ws.fastlane import frame
-from mcpws.ws.outbox import Outbox
+from mcpws.ws.outbox import Outbox, outbox
 
 log = Logger()
 
@@ -147,6 +147,7 @@ class Connection(ABC):
             # TLS failed before there was one: nobody else will tell that this connection is no more.
             self.connection_lost(None, None)
         else:
+            self._outbox.stopProducing()
             transport.abortConnection()
 
     def pause_reading(self) -> None:
@@ -184,7 +185,7 @@ class Connection(ABC):
     # What the protocol forwards.
 
     def transport_connected(self, transport: ITransport) -> None:
-        self._outbox = Outbox(
+        self._outbox = outbox(
             transport,
             self._clock,
             self._config.max_queued_bytes,

@@ -65,7 +65,7 @@ class FastLane:
             if not data:
                 return data
             data = self._gather(self._begun, data, deliver)
-            if self._begun is not None or not wanted():
+            if self.has_begun or not wanted():
                 return data
         masked, limit = self._masked, self._limit
         taken, end = 0, len(data)

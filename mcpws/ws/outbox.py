@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from typing import Any, ClassVar
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, ITransport
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITransport
 from zope.interface import implementer
 
 SLICE = 64 * 1024
 """What is given to a slow transport at a time. Its size is how finely progress is seen."""
 
-DIRECT = 256 * 1024
-"""A frame up to this size goes to an idle transport whole."""
+WHOLE = 256 * 1024
+"""A frame up to this size goes to an idle transport whole; what is gathered goes out as soon as it is more."""
 
 
-@implementer(IPushProducer)
-class Outbox:
-    """The push producer of a transport. Takes whole frames; keeps their order; never splits one for good.
+class Outbox(ABC):
+    """The producer of a transport. Takes whole frames; keeps their order; never splits one for good.
 
     :param limit: bytes above which `on_full` is called; the feeding of this connection should be paused.
     :param on_full: called when more than `limit` bytes wait.
     :param on_space: called once less than half of `limit` waits again.
     :param on_empty: called once nothing waits any more.
     """
+
+    streaming: ClassVar[bool]
+    """Whether it is a push producer."""
 
     __slots__ = (
         "_blocked_at",
@@ -37,13 +42,14 @@ class Outbox:
         "_on_empty",
         "_on_full",
         "_on_space",
+        "_over",
         "_transport",
         "queued",
     )
 
     def __init__(
         self,
-        transport: ITransport,
+        transport: Any,
         clock: IReactorTime,
         limit: int,
         on_full: Callable[[], None],
@@ -62,25 +68,27 @@ class Outbox:
         self._corked: list[bytes] | None = None
         self._gathered = 0
         self._full = False
+        self._over = False
         self.queued = 0
-        IConsumer(transport).registerProducer(self, True)
+        transport.registerProducer(self, self.streaming)
+
+    @abstractmethod
+    def _give(self, frame: bytes, offset: int) -> int:
+        """Give the transport of `frame`, from `offset` on, what it takes now; returns where the rest begins.
+
+        If there is a rest, `resumeProducing` follows.
+        """
 
     def write(self, frame: bytes) -> None:
         """Send a frame, now or when there is room."""
-        if self._blocked_at is None and not self._frames:
-            if self._corked is not None:
-                self._cork_in(self._corked, frame)
-                return
-            if len(frame) <= DIRECT:
-                self._transport.write(frame)
-                return
-        self._frames.append(frame)
-        self.queued += len(frame)
-        if self._blocked_at is None:
-            self._flush()
-        if self.queued > self._limit and not self._full:
-            self._full = True
-            self._on_full()
+        if self.behind:
+            self._wait(frame, 0)
+        elif self._corked is not None:
+            self._cork_in(self._corked, frame)
+        else:
+            given = self._give(frame, 0)
+            if given < len(frame):
+                self._wait(frame, given)
 
     def cork(self) -> None:
         """Gather what is written until `uncork`, which must come in the same turn of the reactor."""
@@ -93,17 +101,10 @@ class Outbox:
         if corked:
             self.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
-    def _cork_in(self, corked: list[bytes], frame: bytes) -> None:
-        corked.append(frame)
-        self._gathered += len(frame)
-        if self._gathered > DIRECT:
-            self.uncork()
-            self.cork()
-
     @property
     def behind(self) -> bool:
-        """Whether something waits."""
-        return self._blocked_at is not None or bool(self._frames)
+        """Whether something waits, or would have to."""
+        return self._blocked_at is not None
 
     def stalled(self, now: float) -> float:
         """Seconds for which the transport has taken nothing; 0 when nothing waits."""
@@ -124,14 +125,15 @@ class Outbox:
     def hand_over(self) -> None:
         """Give everything to the transport, which is about to be closed and takes no pauses any more."""
         self.uncork()
+        self._give_up()
         self._blocked_at = None
-        while self._frames:
-            self._write_slice()
-
-    def pauseProducing(self) -> None:
-        self._blocked_at = self._clock.seconds()
+        self._flush()
 
     def resumeProducing(self) -> None:
+        """The transport takes more."""
+        if self._blocked_at is None:
+            # A pull producer is asked for more than anybody has written.
+            return
         self._blocked_at = None
         self._flush()
         if self._full and self.queued * 2 < self._limit:
@@ -141,21 +143,113 @@ class Outbox:
             self._on_empty()
 
     def stopProducing(self) -> None:
-        # What is written from now on goes to the transport, which is gone and drops it.
+        """The transport is gone, or is to be; what is written from now on, it drops."""
+        self._give_up()
         self._blocked_at = self._corked = None
         self._frames.clear()
         self._offset = self.queued = 0
 
-    def _flush(self) -> None:
-        while self._frames and self._blocked_at is None:
-            self._write_slice()
+    def _give_up(self) -> None:
+        """Be the transport's producer no more: it closes only then. From now on it has to take what it is given."""
+        if not self._over:
+            self._over = True
+            self._transport.unregisterProducer()
 
-    def _write_slice(self) -> None:
-        frame = self._frames[0]
-        part = frame[self._offset : self._offset + SLICE]
-        self._offset += len(part)
-        self.queued -= len(part)
-        if self._offset == len(frame):
-            self._frames.popleft()
-            self._offset = 0
-        self._transport.write(part)
+    def _cork_in(self, corked: list[bytes], frame: bytes) -> None:
+        corked.append(frame)
+        self._gathered += len(frame)
+        if self._gathered > WHOLE:
+            self.uncork()
+            self.cork()
+
+    def _wait(self, frame: bytes, offset: int) -> None:
+        """Put a frame at the end; its first `offset` bytes are out."""
+        if not self._frames:
+            self._offset = offset
+        self._frames.append(frame)
+        self.queued += len(frame) - offset
+        self._blocked()
+        if self.queued > self._limit and not self._full:
+            self._full = True
+            self._on_full()
+
+    def _flush(self) -> None:
+        """Send what waits, as far as it goes."""
+        frames = self._frames
+        while frames and self._blocked_at is None:
+            frame, offset = frames[0], self._offset
+            self._offset = self._give(frame, offset)
+            self.queued -= self._offset - offset
+            if self._offset < len(frame):
+                self._blocked()
+            else:
+                frames.popleft()
+                self._offset = 0
+
+    def _blocked(self) -> None:
+        if self._blocked_at is None:
+            self._blocked_at = self._clock.seconds()
+
+
+@implementer(IPullProducer)
+class SocketOutbox(Outbox):
+    """Writes straight to a socket, without a turn through the reactor, and never more than it takes."""
+
+    __slots__ = ()
+
+    streaming = False
+
+    def _give(self, frame: bytes, offset: int) -> int:
+        socket, end = self._transport, len(frame)
+        if self._over:
+            socket.write(frame[offset:])
+            return end
+        rest: bytes | memoryview = memoryview(frame)[offset:] if offset else frame
+        while True:
+            # Of a lost connection it says so instead of a number: the reactor finds out as well, and tells.
+            taken = socket.writeSomeData(rest)
+            offset += taken if isinstance(taken, int) else 0
+            if offset == end:
+                return end
+            if taken != socket.SEND_LIMIT:
+                socket.startWriting()
+                return offset
+            rest = memoryview(frame)[offset:]
+
+
+@implementer(IPushProducer)
+class BufferedOutbox(Outbox):
+    """Fills the buffer of a transport that has one and says when it is full: TLS, or any other wrapper."""
+
+    __slots__ = ()
+
+    streaming = True
+
+    def pauseProducing(self) -> None:
+        """The transport has enough for now."""
+        self._blocked()
+
+    def _give(self, frame: bytes, offset: int) -> int:
+        if self._over or (not offset and len(frame) <= WHOLE):
+            self._transport.write(frame[offset:])
+            return len(frame)
+        while offset < len(frame) and not self.behind:
+            part = frame[offset : offset + SLICE]
+            self._transport.write(part)
+            offset += len(part)
+        return offset
+
+
+def outbox(
+    transport: ITransport,
+    clock: IReactorTime,
+    limit: int,
+    on_full: Callable[[], None],
+    on_space: Callable[[], None],
+    on_empty: Callable[[], None],
+) -> Outbox:
+    """The one that suits `transport`; the parameters are those of Outbox."""
+    # With startTLS, a socket encrypts what it is given by `write` only.
+    if isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False):
+        return SocketOutbox(transport, clock, limit, on_full, on_space, on_empty)
+    return BufferedOutbox(transport, clock, limit, on_full, on_space, on_empty)

@@ -1,24 +1,35 @@
 """What waits for a slow reader. The transport buffers and pauses as Twisted's own does; the peer reads when told to."""
 
 import struct
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from mcpws.testing import Network, RawPeer
-from mcpws.ws.outbox import DIRECT, SLICE, Outbox
+from mcpws.testing.network import WINDOW
+from mcpws.ws.outbox import SLICE, WHOLE, BufferedOutbox, Outbox, SocketOutbox, outbox
 
 KIB = 1024
 LIMIT = 1024 * KIB
 
 
-class Rig:
-    """An outbox, the transport under it, and the peer."""
+KINDS = [SocketOutbox, BufferedOutbox]
+both = pytest.mark.parametrize("kind", KINDS)
 
-    def __init__(self, limit: int = LIMIT) -> None:
+
+class Rig:
+    """An outbox, the transport under it, and the peer.
+
+    The transport of a BufferedOutbox is in truth one that could be written to directly: nothing tells it so.
+    """
+
+    def __init__(self, kind: type[Outbox], limit: int = LIMIT) -> None:
         self.clock = Clock()
         self.network = Network(self.clock)
         self.peer = RawPeer()
@@ -26,10 +37,15 @@ class Rig:
         self.network.join(self.peer, Factory.forProtocol(lambda: sender))
         self.transport = sender.wire
         self.given = 0
-        self._count_what_is_given()
+        self.holds = 2 * SLICE + 1
+        if kind is SocketOutbox:
+            self.holds = WINDOW
+            self._count_what_is_taken()
+        else:
+            self._count_what_is_given()
         self.events: list[str] = []
         self.emptied = 0
-        self.outbox = Outbox(
+        self.outbox = kind(
             self.transport,
             self.clock,
             limit,
@@ -52,6 +68,16 @@ class Rig:
 
         self.transport.write = counted  # type: ignore[method-assign]
 
+    def _count_what_is_taken(self) -> None:
+        take = self.transport.writeSomeData
+
+        def counted(data: bytes) -> int | BaseException:
+            taken = take(data)
+            self.given += taken if isinstance(taken, int) else 0
+            return taken
+
+        self.transport.writeSomeData = counted  # type: ignore[method-assign]
+
     def read(self) -> None:
         """The peer reads whatever comes."""
         self.peer.wire.resumeProducing()
@@ -69,18 +95,19 @@ class Rig:
         self.network.flush()
 
 
-def stuffed() -> Rig:
+def stuffed(kind: type[Outbox]) -> Rig:
     """A peer that does not read, and a transport that has all it takes."""
-    rig = Rig()
+    rig = Rig(kind)
     rig.stop_reading()
-    rig.outbox.write(b"-" * (2 * SLICE + 1))
+    rig.outbox.write(b"-" * rig.holds)
     rig.network.flush()
     assert rig.outbox.queued == 0
     return rig
 
 
-def test_a_reader_that_keeps_up_gets_every_frame_at_once() -> None:
-    rig = Rig()
+@both
+def test_a_reader_that_keeps_up_gets_every_frame_at_once(kind: type[Outbox]) -> None:
+    rig = Rig(kind)
     for frame in b"one", b"two", b"three":
         rig.outbox.write(frame)
         assert rig.outbox.queued == 0
@@ -89,9 +116,9 @@ def test_a_reader_that_keeps_up_gets_every_frame_at_once() -> None:
     assert rig.events == []
 
 
-def test_a_large_frame_goes_in_slices_as_fast_as_the_transport_takes_them() -> None:
-    rig = Rig()
-    frame = bytes(range(256)) * (3 * DIRECT // 256)
+def test_a_large_frame_goes_in_slices_as_fast_as_a_buffer_takes_them() -> None:
+    rig = Rig(BufferedOutbox)
+    frame = bytes(range(256)) * (3 * WHOLE // 256)
     rig.outbox.write(frame)
     # The transport pauses its producer with more than 64 KiB in its buffer.
     assert rig.given == 2 * SLICE
@@ -101,8 +128,20 @@ def test_a_large_frame_goes_in_slices_as_fast_as_the_transport_takes_them() -> N
     assert rig.outbox.queued == 0
 
 
-def test_what_waits_is_counted_to_the_byte_and_keeps_its_order() -> None:
-    rig = stuffed()
+def test_a_socket_gets_no_more_than_it_takes_at_once() -> None:
+    rig = Rig(SocketOutbox)
+    frame = bytes(range(256)) * (3 * WHOLE // 256)
+    rig.outbox.write(frame)
+    assert rig.given == WINDOW
+    assert rig.outbox.queued == len(frame) - WINDOW
+    rig.read()
+    assert rig.peer.received == frame
+    assert rig.outbox.queued == 0
+
+
+@both
+def test_what_waits_is_counted_to_the_byte_and_keeps_its_order(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
     rig.outbox.write(b"a" * 1000)
     rig.outbox.write(b"b" * 200)
     rig.outbox.write(b"c")
@@ -113,8 +152,9 @@ def test_what_waits_is_counted_to_the_byte_and_keeps_its_order() -> None:
     assert rig.outbox.queued == 0
 
 
-def test_it_is_full_above_its_limit_and_has_space_below_half_of_it() -> None:
-    rig = stuffed()
+@both
+def test_it_is_full_above_its_limit_and_has_space_below_half_of_it(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
     rig.outbox.write(b"x" * LIMIT)
     assert rig.events == []
     rig.outbox.write(b"x")
@@ -130,8 +170,9 @@ def test_it_is_full_above_its_limit_and_has_space_below_half_of_it() -> None:
     assert rig.events == ["full", "space", "full"]
 
 
-def test_a_stall_lasts_from_the_first_pause_to_the_next_progress() -> None:
-    rig = Rig()
+@both
+def test_a_stall_lasts_from_the_first_pause_to_the_next_progress(kind: type[Outbox]) -> None:
+    rig = Rig(kind)
     assert rig.outbox.stalled(rig.clock.seconds()) == 0
     rig.stop_reading()
     rig.outbox.write(b"x" * LIMIT)
@@ -145,8 +186,9 @@ def test_a_stall_lasts_from_the_first_pause_to_the_next_progress() -> None:
     assert rig.outbox.stalled(rig.clock.seconds()) == 0
 
 
-def test_discard_keeps_the_rest_of_a_frame_that_has_begun() -> None:
-    rig = Rig()
+@both
+def test_discard_keeps_the_rest_of_a_frame_that_has_begun(kind: type[Outbox]) -> None:
+    rig = Rig(kind)
     rig.stop_reading()
     begun = b"b" * (4 * SLICE + 1)
     rig.outbox.write(begun)
@@ -159,8 +201,9 @@ def test_discard_keeps_the_rest_of_a_frame_that_has_begun() -> None:
     assert rig.peer.received == begun + b"the end"
 
 
-def test_discard_drops_everything_between_two_frames() -> None:
-    rig = stuffed()
+@both
+def test_discard_drops_everything_between_two_frames(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
     rig.outbox.write(b"dropped")
     rig.outbox.discard()
     assert rig.outbox.queued == 0
@@ -168,8 +211,9 @@ def test_discard_drops_everything_between_two_frames() -> None:
     assert rig.peer.received.strip(b"-") == b""
 
 
-def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader() -> None:
-    rig = Rig()
+@both
+def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader(kind: type[Outbox]) -> None:
+    rig = Rig(kind)
     rig.outbox.cork()
     for frame in b"one", b"two", b"three":
         rig.outbox.write(frame)
@@ -181,22 +225,23 @@ def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader() -> None:
     assert rig.peer.received == b"onetwothree"
 
 
-def test_no_more_is_gathered_than_leaves_directly() -> None:
-    rig = Rig()
+@both
+def test_no_more_is_gathered_than_leaves_directly(kind: type[Outbox]) -> None:
+    rig = Rig(kind)
     rig.outbox.cork()
-    rig.outbox.write(b"-" * DIRECT)
+    rig.outbox.write(b"-" * WHOLE)
     assert rig.given == 0
     rig.outbox.write(b"-")
     assert rig.given > 0
     rig.outbox.uncork()
     rig.network.flush()
-    assert len(rig.peer.received) == DIRECT + 1
+    assert len(rig.peer.received) == WHOLE + 1
 
 
-def test_hand_over_gives_the_transport_all_that_waits() -> None:
-    rig = stuffed()
+@both
+def test_hand_over_gives_the_transport_all_that_waits(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
     rig.outbox.write(b"x" * LIMIT)
-    rig.transport.unregisterProducer()
     rig.outbox.hand_over()
     assert rig.outbox.queued == 0
     rig.transport.loseConnection()
@@ -205,8 +250,9 @@ def test_hand_over_gives_the_transport_all_that_waits() -> None:
     assert rig.peer.is_gone()
 
 
-def test_a_lost_connection_leaves_nothing_waiting() -> None:
-    rig = stuffed()
+@both
+def test_a_lost_connection_leaves_nothing_waiting(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
     rig.outbox.write(b"x" * LIMIT)
     rig.transport.abortConnection()
     rig.network.flush()
@@ -216,20 +262,50 @@ def test_a_lost_connection_leaves_nothing_waiting() -> None:
     assert rig.outbox.stalled(rig.clock.seconds()) == 0
 
 
+def test_a_connection_that_is_lost_while_it_is_written_to_is_for_the_reactor_to_find() -> None:
+    rig = Rig(SocketOutbox)
+    rig.peer.wire.abortConnection()
+    rig.clock.advance(0)
+    rig.outbox.write(b"too late")
+    assert rig.transport.writing
+    rig.network.flush()
+    assert rig.transport.disconnected
+    assert rig.outbox.queued == 0
+
+
+def test_a_transport_that_is_no_plain_socket_is_written_to_through_its_buffer() -> None:
+    def chosen(transport: Any) -> type[Outbox]:
+        def nothing() -> None: ...
+
+        return type(outbox(transport, Clock(), LIMIT, nothing, nothing, nothing))
+
+    plain, encrypted, wrapped = (RawPeer() for _ in range(3))
+    Network().join(RawPeer(), Factory.forProtocol(lambda: plain))
+    Network().join(RawPeer(), Factory.forProtocol(lambda: encrypted))
+    Network().join(RawPeer(), Factory.forProtocol(lambda: wrapped))
+    encrypted.wire.TLS = True  # type: ignore[attr-defined]
+    wrapper = ProtocolWrapper(WrappingFactory(Factory()), RawPeer())
+    wrapper.makeConnection(wrapped.wire)
+    assert chosen(plain.wire) is SocketOutbox
+    assert chosen(encrypted.wire) is BufferedOutbox
+    assert chosen(wrapper) is BufferedOutbox
+
+
 class AnyOrderOfEvents(RuleBasedStateMachine):
     """Frames carry their number and length, so the peer can tell whether each came whole and in order."""
 
+    kind: type[Outbox]
     limit = 300 * KIB
 
     def __init__(self) -> None:
         super().__init__()
-        self.rig = Rig(self.limit)
+        self.rig = Rig(self.kind, self.limit)
         self.number = 0
         self.written = 0
         self.dropped = 0
         self.droppable: set[int] = set()
 
-    @rule(size=st.sampled_from([0, 100, SLICE - 8, SLICE, DIRECT - 8, DIRECT, DIRECT + 1, 3 * DIRECT]))
+    @rule(size=st.sampled_from([0, 100, SLICE - 8, SLICE, WHOLE - 8, WHOLE, WHOLE + 1, 3 * WHOLE]))
     def write(self, size: int) -> None:
         frame = struct.pack("!II", self.number, size) + bytes(size)
         self.number += 1
@@ -290,5 +366,15 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         assert set(range(self.number)) - set(came) <= self.droppable
 
 
-TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
-TestAnyOrderOfEvents.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+class AnyOrderOnASocket(AnyOrderOfEvents):
+    kind = SocketOutbox
+
+
+class AnyOrderInABuffer(AnyOrderOfEvents):
+    kind = BufferedOutbox
+
+
+TestAnyOrderOnASocket = AnyOrderOnASocket.TestCase
+TestAnyOrderInABuffer = AnyOrderInABuffer.TestCase
+TestAnyOrderOnASocket.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyOrderInABuffer.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
