@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.messages import (
+    Answer,
     Error,
     ErrorObject,
     Message,
@@ -48,6 +49,10 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _WHITE_SPACE = b" \t\r\n"
 _OBJECT, _ARRAY, _NULL = b"{[n"
+_TOO_MUCH = "has more than one of method, result and error"
+
+# Up to here it is quicker to count all brackets than to look for one after the other.
+_COUNTED = 1024
 
 
 def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Message:
@@ -67,33 +72,42 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Message:
         envelope = _decode_envelope(data)
     except (ValueError, RecursionError):
         return _diagnose(data, max_depth)
-    _check_depth(data, max_depth)
-    id, method, params = envelope.id, envelope.method, envelope.params
-    answered = (envelope.result is not UNSET) + (envelope.error is not UNSET)
-    if isinstance(method, str) and not answered:
-        if isinstance(params, UnsetType):
-            raw = None
-        else:
-            first = memoryview(params)[0]
-            if first in (_OBJECT, _ARRAY):
-                raw = params
-            elif first == _NULL:
-                raw = None
-            else:
-                raise _invalid("$.params", "must be an object or an array", id)
-        if isinstance(id, UnsetType):
-            return Notification(method, raw, data)
-        return Request(id, method, raw, data)
-    if answered == 1 and isinstance(method, UnsetType):
-        if not isinstance(envelope.error, UnsetType):
-            return Error(None if isinstance(id, UnsetType) else id, envelope.error, data)
-        if not isinstance(id, UnsetType) and not isinstance(envelope.result, UnsetType):
-            return Result(id, envelope.result, data)
+    # What is no longer cannot open as many brackets, and close them.
+    if len(data) > 2 * max_depth:
+        _check_depth(data, max_depth)
+    id, method = envelope.id, envelope.method
+    if isinstance(method, UnsetType):
+        return _answer(envelope, id, data)
+    if envelope.result is not UNSET or envelope.error is not UNSET:
+        raise _invalid("$", _TOO_MUCH, id)
+    params = _params(envelope.params, id)
+    if isinstance(id, UnsetType):
+        return Notification(method, params, data)
+    return Request(id, method, params, data)
+
+
+def _answer(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Answer:
+    result, error = envelope.result, envelope.error
+    if isinstance(result, UnsetType):
+        if isinstance(error, UnsetType):
+            raise _invalid("$", "has neither a method, nor a result, nor an error", id)
+        return Error(None if isinstance(id, UnsetType) else id, error, data)
+    if error is not UNSET:
+        raise _invalid("$", _TOO_MUCH)
+    if isinstance(id, UnsetType):
         raise _invalid("$.id", "missing in a response")
-    if not answered:
-        raise _invalid("$", "has neither a method, nor a result, nor an error", id)
-    attributable = None if isinstance(method, UnsetType) else id
-    raise _invalid("$", "has more than one of method, result and error", attributable)
+    return Result(id, result, data)
+
+
+def _params(params: Raw | UnsetType, id: RequestId | UnsetType) -> Raw | None:
+    if isinstance(params, UnsetType):
+        return None
+    first = memoryview(params)[0]
+    if first == _OBJECT or first == _ARRAY:
+        return params
+    if first == _NULL:
+        return None
+    raise _invalid("$.params", "must be an object or an array", id)
 
 
 def is_batch(data: bytes) -> bool:
@@ -223,8 +237,23 @@ def _read_id(members: dict[str, Raw]) -> tuple[RequestId | None, str | None]:
 
 
 def _check_depth(data: bytes, max_depth: int) -> None:
-    if data.count(b"[") + data.count(b"{") > max_depth and _depth(data) > max_depth:
+    if _may_be_deeper(data, max_depth) and _depth(data) > max_depth:
         raise _unparsable(f"nested deeper than {max_depth} levels")
+
+
+def _may_be_deeper(data: bytes, max_depth: int) -> bool:
+    """Whether there are more opening brackets than that; most of what is long holds few, or many at its beginning."""
+    if len(data) <= _COUNTED:
+        return data.count(b"[") + data.count(b"{") > max_depth
+    left = max_depth
+    for bracket in (b"[", b"{"):
+        at = data.find(bracket)
+        while at >= 0:
+            if not left:
+                return True
+            left -= 1
+            at = data.find(bracket, at + 1)
+    return False
 
 
 def _depth(data: bytes) -> int:
