@@ -8,7 +8,7 @@ from inspect import iscoroutine
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, FirstError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,19 +23,38 @@ from mcpws.core.messages import (
     to_raw,
 )
 from mcpws.core.peer import OnProgress, Peer, Progress
-from mcpws.errors import InternalError, MalformedResult, McpwsError, RequestTimeout, RpcError, TooManyRequests
+from mcpws.errors import (
+    CapabilityMissing,
+    InternalError,
+    MalformedResult,
+    McpwsError,
+    RequestTimeout,
+    RpcError,
+    TooManyRequests,
+)
 
 log = Logger()
+
+
+def cause_of(failure: Failure) -> BaseException | None:
+    """What failed, be it one of several Deferreds that were waited for together."""
+    while isinstance(failure.value, FirstError):
+        failure = failure.value.subFailure
+    return failure.value
 
 
 def to_rpc_error(failure: Failure) -> RpcError:
     """The one door from exception to wire.
 
-    An RpcError goes as it is. Anything else was not meant for the peer: it is logged with its
-    traceback, and the peer gets a reference to that log entry.
+    An RpcError goes as it is, also when it is one of several things that were waited for together.
+    CapabilityMissing is the peer's own lack, and says so. Anything else was not meant for the peer:
+    it is logged with its traceback, and the peer gets a reference to that log entry.
     """
-    if isinstance(failure.value, RpcError):
-        return failure.value
+    error = cause_of(failure)
+    if isinstance(error, RpcError):
+        return error
+    if isinstance(error, CapabilityMissing):
+        return RpcError(f"Cannot be answered: {error}", {"requiredCapabilities": error.required})
     reference = secrets.token_hex(4)
     log.failure("a method failed, reference {reference}", failure=failure, reference=reference)
     return InternalError(reference)

@@ -199,15 +199,26 @@ class ToolError(McpwsError):
 
 
 class CapabilityMissing(McpwsError):
-    """The client cannot be asked for `method`: it did not declare `capability`."""
+    """The client cannot be asked for `method`: it did not declare `capability`, or not the `part` of it.
 
-    def __init__(self, method: str, capability: str) -> None:
-        super().__init__(method, capability)
+    Left alone it answers the request: as MissingClientCapability by MCP 2026-07-28; before that as a tool result with
+    `isError`, or as -32603 for what is no tool.
+    """
+
+    def __init__(self, method: str, capability: str, part: str | None = None) -> None:
+        super().__init__(method, capability, part)
         self.method = method
         self.capability = capability
+        self.part = part
+
+    @property
+    def required(self) -> dict[str, Any]:
+        """What it would have to declare (MCP, ClientCapabilities)."""
+        return {self.capability: {} if self.part is None else {self.part: {}}}
 
     def __str__(self) -> str:
-        return f"the client did not declare the capability {self.capability}, which {self.method} needs"
+        name = self.capability if self.part is None else f"{self.capability}.{self.part}"
+        return f"the client did not declare the capability {name}, which {self.method} needs"
 
 
 class CannotAsk(McpwsError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -71,7 +71,7 @@ class Channel(Producer, Protocol):
 
 
 class Backend(Protocol):
-    """Answers conversations. One instance serves a whole service."""
+    """Answers conversations. One instance serves a whole service. It may be Counting too."""
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation. Messages come only after the Deferred has fired.
@@ -81,3 +81,19 @@ class Backend(Protocol):
 
     def stop(self) -> Deferred[None]:
         """Fires when nothing of this backend is left: no child, no connection, no timer."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """What a Backend may be besides, for its numbers to be among the statistics of the server."""
+
+    def counted(self) -> Mapping[str, int]:
+        """What it has counted, now. Must not raise.
+
+        Names begin with whose they are, as in `stdio.started`. Around another backend it tells of both.
+        """
+
+
+def counted_by(backend: object) -> dict[str, int]:
+    """What `backend` has counted, if it does."""
+    return dict(backend.counted()) if isinstance(backend, Counting) else {}

@@ -1,6 +1,6 @@
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from msgspec import Raw
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 from twisted.python.failure import Failure
@@ -23,6 +23,7 @@ from mcpws.conversation import Conversation, to_rpc_error
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
 from mcpws.core.peer import Progress
 from mcpws.errors import (
+    CapabilityMissing,
     ConnectionClosed,
     InternalError,
     InvalidParams,
@@ -435,6 +436,23 @@ def test_what_a_method_did_not_foresee_is_answered_with_a_reference_to_the_log(
     [event] = logged_errors.flush(error)
     assert msgspec.json.decode(answer.error.data) == {"reference": event["reference"]}
     assert server.conversation.peer.working == 0
+
+
+def test_an_error_that_is_meant_for_the_peer_is_found_among_several(server: End) -> None:
+    def together(*errors: Exception) -> Deferred[object]:
+        waiting: list[Deferred[object]] = [Deferred(), *map(fail, errors)]
+        return cast(Deferred[object], gatherResults(waiting, consumeErrors=True))
+
+    server.methods["refuse"] = lambda request: together(RpcError("not today", code=7))
+    server.methods["ask"] = lambda request: together(CapabilityMissing("roots/list", "roots"))
+    for id, method in enumerate(("refuse", "ask")):
+        server.conversation.receive(Request(id, method))
+    refused, asked = server.out
+    assert isinstance(refused, Error)
+    assert (refused.error.code, refused.error.message) == (7, "not today")
+    assert isinstance(asked, Error)
+    assert asked.error.code == -32603
+    assert asked.error.message.startswith("Cannot be answered: the client did not declare the capability roots")
 
 
 def test_two_failures_have_two_references(logged_errors: LoggedErrors) -> None:

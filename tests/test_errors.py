@@ -83,6 +83,10 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
             "the client did not declare the capability roots, which roots/list needs",
         ),
         (
+            CapabilityMissing("elicitation/create", "elicitation", "url"),
+            "the client did not declare the capability elicitation.url, which elicitation/create needs",
+        ),
+        (
             CannotAsk("roots/list", "the call is over"),
             "the client cannot be asked for roots/list: the call is over",
         ),
@@ -133,7 +137,9 @@ def test_errors_keep_what_they_are_about() -> None:
     timeout = RequestTimeout("ping", 3)
     assert (timeout.method, timeout.seconds) == ("ping", 3)
     missing = CapabilityMissing("roots/list", "roots")
-    assert (missing.method, missing.capability) == ("roots/list", "roots")
+    assert (missing.method, missing.capability, missing.part) == ("roots/list", "roots", None)
+    assert missing.required == {"roots": {}}
+    assert CapabilityMissing("elicitation/create", "elicitation", "url").required == {"elicitation": {"url": {}}}
     cannot = CannotAsk("roots/list", "no")
     assert (cannot.method, cannot.problem) == ("roots/list", "no")
     version = UnsupportedVersion(("1",), ("2", "3"))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
 
-from msgspec import Meta, ValidationError
-from twisted.internet.defer import Deferred
+from msgspec import Meta, Struct, ValidationError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from mcpws.backends.app import App
 from mcpws.backends.app.content import ElicitResult, ToolAnnotations
 from mcpws.backends.app.context import Context, Level
-from mcpws.errors import ConfigError, McpwsError, ToolError
+from mcpws.errors import CapabilityMissing, ConfigError, McpwsError, ToolError
 from mcpws.policy.stats import ServerStatistics
 from mcpws.version import __version__
 
@@ -30,6 +30,14 @@ _LANGUAGES = ("English", "French", "German", "Greek", "Spanish")
 
 T = TypeVar("T")
 Figures = dict[str, Any]
+
+
+class Countdowns(Struct):
+    """What became of the countdowns of all clients."""
+
+    running: int = 0
+    finished: int = 0
+    cancelled: int = 0
 
 
 class StatisticsFeed:
@@ -50,9 +58,11 @@ class StatisticsFeed:
         app.on_subscription(STATISTICS_URI, self._watched)
 
     def figures(self) -> Figures:
-        """The server as a whole. Clients are not told of each other, only how many there are."""
+        """The server as a whole, of which this App is the backend. Clients are not told of each other, only how many
+        there are.
+        """
         statistics = self._statistics()
-        names = [field.name for field in fields(statistics) if field.name != "connections"]
+        names = [field.name for field in fields(statistics) if field.name not in ("connections", "backend")]
         return {name: getattr(statistics, name) for name in ("active_connections", *names)}
 
     def _watched(self, anyone: bool) -> None:
@@ -99,6 +109,8 @@ def demo_app(statistics: Callable[[], ServerStatistics], clock: IReactorTime) ->
 
 
 def _add_tools(app: App, clock: IReactorTime) -> None:
+    countdowns = Countdowns()
+
     @app.tool(annotations=_READ_ONLY)
     def echo(text: str) -> str:
         """Return the text as it came."""
@@ -121,11 +133,24 @@ def _add_tools(app: App, clock: IReactorTime) -> None:
             seconds: how long, in all.
             steps: how many reports.
         """
-        for step in range(steps):
-            context.progress(step, steps, f"{seconds * (steps - step) / steps:g} s left")
-            await deferLater(clock, seconds / steps)
+        countdowns.running += 1
+        try:
+            for step in range(steps):
+                context.progress(step, steps, f"{seconds * (steps - step) / steps:g} s left")
+                await deferLater(clock, seconds / steps)
+            countdowns.finished += 1
+        except CancelledError:
+            countdowns.cancelled += 1
+            raise
+        finally:
+            countdowns.running -= 1
         context.progress(steps, steps)
         return f"{seconds:g} seconds in {steps} steps"
+
+    @app.tool(annotations=_READ_ONLY)
+    def count_countdowns() -> Countdowns:
+        """Count the countdowns of all clients: one that was cancelled does not run any more."""
+        return countdowns
 
     @app.tool(annotations=_READ_ONLY)
     def write_log(context: Context, text: str, level: Level = "info") -> str:
@@ -179,9 +204,11 @@ def _add_tools_that_ask(app: App) -> None:
 
 
 async def _answer(asked: Deferred[T]) -> T:
-    """What the client says; ToolError, for the model, when it does not."""
+    """What the client says; ToolError, for the model, when it does not. One that cannot say is told so by the App."""
     try:
         return await asked
+    except CapabilityMissing:
+        raise
     except (McpwsError, ValidationError) as error:
         raise ToolError(f"No answer from the client: {error}") from error
 

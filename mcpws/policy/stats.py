@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mcpws.core.lifecycle import ConnectionState
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
+"""What a backend has counted that does not count."""
 
 
 class Counters:
@@ -84,7 +89,8 @@ class ConnectionStatistics:
 class ServerStatistics:
     """A snapshot of a whole server.
 
-    What is open now, and totals since its start, closed connections included.
+    What is open now, and totals since its start, closed connections included. `backend` is what the backend has
+    counted, by name; nothing if it does not.
     """
 
     connections: tuple[ConnectionStatistics, ...]
@@ -101,6 +107,7 @@ class ServerStatistics:
     in_flight: int
     queued_bytes: int
     uptime: float
+    backend: Mapping[str, int]
 
     @property
     def active_connections(self) -> int:
@@ -134,8 +141,10 @@ class Totals:
         for name in _SUMMED:
             self._closed[name] += getattr(counters, name)
 
-    def snapshot(self, open: tuple[ConnectionStatistics, ...], now: float) -> ServerStatistics:
-        """The whole, with the connections that are open now."""
+    def snapshot(
+        self, open: tuple[ConnectionStatistics, ...], now: float, backend: Mapping[str, int] = NOTHING
+    ) -> ServerStatistics:
+        """The whole, with the connections that are open now, and what the backend has counted."""
         sums = {name: total + sum(getattr(one, name) for one in open) for name, total in self._closed.items()}
         return ServerStatistics(
             connections=open,
@@ -144,6 +153,7 @@ class Totals:
             in_flight=sum(one.in_flight for one in open),
             queued_bytes=sum(one.queued_bytes for one in open),
             uptime=now - self.started,
+            backend=backend,
             **sums,
         )
 

@@ -12,12 +12,15 @@ class Replies:
     """What one connection owes its client, beyond the messages themselves.
 
     :param send: sends one payload, in a binary frame or not.
+    :param max_size: bytes of the answers to a batch together; what does not fit becomes an error, and `lost` counts it.
     """
 
-    __slots__ = ("_batches", "_binary", "_last_was_binary", "_send")
+    __slots__ = ("_batches", "_binary", "_last_was_binary", "_max_size", "_send", "lost")
 
-    def __init__(self, send: Callable[[bytes, bool], None]) -> None:
+    def __init__(self, send: Callable[[bytes, bool], None], max_size: int) -> None:
+        self.lost = 0
         self._send = send
+        self._max_size = max_size
         self._binary: set[RequestId] = set()
         self._batches: list[tuple[Batch, bool]] = []
         self._last_was_binary = False
@@ -32,7 +35,7 @@ class Replies:
 
     def begin_batch(self, ids: set[RequestId], binary: bool) -> Batch:
         """The answers to these requests go out as one array, once the batch is sealed and complete."""
-        batch = Batch(ids)
+        batch = Batch(ids, self._max_size)
         self._batches.append((batch, binary))
         return batch
 
@@ -55,7 +58,8 @@ class Replies:
             return
         for batch, _ in self._batches:
             if message.id in batch:
-                batch.add(data, message.id)
+                if not batch.add(data, message.id) and type(message) is Result:
+                    self.lost += 1
                 self._send_complete()
                 return
         self._send(data, message.id in self._binary)

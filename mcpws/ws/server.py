@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Notification, to_raw
-from mcpws.interfaces import Backend, Identity
+from mcpws.interfaces import Backend, Identity, counted_by
 from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.ws import handshake
 from mcpws.ws.handshake import Refusal, UpgradeRequest
@@ -127,9 +127,10 @@ class ServerFactory(WebSocketServerFactory):
         return tuple(self._connections.values())
 
     def statistics(self) -> ServerStatistics:
-        """A snapshot of all connections and of the totals since the start."""
+        """A snapshot of all connections, of the totals since the start, and of what the backend has counted."""
         now = self.clock.seconds()
-        return self._totals.snapshot(tuple(one.statistics(now) for one in self._connections.values()), now)
+        open = tuple(one.statistics(now) for one in self._connections.values())
+        return self._totals.snapshot(open, now, counted_by(self.backend))
 
     def broadcast(self, method: str, params: dict[str, Any] | None = None) -> int:
         """Send a notification to every initialised client; returns to how many."""

@@ -30,7 +30,7 @@ class ServerConnection(Connection):
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
         self._factory = factory
-        self._replies = Replies(self.send)
+        self._replies = Replies(self.send, factory.config.max_outbound_size)
         self._listening_since = self.counters.opened
 
     def accept(self, identity: Identity) -> None:
@@ -127,9 +127,9 @@ class ServerConnection(Connection):
         return super().statistics(now)
 
     def update_counters(self) -> None:
-        """Bring in what the front counts."""
+        """Bring in what others count."""
         if hasattr(self, "front"):
-            self.counters.errors = self.front.errors
+            self.counters.errors = self.front.errors + self._replies.lost
             self.counters.dropped = self.front.ledger.dropped
             self.counters.coalesced = self.front.coalesced
 

@@ -10,6 +10,7 @@ from mcpws.backends.app import App
 from mcpws.backends.demo import PATIENCE, STATISTICS_URI, demo_app
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.meta import SUBSCRIPTION_ID
+from mcpws.errors import RemoteError
 from mcpws.policy.stats import Counters, ServerStatistics, Totals, snapshot
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def test_it_shows_every_feature_and_how_to_use_it(client: "AppClient") -> None:
         "echo",
         "add",
         "countdown",
+        "count_countdowns",
         "write_log",
         "toggle_tool",
         "ask_model",
@@ -101,6 +103,24 @@ def test_a_countdown_can_be_cancelled(client: "AppClient", clock: Clock) -> None
     client.tell("notifications/cancelled", requestId=id)
     assert clock.getDelayedCalls() == []
     assert client.answer(id) is None
+
+
+def test_countdowns_are_counted_whatever_becomes_of_them(
+    client: "AppClient", new_client: Callable[..., "AppClient"], clock: Clock
+) -> None:
+    def counted() -> Any:
+        return client.tool("count_countdowns")["structuredContent"]
+
+    assert counted() == {"running": 0, "finished": 0, "cancelled": 0}
+    other = new_client()
+    for seconds in (1, 9, 9):
+        last = other.begin("tools/call", name="countdown", arguments={"seconds": seconds, "steps": 1})
+    assert counted() == {"running": 3, "finished": 0, "cancelled": 0}
+    clock.advance(1)
+    other.tell("notifications/cancelled", requestId=last)
+    assert counted() == {"running": 1, "finished": 1, "cancelled": 1}
+    other.channel.close("gone")
+    assert counted() == {"running": 0, "finished": 1, "cancelled": 2}
 
 
 def test_a_log_message_is_sent_at_its_level(client: "AppClient") -> None:
@@ -185,7 +205,24 @@ def test_a_stateless_client_answers_as_well(
 def test_a_client_that_cannot_answer_is_told_so(client: "AppClient", tool: str, arguments: dict[str, str]) -> None:
     answer = client.initialize().tool(tool, **arguments)
     assert answer["isError"]
-    assert "the client did not declare the capability" in text(answer)
+    assert text(answer).startswith("the client did not declare the capability ")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "capability"),
+    [
+        ("ask_model", {"prompt": ""}, "sampling"),
+        ("ask_user", {"question": ""}, "elicitation"),
+        ("list_roots", {}, "roots"),
+    ],
+)
+def test_a_stateless_client_that_cannot_answer_gets_the_error_for_it(
+    stateless: "StatelessClient", tool: str, arguments: dict[str, str], capability: str
+) -> None:
+    with pytest.raises(RemoteError, match=capability) as caught:
+        stateless.tool(tool, **arguments)
+    assert caught.value.code == -32021
+    assert caught.value.data == {"requiredCapabilities": {capability: {}}}
 
 
 @pytest.mark.parametrize(

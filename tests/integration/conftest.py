@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -70,11 +71,24 @@ class Service:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Start `twistd mcpws` on a free port with further arguments; stopped after the test."""
+    with _serving(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_the_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """The same; stopped after all tests of the module."""
+    with _serving(tmp_path_factory.mktemp("served")) as start:
+        yield start
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Callable[..., Service]]:
     running: list[Service] = []
     numbers = count()
 
     def start(*arguments: str, program: str = "twistd", cwd: Path | None = None) -> Service:
-        log = tmp_path / f"service-{next(numbers)}.log"
+        log = folder / f"service-{next(numbers)}.log"
         # twist logs JSON when nobody watches.
         options = ["-n", "--pidfile="] if program == "twistd" else ["--log-format=text"]
         with log.open("wb") as output:
@@ -83,7 +97,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd=cwd or tmp_path,
+                cwd=cwd or folder,
             )
         try:
             service = Service(process, log)
@@ -94,11 +108,18 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
         running.append(service)
         return service
 
-    yield start
-    for service in running:
-        if service.process.poll() is None:
-            service.kill()
-            service.wait()
+    try:
+        yield start
+    finally:
+        for service in running:
+            if service.process.poll() is None:
+                children = service.children()
+                service.kill()
+                service.wait()
+                # Not all end with it, and not all when their input does.
+                for child in children:
+                    with suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -119,19 +140,19 @@ def twistd(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sdk1() -> Path:
     """The programs of a virtual environment with the official Python SDK 1.x."""
     return FOREIGN / "sdk1" / "bin"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sdk2() -> Path:
     """The programs of a virtual environment with the official Python SDK 2.x."""
     return FOREIGN / "sdk2" / "bin"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def node() -> Path:
     """A folder with the npm packages under `node_modules`; without npm these tests cannot be."""
     if not (FOREIGN / "node").exists() and "CI" not in os.environ:

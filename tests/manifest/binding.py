@@ -348,8 +348,11 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_client.py::test_a_batch_of_the_server_is_taken_member_by_member",
     ),
     "B-7": (
-        "The members of an array count one by one.",
+        "The members of an array count one by one, and its answers together.",
         "tests/ws/test_replies.py::test_the_members_of_a_batch_count_one_by_one",
+        "tests/ws/test_replies.py::test_answers_that_do_not_fit_into_the_array_are_errors_in_it",
+        "tests/core/test_batch.py::test_an_answer_that_does_not_fit_becomes_an_error",
+        "tests/core/test_batch.py::test_the_array_is_never_too_long",
     ),
     "E-1": (
         "No JSON: -32700 with a reason.",

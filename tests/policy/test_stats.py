@@ -95,7 +95,7 @@ def test_a_server_sums_what_is_open_and_what_is_closed() -> None:
     totals.connections = 3
     totals.refused = 4
     totals.closed(busy())
-    statistics = totals.snapshot((shown(busy()), shown(busy())), now=65.0)
+    statistics = totals.snapshot((shown(busy()), shown(busy())), 65.0, {"stdio.started": 7})
     assert statistics.active_connections == 2
     assert [one.id for one in statistics.connections] == [4, 4]
     assert statistics.connections_total == 3
@@ -110,6 +110,7 @@ def test_a_server_sums_what_is_open_and_what_is_closed() -> None:
     assert statistics.in_flight == 4
     assert statistics.queued_bytes == 18
     assert statistics.uptime == 60.0
+    assert statistics.backend == {"stdio.started": 7}
 
 
 def test_a_new_server_has_counted_nothing() -> None:
@@ -117,6 +118,7 @@ def test_a_new_server_has_counted_nothing() -> None:
     assert statistics.connections == ()
     assert statistics.connections_total == statistics.connections_refused == 0
     assert statistics.messages_received == statistics.bytes_sent == 0
+    assert statistics.backend == {}
     assert statistics.uptime == 0.0
 
 

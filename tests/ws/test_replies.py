@@ -1,5 +1,6 @@
 """Batches, which only clients of version 2025-03-26 may send, and the kinds of their frames."""
 
+import json
 import struct
 from typing import Any
 
@@ -128,15 +129,29 @@ def test_what_the_server_says_by_itself_is_of_the_kind_of_the_clients_last_messa
 
 
 def test_the_members_of_a_batch_count_one_by_one() -> None:
-    rig = Rig(max_outbound_size=1000, max_in_flight=4)
+    rig = Rig(max_outbound_size=4000, max_in_flight=4)
     rig.send([call(id) for id in range(3)])
     rig.send([call(id) for id in range(3, 7)])
     assert rig.service.server.connections[0].in_flight == 7
     for id in range(7):
-        rig.answer(id, "x" * (2000 if id == 0 else 900))
+        rig.answer(id, "x" * (5000 if id == 0 else 900))
     first, second = rig.answers()
     assert [answer.get("error", {}).get("code") for answer in first] == [413, None, None]
     assert ids(second) == [3, 4, 5, 6]
+
+
+def test_answers_that_do_not_fit_into_the_array_are_errors_in_it() -> None:
+    rig = Rig(max_outbound_size=2000)
+    errors = rig.service.server.statistics().errors
+    rig.send([call(id) for id in range(3)])
+    for id, size in enumerate((1500, 900, 100)):
+        rig.answer(id, "x" * size)
+    [frame] = rig.client.take_frames()
+    assert len(frame.payload) <= 2000
+    batch = json.loads(frame.payload)
+    assert ids(batch) == [0, 1, 2]
+    assert [answer.get("error", {}).get("code") for answer in batch] == [None, 413, None]
+    assert rig.service.server.statistics().errors == errors + 1
 
 
 def test_a_batch_with_too_many_bad_messages_is_not_served() -> None:

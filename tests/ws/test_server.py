@@ -250,6 +250,22 @@ def test_statistics_count_what_passes() -> None:
     assert statistics.bytes_sent > sum(len(frame.payload) for frame in client.take_frames())
 
 
+def test_what_the_backend_has_counted_is_among_the_statistics() -> None:
+    class Cafe(RecordingBackend):
+        cups = 3
+
+        def counted(self) -> dict[str, int]:
+            return {"cafe.cups": self.cups}
+
+    assert served(RecordingBackend()).server.statistics().backend == {}
+    backend = Cafe()
+    service = served(backend)
+    before = service.server.statistics()
+    backend.cups = 4
+    assert before.backend == {"cafe.cups": 3}
+    assert service.server.statistics().backend == {"cafe.cups": 4}
+
+
 def test_totals_never_fall() -> None:
     backend = RecordingBackend()
     service = served(backend)

@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.channel import AppChannel, InFlight, Listener, Method
+from mcpws.backends.app.channel import AppChannel, Listener, Method
 from mcpws.backends.app.content import UNCACHED, CacheHint, Implementation, ToolAnnotations
+from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
 from mcpws.backends.app.modern import Modern, ModernMethod
@@ -59,6 +60,7 @@ class App:
     :param state_key: 32 random bytes or more, kept secret: seals what a client carries while a function waits for its
         answer. Apps that share it, and their name, continue each other's calls; by default nobody else can.
     :param now: seconds since an epoch that they share as well, for the end of the ten minutes which that may take.
+    :param stop_grace: seconds that `stop` waits for functions that go on after they were cancelled.
     """
 
     def __init__(
@@ -74,12 +76,16 @@ class App:
         cache: CacheHint = UNCACHED,
         state_key: bytes | None = None,
         now: Callable[[], float] = time.time,
+        stop_grace: float = 5,
     ) -> None:
         if max_pending < 1:
             raise ConfigError("max_pending", max_pending, "must be 1 or more")
+        if not stop_grace > 0:
+            raise ConfigError("stop_grace", stop_grace, "must be above 0")
         self._catalog = Catalog(Implementation(name, version, title), instructions, page_size)
         self._clock = clock
         self._max_pending = max_pending
+        self._stop_grace = stop_grace
         self._methods: dict[str, Method] = dict(METHODS)
         self._modern_methods: dict[str, ModernMethod] = dict(MODERN_METHODS)
         self._notifications: dict[str, Listener] = dict(NOTIFICATIONS)
@@ -275,11 +281,15 @@ class App:
         return succeed(opened)
 
     def stop(self) -> Deferred[None]:
-        """End all conversations with ShuttingDown and cancel what is in flight; fires when that has ended."""
+        """End all conversations with ShuttingDown and cancel what is in flight; fires when that has ended.
+
+        What goes on after it was cancelled has `stop_grace` seconds; then it is logged by name and left to itself.
+        """
         self._stopping = True
         for channel in list(self._channels):
             channel.end(ShuttingDown())
-        return self._in_flight.when_none()
+        # Without a clock there was no client yet.
+        return succeed(None) if self._clock is None else self._in_flight.when_none(self._clock, self._stop_grace)
 
     def _ended(self, channel: AppChannel) -> None:
         self._channels.pop(channel, None)

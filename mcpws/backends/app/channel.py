@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.gate import Gate
+from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
@@ -31,37 +32,6 @@ MAX_SUBSCRIPTIONS = 1000
 
 GOING_AWAY = 1001
 """The close code of a conversation whose one end has left (RFC 6455, section 7.4.1)."""
-
-
-class InFlight:
-    """The methods that are running, of all clients: each Deferred until it has fired."""
-
-    def __init__(self) -> None:
-        self._running: set[Deferred[Any]] = set()
-        self._waiting: list[Deferred[None]] = []
-
-    def add(self, work: Deferred[Any]) -> None:
-        """Count `work` until it fires; what it fires with is left as it is."""
-        self._running.add(work)
-        work.addBoth(self._fired, work)
-
-    def when_none(self) -> Deferred[None]:
-        """Fires when none is running."""
-        none: Deferred[None] = Deferred()
-        self._waiting.append(none)
-        self._fire_if_none()
-        return none
-
-    def _fired(self, result: Any, work: Deferred[Any]) -> Any:
-        self._running.discard(work)
-        self._fire_if_none()
-        return result
-
-    def _fire_if_none(self) -> None:
-        if not self._running:
-            waiting, self._waiting = self._waiting, []
-            for none in waiting:
-                none.callback(None)
 
 
 class HandshakenClient(ClientState):
@@ -160,7 +130,7 @@ class AppChannel:
             if context is not None and request is not None:
                 self._contexts[request.id] = context
                 outcome.addBoth(self._over, request.id, context)
-            self.in_flight.add(outcome)
+            self.in_flight.add(outcome, signature.label)
             return outcome.addCallback(convert)
         if context is not None:
             context.settled()

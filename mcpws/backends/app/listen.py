@@ -21,7 +21,8 @@ MAX_URIS = 1000
 """Of one of them."""
 
 MAX_URI = 8000
-"""Characters of each: what every HTTP server should take (RFC 9110, section 4.1)."""
+"""Characters of each, and of what is subscribed to in the era of the handshake: what every HTTP server should take
+(RFC 9110, section 4.1)."""
 
 Notify: TypeAlias = Callable[[str, dict[str, Any]], None]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -21,18 +21,19 @@ from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
 from mcpws.backends.app.content import Implementation, ToolResult
 from mcpws.backends.app.context import Level
-from mcpws.backends.app.listen import Filter
+from mcpws.backends.app.listen import MAX_URI, Filter
 from mcpws.backends.app.modern import SUPPORTED, Discovered, ModernMethod
 from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.stateless import StatelessCall
 from mcpws.backends.app.tools import failed
+from mcpws.conversation import cause_of
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
 from mcpws.core.meta import DISCOVER, LISTEN
-from mcpws.errors import InvalidParams, ResourceNotFound, ToolError
+from mcpws.errors import CapabilityMissing, InvalidParams, McpwsError, ResourceNotFound, ToolError
 
 T = TypeVar("T")
 
@@ -61,6 +62,10 @@ class _Call(Struct):
 
 class _Uri(Struct):
     uri: str
+
+
+class _Subscribe(Struct):
+    uri: Annotated[str, Meta(max_length=MAX_URI)]
 
 
 class _Get(Struct):
@@ -110,6 +115,7 @@ _read_initialize = _reader(_Initialize)
 _read_page = _reader(_Page)
 _read_call = _reader(_Call)
 _read_uri = _reader(_Uri)
+_read_subscribe = _reader(_Subscribe)
 _read_get = _reader(_Get)
 _read_complete = _reader(_Complete)
 _read_level = _reader(_SetLevel)
@@ -141,21 +147,26 @@ def _list(member: str, registry_of: Callable[[Catalog], Registry[Any]]) -> Calla
     return answer
 
 
-def _call_tool(scope: Scope, request: Request) -> object:
-    params = _read_call(request)
-    tool = scope.catalog.tools.get(params.name)
-    if tool is None:
-        raise _unknown("tool", "$.name", params.name)
-    values = tool.arguments.decode(params.arguments, "$.arguments")
-    try:
-        outcome = scope.run(tool.signature, values, request, tool.result)
-    except ToolError as error:
-        return failed(error)
-    return outcome.addErrback(_tool_failed) if isinstance(outcome, Deferred) else outcome
+def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
+    """`told` is for the model to read: a result."""
 
+    def tell(failure: Failure) -> ToolResult | Failure:
+        error = cause_of(failure)
+        return failed(error) if isinstance(error, told) else failure
 
-def _tool_failed(failure: Failure) -> ToolResult | Failure:
-    return failed(failure.value) if isinstance(failure.value, ToolError) else failure
+    def answer(scope: Scope, request: Request) -> object:
+        params = _read_call(request)
+        tool = scope.catalog.tools.get(params.name)
+        if tool is None:
+            raise _unknown("tool", "$.name", params.name)
+        values = tool.arguments.decode(params.arguments, "$.arguments")
+        try:
+            outcome = scope.run(tool.signature, values, request, tool.result)
+        except told as error:
+            return failed(error)
+        return outcome.addErrback(tell) if isinstance(outcome, Deferred) else outcome
+
+    return answer
 
 
 def _read_resource(scope: Scope, request: Request) -> object:
@@ -183,7 +194,8 @@ def _run_resource(scope: Scope, request: Request, uri: str, resource: Resource, 
 
 
 def _subscribe(channel: AppChannel, request: Request) -> Raw:
-    uri = _read_uri(request).uri
+    # Unlike one that is only read, it is kept.
+    uri = _read_subscribe(request).uri
     _find_resource(channel, uri)
     channel.subscribe(uri)
     return EMPTY
@@ -245,7 +257,6 @@ def _listen(call: StatelessCall, request: Request) -> Deferred[dict[str, Any]]:
 
 _SHARED: dict[str, Callable[[Scope, Request], object]] = {
     "tools/list": _list("tools", lambda catalog: catalog.tools),
-    "tools/call": _call_tool,
     "resources/list": _list("resources", lambda catalog: catalog.resources),
     "resources/templates/list": _list("resourceTemplates", lambda catalog: catalog.templates),
     "prompts/list": _list("prompts", lambda catalog: catalog.prompts),
@@ -256,6 +267,8 @@ _SHARED: dict[str, Callable[[Scope, Request], object]] = {
 METHODS: dict[str, Method] = {
     INITIALIZE: _initialize,
     "ping": _ping,
+    # This era has no error for it.
+    "tools/call": _tool_call(ToolError, CapabilityMissing),
     "resources/read": _read_resource,
     "resources/subscribe": _subscribe,
     "resources/unsubscribe": _unsubscribe,
@@ -266,6 +279,7 @@ METHODS: dict[str, Method] = {
 
 MODERN_METHODS: dict[str, ModernMethod] = {
     DISCOVER: _discover,
+    "tools/call": _tool_call(ToolError),
     "resources/read": _read_kept_resource,
     LISTEN: _listen,
     **_SHARED,

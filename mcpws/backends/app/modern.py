@@ -17,7 +17,8 @@ from mcpws.backends.app.context import ClientState, Level
 from mcpws.backends.app.input_required import InputRequiredResult, Safe
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
 from mcpws.backends.app.resources import ReadResourceResult
-from mcpws.backends.app.stateless import MalformedAnswer, StatelessCall, cause_of
+from mcpws.backends.app.stateless import MalformedAnswer, StatelessCall
+from mcpws.conversation import cause_of
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import Request, to_raw
 from mcpws.core.meta import (
@@ -172,7 +173,7 @@ def _in_modern_terms(error: Exception) -> RpcError:
     if isinstance(error, ResourceNotFound):
         return InvalidParams(error.message, error.data)
     if isinstance(error, CapabilityMissing):
-        return MissingClientCapability({error.capability: {}})
+        return MissingClientCapability(error.required)
     assert isinstance(error, MalformedAnswer)
     return error.refusal
 

@@ -7,7 +7,7 @@ from inspect import iscoroutine
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import CancelledError, Deferred, FirstError, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,6 +18,7 @@ from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.input_required import CALLS, CAPABILITIES, Replay, Safe, is_retry
 from mcpws.backends.app.signature import Signature
+from mcpws.conversation import cause_of
 from mcpws.core.messages import Request, RequestId, to_raw
 from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams, MalformedResult
 
@@ -104,7 +105,7 @@ class StatelessCall:
         if not isinstance(outcome, Deferred):
             self._settle()
             return convert(outcome)
-        self.channel.in_flight.add(outcome)
+        self.channel.in_flight.add(outcome, signature.label)
         self._outcome = outcome
         answer: Deferred[Any] = Deferred(self._cancelled)
         self._answer = answer
@@ -141,7 +142,10 @@ class StatelessCall:
         if self.request.method not in CALLS:
             return CannotAsk(method, f"{self.request.method} is answered without questions (MCP 2026-07-28)")
         mode = "form" if params is None else params.get("mode", "form")
-        return None if self.client.can(capability, mode) else CapabilityMissing(method, capability)
+        if self.client.can(capability, mode):
+            return None
+        # An empty declaration of elicitation is one of forms.
+        return CapabilityMissing(method, capability, None if mode == "form" else mode)
 
     def _new_replay(self) -> Replay:
         return Replay(self._safe, self.channel.identity.principal, self.request)
@@ -233,10 +237,3 @@ class StatelessContext(Context):
 
 def _expected(failure: Failure) -> None:
     failure.trap(CancelledError)
-
-
-def cause_of(failure: Failure) -> BaseException | None:
-    """What failed, be it one of several Deferreds that were waited for together."""
-    while isinstance(failure.value, FirstError):
-        failure = failure.value.subFailure
-    return failure.value

@@ -14,7 +14,7 @@ from mcpws.backends.app.arguments import Arguments, schema_of
 from mcpws.backends.app.content import Block, Text, ToolAnnotations, ToolResult, as_content
 from mcpws.backends.app.signature import MISSING, Function, Signature
 from mcpws.core.messages import to_raw
-from mcpws.errors import ConfigError, ToolError
+from mcpws.errors import ConfigError, McpwsError
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _UNTOLD = (MISSING, Any, object, str, None, NoneType, NoReturn, Never)
@@ -62,7 +62,7 @@ class Tool:
         )
 
 
-def failed(error: ToolError) -> ToolResult:
+def failed(error: McpwsError) -> ToolResult:
     """What the model is to read of `error`."""
     return ToolResult([Text(str(error))], is_error=True)
 

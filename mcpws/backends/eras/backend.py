@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.eras.conversation import Conversation
 from mcpws.backends.eras.limits import Counters, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
-from mcpws.interfaces import Backend, Channel, Link
+from mcpws.interfaces import Backend, Channel, Link, counted_by
 
 
 class DualEra:
@@ -86,6 +88,11 @@ class DualEra:
     def expired(self) -> int:
         """How many calls were given up because the client did not come back with what it was asked."""
         return self._counters.expired
+
+    def counted(self) -> dict[str, int]:
+        """These, and what `backend` has counted."""
+        own = {f"eras.{name}": count for name, count in asdict(self._counters).items()}
+        return own | counted_by(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation, and one within; fails as that fails."""

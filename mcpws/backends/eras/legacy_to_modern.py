@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from mcpws.backends.eras.discovery import OURSELVES, Discovery
 from mcpws.backends.eras.exchange import Exchange
 from mcpws.backends.eras.inner import Inner
-from mcpws.backends.eras.limits import MAX_PENDING, Shared
+from mcpws.backends.eras.limits import MAX_PENDING, MAX_URI, Shared
 from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
 from mcpws.backends.eras.watches import LISTS, Watches
@@ -164,6 +164,9 @@ class LegacyToModern:
 
     def _subscribe(self, request: Request) -> None:
         uri = self._resource(request)
+        if len(uri) > MAX_URI:
+            reason = f"Expected `str` of length <= {MAX_URI}"
+            raise InvalidParams(f"Invalid params: $.uri: {reason}", {"path": "$.uri", "reason": reason})
         leave: Callable[[], None] | None = None
 
         def done(error: RpcError | None) -> None:

@@ -12,6 +12,10 @@ MAX_PENDING = 1024
 """Requests in either direction of one conversation at the same time; a front allows far fewer."""
 
 
+MAX_URI = 8000
+"""Characters of what a client subscribes to: what every HTTP server should take (RFC 9110, section 4.1)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """As DualEra explains them; ConfigError names what is not above 0."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
-from mcpws.backends.eras.limits import MAX_PENDING, Shared
+from mcpws.backends.eras.limits import MAX_PENDING, MAX_URI, Shared
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import Members, members, offers, text
 from mcpws.backends.eras.watches import ACKNOWLEDGED, LISTS, UPDATED
@@ -27,7 +28,7 @@ class _Filter(Struct, gc=False, rename="camel"):
     tools_list_changed: bool = False
     prompts_list_changed: bool = False
     resources_list_changed: bool = False
-    resource_subscriptions: list[str] = []
+    resource_subscriptions: list[Annotated[str, Meta(max_length=MAX_URI)]] = []
 
     def wants(self, kind: str) -> bool:
         wanted: bool = getattr(self, f"{kind}_list_changed")

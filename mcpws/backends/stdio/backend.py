@@ -105,6 +105,15 @@ class Stdio:
         """How many lines were no JSON-RPC messages."""
         return self._counters.garbage
 
+    def counted(self) -> dict[str, int]:
+        """All of these."""
+        return {
+            "stdio.children": self.children,
+            "stdio.started": self.started,
+            "stdio.given_up": self.given_up,
+            "stdio.garbage": self.garbage,
+        }
+
     def open(self, link: Link) -> Deferred[Channel]:
         """Start a child for `link`. It fails with BackendLost after `stop`, or when there can be no more processes.
 

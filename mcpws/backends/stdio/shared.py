@@ -28,7 +28,7 @@ from mcpws.errors import (
     ShuttingDown,
     UnsupportedProtocol,
 )
-from mcpws.interfaces import Backend, Channel, Link
+from mcpws.interfaces import Backend, Channel, Link, counted_by
 from mcpws.policy.backoff import Backoff
 
 log = Logger()
@@ -115,6 +115,12 @@ class SharedStdio:
     def too_slow(self) -> int:
         """How many conversations ended because the client did not read."""
         return self._too_slow
+
+    def counted(self) -> dict[str, int]:
+        """These, and what `backend` has counted."""
+        dropped = {f"shared.dropped.{kind}": count for kind, count in self._mux.dropped.items()}
+        own = {"shared.conversations": self.conversations, "shared.too_slow": self._too_slow}
+        return own | dropped | counted_by(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Join; the first starts the process. Fails with BackendLost when that cannot be, or cannot be shared."""

@@ -84,6 +84,11 @@ def test_limits_are_1_or_more(key: str, value: int) -> None:
         App("a", "1", **{key: value})  # type: ignore[arg-type]
 
 
+def test_there_is_some_time_to_stop() -> None:
+    with pytest.raises(ConfigError, match=r"stop_grace: must be above 0 \(got 0\)"):
+        App("a", "1", stop_grace=0)
+
+
 def test_a_key_for_the_state_of_clients_is_long_enough() -> None:
     with pytest.raises(ConfigError, match=r"state_key: must have 32 bytes or more \(got '5 bytes'\)"):
         App("a", "1", state_key=b"short")

@@ -2,16 +2,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from mcpws.backends.app import App
-from mcpws.backends.app.channel import MAX_SUBSCRIPTIONS, InFlight
+from mcpws.backends.app.channel import MAX_SUBSCRIPTIONS
 from mcpws.backends.app.context import Context
+from mcpws.backends.app.listen import MAX_URI
 from mcpws.errors import RemoteError, RpcError, ShuttingDown
 
 if TYPE_CHECKING:
-    from tests.backends.conftest import AppClient
+    from tests.backends.conftest import AppClient, StatelessClient
     from tests.conftest import LoggedErrors
 
 
@@ -47,6 +49,29 @@ def test_a_method_answers_at_once_or_later_as_it_likes(app: App, client: "AppCli
     assert client.answer(id) is None
     clock.advance(1)
     assert client.answer(id) == {"content": [{"type": "text", "text": "later"}]}
+
+
+@pytest.mark.parametrize("method", ["prompts/get", "resources/read", "own"])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_a_client_cannot_be_asked_for_it_is_told_and_nobody_else(
+    app: App, client: "AppClient", method: str, together: bool
+) -> None:
+    async def ask(context: Context) -> str:
+        asked: list[Deferred[Any]] = [context.list_roots(), context.sample("Hi.", 1)]
+        await (gatherResults(asked, consumeErrors=True) if together else asked[0])
+        return ""
+
+    app.prompt(name="a")(ask)
+    app.resource("a://b")(ask)
+    app.method("own")(ask)
+    client.initialize(sampling={})
+    id = client.begin(method, name="a", uri="a://b")
+    with pytest.raises(RemoteError) as caught:
+        client.answer(id)
+    assert caught.value.code == -32603
+    needs = "the client did not declare the capability roots, which roots/list needs"
+    assert caught.value.message == f"Cannot be answered: {needs}"
+    assert caught.value.data == {"requiredCapabilities": {"roots": {}}}
 
 
 @pytest.mark.parametrize("when", ["now", "soon", "later"])
@@ -214,6 +239,22 @@ def test_subscriptions_are_bounded(app: App, client: "AppClient") -> None:
     client.call("resources/subscribe", uri="a://more")
 
 
+def test_what_is_subscribed_to_is_bounded_in_length_but_not_what_is_read(app: App, client: "AppClient") -> None:
+    @app.resource("a://{name}")
+    def resource(name: str) -> str:
+        return name
+
+    longest = "a://".ljust(MAX_URI, "x")
+    client.call("resources/subscribe", uri=longest)
+    with pytest.raises(RemoteError) as caught:
+        client.call("resources/subscribe", uri=longest + "x")
+    assert caught.value.code == -32602
+    assert caught.value.data == {"path": "$.uri", "reason": f"Expected `str` of length <= {MAX_URI}"}
+    assert client.call("resources/read", uri=longest + "x")["contents"]
+    app.resource_updated(longest)
+    assert client.told("notifications/resources/updated") == [{"uri": longest}]
+
+
 def test_a_stopped_app_ends_every_conversation_and_waits_for_what_is_in_flight(
     app: App, new_client: Callable[..., "AppClient"], clock: Clock
 ) -> None:
@@ -238,22 +279,42 @@ def test_a_stopped_app_ends_every_conversation_and_waits_for_what_is_in_flight(
     assert failures == [ShuttingDown]
 
 
-def test_an_app_at_rest_stops_at_once(app: App) -> None:
+def test_a_stopped_app_waits_only_so_long_for_what_goes_on(
+    new_client: Callable[..., "AppClient"], new_stateless: Callable[..., "StatelessClient"], clock: Clock
+) -> None:
+    app = App("tested", "1.0", clock=clock, stop_grace=3)
+    held: list[Deferred[None]] = []
+
+    @app.tool
+    async def tidy(context: Context) -> str:
+        while True:
+            try:
+                held.append(Deferred())
+                await held[-1]
+                return ""
+            except CancelledError:
+                pass
+
+    new_client(app).begin("tools/call", name="tidy")
+    new_stateless(app).begin("tools/call", name="tidy")
+    with capturedLogs() as logs:
+        stopped = [app.stop(), app.stop()]
+        clock.advance(2)
+        assert not any(map(fired, stopped))
+        clock.advance(1)
+    assert all(map(fired, stopped))
+    assert clock.getDelayedCalls() == []
+    told = [formatEvent(event) for event in logs if event["log_level"] is LogLevel.warn]
+    name = f"{__name__}.{test_a_stopped_app_waits_only_so_long_for_what_goes_on.__name__}.<locals>.tidy"
+    assert told == [f"not waited for any longer than 3 s, though cancelled: {name} (2)"] * 2
+    for one in held:
+        if not one.called:
+            one.callback(None)
+
+
+def test_an_app_at_rest_stops_at_once(app: App, client: "AppClient") -> None:
     assert fired(app.stop())
 
 
-def test_work_is_in_flight_until_it_has_fired() -> None:
-    in_flight = InFlight()
-    works: list[Deferred[Any]] = [Deferred(), Deferred(), succeed(1)]
-    for work in works:
-        in_flight.add(work)
-    results: list[object] = []
-    none = in_flight.when_none()
-    works[0].addCallback(results.append)
-    works[1].addErrback(lambda failure: results.append(str(failure.value)))
-    works[0].callback("done")
-    assert not fired(none)
-    works[1].errback(RuntimeError("failed"))
-    assert fired(none)
-    assert results == ["done", "failed"]
-    assert works[2].result == 1
+def test_an_app_without_a_client_stops_at_once() -> None:
+    assert fired(App("idle", "1").stop())

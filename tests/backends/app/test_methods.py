@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
@@ -155,11 +155,31 @@ def test_a_failure_of_a_tool_is_a_result_for_the_model(app: App, client: "AppCli
         return fail(ToolError("no such city"))
 
     @app.tool
+    def together() -> Deferred[list[int]]:
+        return gatherResults([later()], consumeErrors=True)
+
+    @app.tool
     def result() -> ToolResult:
         return ToolResult([Text("no such city")], is_error=True)
 
-    for name in ("now", "later", "result"):
+    for name in ("now", "later", "together", "result"):
         assert client.tool(name) == {"content": [{"type": "text", "text": "no such city"}], "isError": True}
+
+
+def test_what_a_client_cannot_be_asked_for_the_model_reads_too(app: App, client: "AppClient") -> None:
+    @app.tool
+    async def soon(context: Context) -> str:
+        return (await context.sample("Hi.", 1)).text
+
+    @app.tool
+    def together(context: Context) -> Deferred[list[Any]]:
+        asked: list[Deferred[Any]] = [context.sample("Hi.", 1), context.list_roots()]
+        return gatherResults(asked, consumeErrors=True)
+
+    client.initialize()
+    needs = "the client did not declare the capability sampling, which sampling/createMessage needs"
+    for name in ("soon", "together"):
+        assert client.tool(name) == {"content": [{"type": "text", "text": needs}], "isError": True}
 
 
 def test_a_resource_is_read(app: App, client: "AppClient") -> None:

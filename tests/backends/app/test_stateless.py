@@ -252,18 +252,18 @@ def test_a_question_can_be_asked_by_its_name(app: App, caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("tool", "capabilities", "missing"),
     [
-        ("sample", {}, "sampling"),
-        ("elicit", {"sampling": {}}, "elicitation"),
-        ("elicit", {"elicitation": {"url": {}}}, "elicitation"),
-        ("visit", {"elicitation": {}}, "elicitation"),
-        ("visit", {"elicitation": {"form": {}}}, "elicitation"),
-        ("visit", {"sampling": {}}, "elicitation"),
-        ("roots", {"elicitation": {}}, "roots"),
-        ("both", {"elicitation": {}}, "roots"),
+        ("sample", {}, {"sampling": {}}),
+        ("elicit", {"sampling": {}}, {"elicitation": {}}),
+        ("elicit", {"elicitation": {"url": {}}}, {"elicitation": {}}),
+        ("visit", {"elicitation": {}}, {"elicitation": {"url": {}}}),
+        ("visit", {"elicitation": {"form": {}}}, {"elicitation": {"url": {}}}),
+        ("visit", {"sampling": {}}, {"elicitation": {"url": {}}}),
+        ("roots", {"elicitation": {}}, {"roots": {}}),
+        ("both", {"elicitation": {}}, {"roots": {}}),
     ],
 )
 def test_a_capability_that_the_request_does_not_declare_is_named(
-    app: App, caller: Caller, tool: str, capabilities: dict[str, Any], missing: str
+    app: App, caller: Caller, tool: str, capabilities: dict[str, Any], missing: dict[str, Any]
 ) -> None:
     visit = {"mode": "url", "message": "Sign in.", "url": "https://example.com/"}
 
@@ -292,7 +292,7 @@ def test_a_capability_that_the_request_does_not_declare_is_named(
     with pytest.raises(RemoteError) as caught:
         caller.tool(tool)
     assert caught.value.code == -32021
-    assert caught.value.data == {"requiredCapabilities": {missing: {}}}
+    assert caught.value.data == {"requiredCapabilities": missing}
 
 
 def test_an_address_can_be_asked_for_if_the_client_visits_them(app: App, caller: Caller) -> None:

@@ -44,6 +44,23 @@ def test_stop_ends_every_conversation_and_stops_what_is_within(world: World) -> 
     assert all(server.closed for server in world.servers[:3])
 
 
+def test_it_tells_what_the_backend_within_has_counted_as_well(clock: Clock) -> None:
+    class Within(RecordingBackend):
+        def counted(self) -> dict[str, int]:
+            return {"within.started": 3}
+
+    within = Within()
+    pair = Served(DualEra(DualEra(within, clock=clock), clock=clock), clock=clock)
+    statistics = pair.server.statistics()
+    assert statistics.backend == {
+        "eras.translated": 0,
+        "eras.dropped": 0,
+        "eras.refused": 0,
+        "eras.expired": 0,
+        "within.started": 3,
+    }
+
+
 @pytest.mark.parametrize(
     "setting",
     [

@@ -265,6 +265,12 @@ def test_a_call_whose_client_does_not_come_back_is_given_up(new_world: Callable[
     assert server.take("notifications/cancelled")["params"]["requestId"] == request["id"]
     assert server.take()["error"]["code"] == -32600
     assert world.backend.expired == 1
+    assert world.backend.counted() == {
+        "eras.translated": 1,
+        "eras.dropped": 0,
+        "eras.refused": world.backend.refused,
+        "eras.expired": 1,
+    }
     come_back(client, 2, result, ACCEPTED)
     assert client.error(2)["code"] == -32602
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcpws.backends.eras.limits import MAX_PENDING
+from mcpws.backends.eras.limits import MAX_PENDING, MAX_URI
 from mcpws.core.meta import PREFIX
 from mcpws.errors import BackendLost
 
@@ -170,6 +170,16 @@ def test_there_may_be_only_so_many(new_world: Callable[..., World]) -> None:
     acknowledged(client, 3)
     listen(client, 4)
     assert client.error(4)["code"] == 429
+    assert server.waiting == []
+
+
+def test_what_is_subscribed_to_is_bounded_in_length(client: Client, server: Server) -> None:
+    longest = "u:".ljust(MAX_URI, "x")
+    subscribe(client, server, 1, longest)
+    listen(client, 2, "u:2", longest + "x")
+    refused = client.error(2)
+    assert refused["code"] == -32602
+    assert f"length <= {MAX_URI} - at `$.notifications.resourceSubscriptions[1]`" in refused["data"]["reason"]
     assert server.waiting == []
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mcpws.backends.eras.limits import MAX_URI
 from mcpws.core.meta import PREFIX
 
 if TYPE_CHECKING:
@@ -226,6 +227,16 @@ def test_there_may_be_only_so_many(new_world: Callable[..., World]) -> None:
     subscribe(client, server, "u:2")
     client.ask(3, "resources/subscribe", uri="u:3")
     assert client.error(3)["code"] == 429
+    assert server.waiting == []
+
+
+def test_what_is_subscribed_to_is_bounded_in_length(client: Client, server: Server) -> None:
+    longest = "u:".ljust(MAX_URI, "x")
+    subscribe(client, server, longest)
+    client.ask(2, "resources/subscribe", uri=longest + "x")
+    refused = client.error(2)
+    assert refused["code"] == -32602
+    assert refused["data"] == {"path": "$.uri", "reason": f"Expected `str` of length <= {MAX_URI}"}
     assert server.waiting == []
 
 

@@ -361,6 +361,12 @@ def test_a_child_that_mostly_sends_garbage_is_given_up(reactor: PlayedReactor) -
     assert reason_of(c.client) == "The server process sent more than 3 lines a minute that are no messages"
     assert c.client.received == []
     assert (stdio.garbage, stdio.given_up) == (4, 1)
+    assert stdio.counted() == {
+        "stdio.children": stdio.children,
+        "stdio.started": 1,
+        "stdio.given_up": 1,
+        "stdio.garbage": 4,
+    }
 
 
 def test_garbage_now_and_then_is_borne(reactor: PlayedReactor) -> None:

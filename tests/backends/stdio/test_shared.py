@@ -266,6 +266,7 @@ def test_a_notification_of_the_handshake_does_not_reach_the_process(stage: Stage
     client.say(method="notifications/cancelled", params={"requestId": 1})
     assert stage.process.received == []
     assert stage.shared.dropped == {"client": 2}
+    assert stage.shared.counted() == {"shared.conversations": 1, "shared.too_slow": 0, "shared.dropped.client": 2}
 
 
 def test_a_process_of_the_other_era_serves_nobody(stage: Stage, logged_errors: LoggedErrors) -> None:
@@ -473,6 +474,11 @@ def test_a_client_that_does_not_read_at_all_is_given_up_alone(clock: Clock) -> N
     assert slow.take() == []
     assert stage.shared.too_slow == 1
     assert stage.shared.conversations == 1
+    assert stage.shared.counted() == {
+        "shared.conversations": 1,
+        "shared.too_slow": 1,
+        "shared.dropped.answer": 1,
+    }
     answer(stage, quick, 1)
     assert len(quick.take()) == 1
 
