@@ -8,6 +8,7 @@ from inspect import iscoroutine
 from typing import Any
 
 import msgspec
+from msgspec import Raw, Struct
 from twisted.internet.defer import CancelledError, Deferred, FirstError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -34,6 +35,19 @@ from mcpws.errors import (
 )
 
 log = Logger()
+
+
+# Deferred is an abstract class: to ask whether something is one takes longer than what most methods do.
+_RETURNED = frozenset({bool, bytes, dict, float, int, list, Raw, str, tuple, type(None)})
+
+
+def to_come(outcome: object) -> Deferred[Any] | None:
+    """The Deferred of what a function has only begun, be it a coroutine; None if `outcome` is what it returned."""
+    if type(outcome) in _RETURNED or isinstance(outcome, Struct):
+        return None
+    if isinstance(outcome, Deferred):
+        return outcome
+    return Deferred.fromCoroutine(outcome) if iscoroutine(outcome) else None
 
 
 def cause_of(failure: Failure) -> BaseException | None:
@@ -75,10 +89,9 @@ def hear(listener: Callable[..., object], method: str, *arguments: object) -> No
     except Exception:
         _not_taken(Failure(), method)
         return
-    if iscoroutine(outcome):
-        outcome = Deferred.fromCoroutine(outcome)
-    if isinstance(outcome, Deferred):
-        outcome.addErrback(_not_taken, method)
+    later = to_come(outcome)
+    if later is not None:
+        later.addErrback(_not_taken, method)
 
 
 def _not_taken(failure: Failure, method: str) -> None:
@@ -163,12 +176,11 @@ class Conversation:
                 return
             try:
                 outcome = self._dispatch(ours)
-                if isinstance(outcome, Deferred):
-                    _Work(self.peer, ours.id, outcome)
-                elif iscoroutine(outcome):
-                    _Work(self.peer, ours.id, Deferred.fromCoroutine(outcome))
-                else:
+                later = to_come(outcome)
+                if later is None:
                     self.peer.answer(ours.id, to_raw(outcome))
+                else:
+                    _Work(self.peer, ours.id, later)
             except Exception:
                 _fail(self.peer, ours.id, Failure())
         elif type(ours) is Notification:

@@ -33,6 +33,8 @@ from mcpws.interfaces import Backend, Channel, Identity
 
 log = Logger()
 
+NEVER = float("-inf")
+
 MAX_OVERTAKEN = 64 * 1024
 """Bytes of notifications that wait to be overtaken, about; more go out as they are."""
 
@@ -115,7 +117,7 @@ class Front:
         self._held: list[Answer] = []
         self._release: IDelayedCall | None = None
         self._progress_gap = progress_gap
-        self._progress_at = float("-inf")
+        self._progress_at = NEVER
         self._max_in_flight = max_in_flight
         self._max_outbound_size = max_outbound_size
         self._backend: Backend | None = None
@@ -144,7 +146,7 @@ class Front:
             if self.draining:
                 self.refuse(ShuttingDown(), message.id)
                 return
-            if self._has_enough(message):
+            if len(self.ledger.inbound) >= self._max_in_flight and self._has_enough(message):
                 self.refuse(TooManyRequests(self._max_in_flight), message.id)
                 return
         try:
@@ -229,7 +231,7 @@ class Front:
         if type(message) is Notification:
             if message.method == PROGRESS:
                 self._progress_at = self._clock.seconds()
-        elif isinstance(message, Result | Error) and self._follows_progress(message):
+        elif self._progress_at != NEVER and isinstance(message, (Result, Error)) and self._follows_progress(message):
             self._hold(message)
             return
         self._pass(message)
@@ -351,7 +353,8 @@ class Front:
 
     def _settle(self) -> None:
         """What is in flight may have changed."""
-        self._flow()
+        if not (self._reading and self._sending and len(self.ledger.inbound) < self._max_in_flight):
+            self._flow()
         if self.draining and not self.ledger.busy and not self._closed:
             self._client.idle()
 
@@ -415,5 +418,5 @@ class Front:
             self.ledger.dropped += 1
             log.warn("dropped a notification of {size} bytes: {method}", size=size, method=message.method)
         else:
-            assert isinstance(message, Result | Error)
+            assert isinstance(message, (Result, Error))
             self.refuse(error, message.id)

@@ -103,7 +103,7 @@ def _params(params: Raw | UnsetType, id: RequestId | UnsetType) -> Raw | None:
     if isinstance(params, UnsetType):
         return None
     first = memoryview(params)[0]
-    if first == _OBJECT or first == _ARRAY:
+    if first in (_OBJECT, _ARRAY):
         return params
     if first == _NULL:
         return None

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
-from mcpws.core.meta import LISTEN, read_meta
+from mcpws.core.meta import LISTEN, NOTHING, read_meta
 from mcpws.errors import InvalidRequest
 
 CANCELLED = "notifications/cancelled"
@@ -99,7 +99,7 @@ class Ledger:
             if message.method == CANCELLED:
                 return self._keep(self._cancel(cancelled_id(message)))
             return True
-        assert isinstance(message, Result | Error)
+        assert isinstance(message, (Result, Error))
         if message.id in self.outbound:
             self.outbound.remove(message.id)
             return True
@@ -107,6 +107,8 @@ class Ledger:
 
     def to_client(self, message: Message) -> bool:
         """Whether what the server sent goes on to the client."""
+        if isinstance(message, (Result, Error)):
+            return self._answer(message)
         if type(message) is Notification:
             if message.method == PROGRESS:
                 return self._keep(reported_token(message) in self._tokens)
@@ -120,13 +122,11 @@ class Ledger:
                 else:
                     return self._keep(False)
             return True
-        if type(message) is Request:
-            if message.id in self.outbound:
-                return self._keep(False)
-            self.outbound.add(message.id)
-            return True
-        assert isinstance(message, Result | Error)
-        return self._answer(message)
+        assert type(message) is Request
+        if message.id in self.outbound:
+            return self._keep(False)
+        self.outbound.add(message.id)
+        return True
 
     @property
     def busy(self) -> int:
@@ -152,11 +152,11 @@ class Ledger:
         token = meta.progress_token
         if token is not None and token in self._tokens:
             raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id)
-        if meta.is_modern:
+        if meta is not NOTHING and meta.is_modern:
             self.stateless = True
             if request.method == LISTEN:
                 self.listening.add(request.id)
-        else:
+        elif self.phase is not Phase.READY or request.method == INITIALIZE:
             self.phase = self.phase.permit(request.method, request.id)
             if request.method == INITIALIZE:
                 self._initialize = request.id
@@ -179,14 +179,15 @@ class Ledger:
         if id not in self.inbound:
             return self._keep(False)
         self._close(id)
-        if id == self._initialize:
+        if self._initialize is not None and id == self._initialize:
             self._initialize = None
             self.phase = self.phase.initialize_answered(type(answer) is Result)
             self.version = _version(answer)
         return True
 
     def _close(self, id: RequestId) -> None:
-        self.listening.discard(id)
+        if self.listening:
+            self.listening.discard(id)
         token = self.inbound.pop(id)
         if token is not None:
             del self._tokens[token]

@@ -15,7 +15,7 @@ NOTHING: Mapping[str, int] = MappingProxyType({})
 class Counters:
     """What one connection has done so far.
 
-    Written on every message, so: plain attributes, nothing computed. All times are in seconds of the
+    Its owner adds to it with every message, so: plain attributes, nothing computed. All times are in seconds of the
     clock that the owner uses; `round_trip` is None until the first Pong.
     """
 
@@ -45,17 +45,6 @@ class Counters:
         self.dropped = 0
         self.coalesced = 0
         self.round_trip: float | None = None
-
-    def received(self, size: int, now: float) -> None:
-        """One message of `size` bytes came in."""
-        self.messages_received += 1
-        self.bytes_received += size
-        self.last_activity = now
-
-    def sent(self, size: int) -> None:
-        """One message of `size` bytes went out, or into the queue to go out."""
-        self.messages_sent += 1
-        self.bytes_sent += size
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Connection(ABC):
         self.close_reason = ""
         self._protocol = protocol
         self._config = config
+        self._most_queued = config.max_queued_bytes + config.max_outbound_size
         self._clock = clock
         self._bad_since = 0.0
         self._bad_recently = 0
@@ -120,7 +121,9 @@ class Connection(ABC):
     def send(self, data: bytes, binary: bool = False) -> None:
         """Send one encoded message; nothing after the close began."""
         if self.state is ConnectionState.CONNECTED:
-            self.counters.sent(len(data))
+            counters = self.counters
+            counters.messages_sent += 1
+            counters.bytes_sent += len(data)
             compressor = self._protocol._perMessageCompress
             if compressor is not None and len(data) >= self._config.compression_min_size:
                 opcode = _BINARY if binary else _TEXT
@@ -198,10 +201,10 @@ class Connection(ABC):
         self.counters.last_activity = self._clock.seconds()
 
     def write(self, data: bytes) -> None:
-        self._outbox.write(data)
-        hard_limit = self._config.max_queued_bytes + self._config.max_outbound_size
-        if self._outbox.queued > hard_limit and self.state is ConnectionState.CONNECTED:
-            self._outbox.discard()
+        outbox = self._outbox
+        outbox.write(data)
+        if outbox.queued > self._most_queued and self.state is ConnectionState.CONNECTED:
+            outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
     def cork(self) -> None:
@@ -241,12 +244,14 @@ class Connection(ABC):
     def payload_received(self, payload: bytes, binary: bool) -> None:
         if self.state is not ConnectionState.CONNECTED:
             return
-        self.counters.received(len(payload), self._clock.seconds())
+        counters = self.counters
+        counters.messages_received += 1
+        counters.bytes_received += len(payload)
         if binary and self._config.binary == "refuse":
             self.close(UNSUPPORTED_DATA, "binary messages are refused here")
             return
         try:
-            if is_batch(payload) and self.takes_batches:
+            if payload[:1] != b"{" and is_batch(payload) and self.takes_batches:
                 members = self._members(payload)
                 # What is wrong with them may have been too much.
                 if self.state is ConnectionState.CONNECTED:

@@ -81,7 +81,7 @@ class Outbox(ABC):
 
     def write(self, frame: bytes) -> None:
         """Send a frame, now or when there is room."""
-        if self.behind:
+        if self._blocked_at is not None:
             self._wait(frame, 0)
         elif self._corked is not None:
             self._cork_in(self._corked, frame)

@@ -25,6 +25,11 @@ class Replies:
         self._batches: list[tuple[Batch, bool]] = []
         self._last_was_binary = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether everything goes out by itself, as text: most clients never want anything else."""
+        return not (self._last_was_binary or self._binary or self._batches)
+
     def heard(self, binary: bool) -> None:
         """The client's last message was binary, or not: what answers none of its requests goes out alike."""
         self._last_was_binary = binary
@@ -53,7 +58,7 @@ class Replies:
 
         An error whose id is still `open` is no answer to that request, but to a second one with the same id.
         """
-        if not isinstance(message, Result | Error) or message.id is None or message.id in open:
+        if not isinstance(message, (Result, Error)) or message.id is None or message.id in open:
             self._send(data, self._last_was_binary)
             return
         for batch, _ in self._batches:

@@ -51,6 +51,9 @@ class ServerConnection(Connection):
         self.front.open(self._factory.backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
+        if not binary and self._replies.plain:
+            self.front.receive(message)
+            return
         self._replies.heard(binary)
         if binary and type(message) is Request and not self._is_open(message.id):
             self._replies.owe_in_binary(message.id)
@@ -155,7 +158,10 @@ class ServerConnection(Connection):
         return self._outbox.behind
 
     def deliver(self, message: Message, data: bytes) -> None:
-        self._replies.deliver(message, data, self.front.ledger.inbound)
+        if self._replies.plain:
+            self.send(data)
+        else:
+            self._replies.deliver(message, data, self.front.ledger.inbound)
 
     def backend_lost(self, reason: McpwsError) -> None:
         # Other errors may name what is behind this server.

@@ -8,9 +8,11 @@ from mcpws.policy.stats import ConnectionStatistics, Counters, Totals, snapshot
 
 def busy(opened: float = 10.0) -> Counters:
     counters = Counters(opened)
-    counters.received(100, opened + 1)
-    counters.received(50, opened + 2)
-    counters.sent(7)
+    counters.messages_received = 2
+    counters.bytes_received = 150
+    counters.last_activity = opened + 2
+    counters.messages_sent = 1
+    counters.bytes_sent = 7
     counters.errors = 3
     counters.bad_messages = 2
     counters.dropped = 1
@@ -76,15 +78,15 @@ def test_a_connection_counts_messages_and_bytes_both_ways() -> None:
 
 def test_only_what_comes_in_ends_the_silence() -> None:
     counters = Counters(0.0)
-    counters.received(1, 5.0)
-    counters.sent(1)
+    counters.last_activity = 5.0
+    counters.bytes_sent = 1
     assert shown(counters, now=7.0).idle == 2.0
 
 
 def test_a_snapshot_stays_as_it_was() -> None:
     counters = busy()
     statistics = shown(counters)
-    counters.received(1000, 30.0)
+    counters.bytes_received += 1000
     assert statistics.bytes_received == 150
     with pytest.raises(FrozenInstanceError):
         statistics.bytes_received = 0  # type: ignore[misc]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import iscoroutine
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,7 +17,7 @@ from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
-from mcpws.conversation import Conversation
+from mcpws.conversation import Conversation, to_come
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
 from mcpws.core.meta import MODERN_HINT, RequestMeta, read_meta
@@ -124,24 +123,23 @@ class AppChannel:
             if context is not None:
                 context.settled()
             raise
-        if iscoroutine(outcome):
-            outcome = Deferred.fromCoroutine(outcome)
-        if isinstance(outcome, Deferred):
+        later = to_come(outcome)
+        if later is not None:
             if context is not None and request is not None:
                 self._contexts[request.id] = context
-                outcome.addBoth(self._over, request.id, context)
-            self.in_flight.add(outcome, signature.label)
-            return outcome.addCallback(convert)
+                later.addBoth(self._over, request.id, context)
+            self.in_flight.add(later, signature.label)
+            return later.addCallback(convert)
         if context is not None:
             context.settled()
         return convert(outcome)
 
     def hear(self, signature: Signature, values: tuple[Any, ...]) -> None:
         """Call a registered function for a notification: what it returns is not wanted, what it raises is logged."""
-        outcome = self.run(signature, values, None, _ignore)
-        if isinstance(outcome, Deferred):
-            self._heard.add(outcome)
-            outcome.addErrback(_not_heard).addBoth(lambda _: self._heard.discard(outcome))
+        later = to_come(self.run(signature, values, None, _ignore))
+        if later is not None:
+            self._heard.add(later)
+            later.addErrback(_not_heard).addBoth(lambda _: self._heard.discard(later))
 
     def subscribe(self, uri: str) -> None:
         """Let the client hear when the resource changes; InvalidParams when it has too many subscriptions."""

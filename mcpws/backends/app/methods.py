@@ -28,7 +28,7 @@ from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.stateless import StatelessCall
 from mcpws.backends.app.tools import failed
-from mcpws.conversation import cause_of
+from mcpws.conversation import cause_of, to_come
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
@@ -164,7 +164,8 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
             outcome = scope.run(tool.signature, values, request, tool.result)
         except told as error:
             return failed(error)
-        return outcome.addErrback(tell) if isinstance(outcome, Deferred) else outcome
+        later = to_come(outcome)
+        return outcome if later is None else later.addErrback(tell)
 
     return answer
 

@@ -7,7 +7,6 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from mcpws.backends.app.arguments import MAX_REASON, invalid_params
@@ -18,7 +17,7 @@ from mcpws.backends.app.input_required import InputRequiredResult, Safe
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
 from mcpws.backends.app.resources import ReadResourceResult
 from mcpws.backends.app.stateless import MalformedAnswer, StatelessCall
-from mcpws.conversation import cause_of
+from mcpws.conversation import cause_of, to_come
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import Request, to_raw
 from mcpws.core.meta import (
@@ -102,9 +101,10 @@ class Modern:
             outcome = method(call, request)
         except _LEGACY_TERMS as error:
             raise _in_modern_terms(error) from None
-        if isinstance(outcome, Deferred):
-            return outcome.addCallbacks(self._complete, _failed, callbackArgs=(call,))
-        return self._complete(outcome, call)
+        later = to_come(outcome)
+        if later is None:
+            return self._complete(outcome, call)
+        return later.addCallbacks(self._complete, _failed, callbackArgs=(call,))
 
     def _complete(self, result: Any, call: StatelessCall) -> Raw:
         """What a method returned, with what every result has."""

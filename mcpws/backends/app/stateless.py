@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutine
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.input_required import CALLS, CAPABILITIES, Replay, Safe, is_retry
 from mcpws.backends.app.signature import Signature
-from mcpws.conversation import cause_of
+from mcpws.conversation import cause_of, to_come
 from mcpws.core.messages import Request, RequestId, to_raw
 from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams, MalformedResult
 
@@ -100,16 +99,15 @@ class StatelessCall:
         except BaseException:
             self._settle()
             raise
-        if iscoroutine(outcome):
-            outcome = Deferred.fromCoroutine(outcome)
-        if not isinstance(outcome, Deferred):
+        later = to_come(outcome)
+        if later is None:
             self._settle()
             return convert(outcome)
-        self.channel.in_flight.add(outcome, signature.label)
-        self._outcome = outcome
+        self.channel.in_flight.add(later, signature.label)
+        self._outcome = later
         answer: Deferred[Any] = Deferred(self._cancelled)
         self._answer = answer
-        outcome.addCallbacks(self._returned, self._failed, callbackArgs=(convert,))
+        later.addCallbacks(self._returned, self._failed, callbackArgs=(convert,))
         return answer
 
     def ask(self, method: str, params: dict[str, Any] | None, type: Any) -> Deferred[Any]:
