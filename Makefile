@@ -1,9 +1,11 @@
 # make serve   MCP over WebSocket on PORT; ARGS go to twistd mcpws: make serve ARGS="--stdio my-server"
 # make test    the whole test suite
 # make lint    ruff and mypy
+# make bench   ours and the peers side by side: make bench ARGS="--only in-process --rounds 3"
 #
-# Each sets up what it needs first: .venv from PYTHON (3.11 or newer), and for the tests the foreign
-# programs under .foreign. Nothing is installed again until pyproject.toml changes.
+# Each sets up what it needs first: .venv from PYTHON (3.11 or newer), for the tests the foreign
+# programs under .foreign, for the benchmarks the peers under .bench. Nothing is installed again
+# until pyproject.toml changes.
 
 PYTHON ?= python3
 PORT ?= 8082
@@ -18,7 +20,7 @@ $(shell test -x $(RUN)/python || rm -f $(VENV)/pyvenv.cfg)
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: serve test lint coverage
+.PHONY: serve test lint coverage bench
 
 serve: $(VENV)/installed-cli
 	$(RUN)/twistd -n --pidfile= mcpws --port $(PORT) $(ARGS)
@@ -38,6 +40,10 @@ coverage: $(VENV)/installed-test
 	$(RUN)/coverage run -m pytest -q tests/core tests/policy
 	$(RUN)/coverage combine --quiet
 	$(RUN)/coverage report --include='mcpws/core/*,mcpws/policy/*' --fail-under=100
+
+bench: $(VENV)/installed-bench
+	@benchmarks/setup.sh
+	@$(RUN)/python -m benchmarks $(ARGS)
 
 $(VENV)/installed-%: pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "installing mcpws[$*] into $(VENV)"
