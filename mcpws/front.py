@@ -228,32 +228,49 @@ class Front:
     def send(self, message: Message) -> None:
         if self._closed:
             return
-        if type(message) is Notification:
-            if message.method == PROGRESS:
-                self._progress_at = self._clock.seconds()
-        elif self._progress_at != NEVER and isinstance(message, (Result, Error)) and self._follows_progress(message):
-            self._hold(message)
-            return
-        self._pass(message)
+        if isinstance(message, (Result, Error)):
+            if self._progress_at != NEVER and self._follows_progress(message):
+                self._hold(message)
+            else:
+                self._answer(message)
+        elif type(message) is Notification:
+            self._notify(message)
+        else:
+            assert type(message) is Request
+            self._ask(message)
 
-    def _pass(self, message: Message) -> None:
-        if type(message) is Request:
-            refusal = self._refusal(message)
-            if refusal is not None:
-                self.ledger.dropped += 1
-                self._to_backend(Error.answering(message.id, refusal))
-                return
-        overtakable = type(message) is Notification and self._client.behind and kind_of(message) is not None
-        if self._backlog is not None and not overtakable:
+    def _answer(self, answer: Answer) -> None:
+        if self._backlog is not None:
             # What came before goes before.
             self.caught_up()
-        if not self.ledger.to_client(message):
+        if self.ledger.to_client(answer):
+            self._deliver(answer)
+            self._settle()
+
+    def _notify(self, notification: Notification) -> None:
+        if notification.method == PROGRESS:
+            self._progress_at = self._clock.seconds()
+        overtakable = self._client.behind and kind_of(notification) is not None
+        if self._backlog is not None and not overtakable:
+            self.caught_up()
+        if self.ledger.to_client(notification):
+            if overtakable:
+                self._wait(notification)
+            else:
+                self._deliver(notification)
+                self._settle()
+
+    def _ask(self, request: Request) -> None:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            self.ledger.dropped += 1
+            self._to_backend(Error.answering(request.id, refusal))
             return
-        if overtakable:
-            self._wait(message)
-            return
-        self._deliver(message)
-        self._settle()
+        if self._backlog is not None:
+            self.caught_up()
+        if self.ledger.to_client(request):
+            self._deliver(request)
+            self._settle()
 
     def _wait(self, message: Message) -> None:
         """Keep back what may be worthless before the client gets to read it."""
@@ -344,7 +361,7 @@ class Front:
         """What a server does that goes down (MCP 2026-07-28, subscriptions)."""
         cancelled = Notification(CANCELLED, to_raw({"requestId": id}))
         self._to_backend(cancelled)
-        self._pass(Result(id, to_raw({"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}})))
+        self._answer(Result(id, to_raw({"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}})))
         self._deliver(cancelled)
 
     def _to_backend(self, message: Message) -> None:
@@ -353,7 +370,7 @@ class Front:
 
     def _settle(self) -> None:
         """What is in flight may have changed."""
-        if not (self._reading and self._sending and len(self.ledger.inbound) < self._max_in_flight):
+        if len(self.ledger.inbound) >= self._max_in_flight or not (self._reading and self._sending):
             self._flow()
         if self.draining and not self.ledger.busy and not self._closed:
             self._client.idle()
@@ -397,7 +414,7 @@ class Front:
             self._release = None
         held, self._held = self._held, []
         for answer in held:
-            self._pass(answer)
+            self._answer(answer)
 
     def _deliver(self, message: Message) -> None:
         data = encode(message)

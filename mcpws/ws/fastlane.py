@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
+from struct import Struct
 
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]  # it is in there
 
@@ -24,13 +25,12 @@ from mcpws.ws.pieces import join_small
 
 FINAL_TEXT = 0x81
 FINAL_BINARY = 0x82
-_TAKEN = (FINAL_TEXT, FINAL_BINARY)
 _MASKED = 0x80
-_LENGTH = 0x7F
 
 # Up to here one XOR of big integers is quicker than Autobahn's masker.
 _XOR_AT_ONCE = 2048
 
+_head, _head_16, _head_64 = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
 _utf_8_decoder = getincrementaldecoder("utf-8")
 
 
@@ -41,10 +41,11 @@ class FastLane:
     :param limit: bytes of the longest payload.
     """
 
-    __slots__ = ("_begun", "_limit", "_masked")
+    __slots__ = ("_begun", "_key_size", "_limit", "_mask_bit")
 
     def __init__(self, masked: bool, limit: int) -> None:
-        self._masked = masked
+        self._mask_bit = _MASKED if masked else 0
+        self._key_size = 4 if masked else 0
         self._limit = limit
         self._begun: _Begun | None = None
 
@@ -67,34 +68,41 @@ class FastLane:
             data = self._gather(self._begun, data, deliver)
             if self.has_begun or not wanted():
                 return data
-        masked, limit = self._masked, self._limit
+        mask_bit, key_size, limit = self._mask_bit, self._key_size, self._limit
         taken, end = 0, len(data)
         while end - taken >= 2:
-            first, second = data[taken], data[taken + 1]
-            if first not in _TAKEN or bool(second & _MASKED) is not masked:
+            first = data[taken]
+            if first != FINAL_TEXT and first != FINAL_BINARY:
                 break
-            size = second & _LENGTH
-            start = taken + 2
+            # More than 127 if it is masked and must not be, or the other way round.
+            size = data[taken + 1] ^ mask_bit
+            start = taken + 2 + key_size
             if size > 125:
-                wide = 2 if size == 126 else 8
-                size = int.from_bytes(data[start : start + wide], "big")
-                start += wide
-                if start > end or size < (126 if wide == 2 else 65_536):
+                if size == 126:
+                    start += 2
+                    if start > end:
+                        break
+                    size = data[taken + 2] << 8 | data[taken + 3]
+                    if size < 126:
+                        break
+                elif size == 127:
+                    start += 8
+                    size = int.from_bytes(data[taken + 2 : taken + 10], "big")
+                    if size < 65_536:
+                        break
+                else:
                     break
-            if masked:
-                start += 4
             stop = start + size
             if start > end or size > limit:
                 break
             if stop > end:
-                key = data[start - 4 : start] if masked else None
-                begun = _Begun(data[taken:start], size, key)
+                begun = _Begun(data[taken:start], size, data[start - key_size : start])
                 if begun.add(data[start:]):
                     self._begun = begun
                     return b""
                 break
             payload = data[start:stop]
-            if masked:
+            if key_size:
                 payload = mask(payload, data[start - 4 : start])
             if first == FINAL_TEXT and not payload.isascii() and not _is_utf_8(payload):
                 break
@@ -123,10 +131,10 @@ class _Begun:
 
     __slots__ = ("_decoder", "_head", "_key", "_masker", "_parts", "is_binary", "missing")
 
-    def __init__(self, head: bytes, size: int, key: bytes | None) -> None:
+    def __init__(self, head: bytes, size: int, key: bytes) -> None:
         self._head = head
         self._key = key
-        self._masker = None if key is None else create_xor_masker(key, size)
+        self._masker = create_xor_masker(key, size) if key else None
         self._decoder: IncrementalDecoder | None = None
         self._parts: list[bytes] = []
         self.is_binary = head[0] == FINAL_BINARY
@@ -149,7 +157,7 @@ class _Begun:
     def as_it_came(self) -> bytes:
         """The frame as far as it has come."""
         payload = self.payload()
-        return self._head + (payload if self._key is None else mask(payload, self._key))
+        return self._head + (mask(payload, self._key) if self._key else payload)
 
     def _may_be_utf_8(self, part: bytes) -> bool:
         if self._decoder is None:
@@ -169,11 +177,11 @@ def frame(payload: bytes, binary: bool, key: bytes | None = None) -> bytes:
     first = FINAL_BINARY if binary else FINAL_TEXT
     second = 0 if key is None else _MASKED
     if size < 126:
-        head = bytes((first, second | size))
+        head = _head(first, second | size)
     elif size < 65_536:
-        head = bytes((first, second | 126)) + size.to_bytes(2, "big")
+        head = _head_16(first, second | 126, size)
     else:
-        head = bytes((first, second | 127)) + size.to_bytes(8, "big")
+        head = _head_64(first, second | 127, size)
     if key is None:
         return head + payload
     return head + key + mask(payload, key)
