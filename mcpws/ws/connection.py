@@ -24,6 +24,7 @@ from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
 from mcpws.ws.compression import deflate
 from mcpws.ws.fastlane import frame
 from mcpws.ws.outbox import Outbox, outbox
+from mcpws.ws.tuning import tune
 
 log = Logger()
 
@@ -188,6 +189,7 @@ class Connection(ABC):
     # What the protocol forwards.
 
     def transport_connected(self, transport: ITransport) -> None:
+        tune(transport)
         self._outbox = outbox(
             transport,
             self._clock,

@@ -22,6 +22,7 @@ from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
 from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server_connection import ServerConnection
+from mcpws.ws.tuning import expect_messages_of
 
 log = Logger()
 
@@ -109,6 +110,7 @@ class ServerFactory(WebSocketServerFactory):
         self.config = config or WebSocketConfig()
         self.clock: IReactorTime = self.reactor
         set_server_options(self, self.config)
+        expect_messages_of(self.config.max_message_size)
         self._checks = handshake.checks(self.config, self._admit)
         self._ids = count(1)
         self._connections: dict[int, ServerConnection] = {}

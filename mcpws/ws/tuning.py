@@ -1,0 +1,33 @@
+"""What the defaults of others cost that suit no WebSocket: Nagle's algorithm, small reads, an eager allocator."""
+
+from __future__ import annotations
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import ITCPTransport, ITransport
+
+READ = 256 * 1024
+"""Bytes that are read from a socket at a time."""
+
+MOST_KEPT = 16 * 1024 * 1024
+"""Bytes. Blocks up to this size the allocator is taught to keep."""
+
+
+def tune(transport: ITransport) -> None:
+    """Make a connection send at once, and read much at a time.
+
+    Autobahn has an option for the first, but looks at it before it is set.
+    """
+    if ITCPTransport.providedBy(transport) and isinstance(transport.getHost(), (IPv4Address, IPv6Address)):
+        transport.setTcpNoDelay(True)
+    if isinstance(transport, FileDescriptor):
+        transport.bufferSize = READ
+
+
+def expect_messages_of(size: int) -> None:
+    """Let the allocator keep memory for messages of up to `size` bytes, instead of giving it back after each.
+
+    The GNU C library maps large blocks one by one, and asks the kernel for each page anew, until the first of that
+    size is freed: from then on it keeps as much. For a message of a mebibyte that was more than half of the time.
+    """
+    bytearray(min(size, MOST_KEPT))
