@@ -1,8 +1,9 @@
 """Fixtures for every test: a test fails on whatever it leaves behind.
 
 Three things go wrong in Twisted code without any assertion noticing: a Deferred fails with nobody
-listening, an error is only logged, a timer, socket or child process outlives its owner. The autouse
-fixture here turns each into an error of the test that caused it.
+listening, an error is only logged, a timer, socket or child process outlives its owner. One autouse
+fixture here turns each into an error of the test that caused it; the other does so with every message
+that leaves mcpws meanwhile and is not what the schema of MCP says.
 """
 
 import gc
@@ -24,6 +25,9 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.python.failure import Failure
 from twisted.python.log import callWithLogger
 from zope.interface import implementer
+
+from tests.emitted import Emission, forget, install
+from tests.schema import complaints_about
 
 # A closed TCP connection learns of it in the next turn of the reactor, its peer one turn later, and
 # what these close in turn needs as many again. No number of turns helps a real leak.
@@ -62,6 +66,25 @@ class LoggedErrors:
         return claimed
 
 
+_emitted: list[Emission] = []
+
+
+def pytest_configure() -> None:
+    """From now on every message that leaves mcpws is seen."""
+    install(lambda said: _emitted.append(said.emission()))
+
+
+@pytest.fixture(autouse=True)
+def emitted(request: pytest.FixtureRequest) -> Iterator[list[Emission]]:
+    """What left mcpws since the test began; the test fails on what is not valid, unless it takes that out."""
+    _emitted.clear()
+    forget()
+    yield _emitted
+    complaints = complaints_about(_emitted, request.node.get_closest_marker("not_mcp"))
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)
+
+
 def pytest_collection_finish() -> None:
     """Exempt what the imports made: a collection then takes under a millisecond, not 20."""
     gc.collect()
@@ -95,7 +118,7 @@ def _reactor() -> _Reactor:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind(_reactor: _Reactor, logged_errors: LoggedErrors) -> Iterator[None]:
+def _nothing_left_behind(_reactor: _Reactor, logged_errors: LoggedErrors, emitted: list[Emission]) -> Iterator[None]:
     before = _belongings(_reactor)
     yield
     complaints = _remove_leaks(_reactor, before)

@@ -21,12 +21,18 @@ from mcpws.interfaces import Channel, Link
 from mcpws.testing import RecordedConversation, RecordingBackend, result_of
 
 GRACE = 5
-INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}}
+GREETING = {"protocolVersion": "2025-11-25", "capabilities": {}}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {**GREETING, "clientInfo": {"name": "tester", "version": "1"}},
+}
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 def request(id: int | str, method: str = "tools/call") -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": id, "method": method}
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": {"name": "x"}}
 
 
 class LateBackend:
@@ -119,11 +125,11 @@ def test_messages_pass_both_ways_one_a_line() -> None:
     terminal, remote = ready()
     terminal.says(request(1), {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
     remote.answer(remote.requests[0], {"content": []})
-    remote.link.send(Notification("notifications/message", to_raw({"data": "hello"})))
+    remote.link.send(Notification("notifications/message", to_raw({"level": "info", "data": "hello"})))
     remote.link.send(Request("s1", "roots/list"))
     assert terminal.reads() == [
         {"jsonrpc": "2.0", "id": 1, "result": {"content": []}},
-        {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "hello"}},
+        {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "hello"}},
         {"jsonrpc": "2.0", "id": "s1", "method": "roots/list"},
     ]
     terminal.says({"jsonrpc": "2.0", "id": "s1", "result": {"roots": []}})
@@ -132,13 +138,13 @@ def test_messages_pass_both_ways_one_a_line() -> None:
 
 def test_a_message_with_line_feeds_between_its_tokens_is_one_line() -> None:
     terminal, remote = ready()
-    remote.link.send(Notification("notifications/message", None, b'{"jsonrpc":"2.0",\n"method":"a"\r\n}'))
+    remote.link.send(Notification("a", None, b'{"jsonrpc":"2.0",\n"method":"a"\r\n}'))
     assert terminal.reads() == [{"jsonrpc": "2.0", "method": "a"}]
 
 
 def test_lines_may_come_in_any_pieces() -> None:
     terminal, remote = ready()
-    for byte in b'{"jsonrpc":"2.0","id":1,"method":"tools/call"}\r\n\n':
+    for byte in b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}\r\n\n':
         terminal.writes(bytes([byte]))
     assert [one.id for one in remote.requests] == [1]
 
@@ -190,13 +196,13 @@ def test_what_follows_initialize_in_one_go_waits_for_its_answer() -> None:
     terminal.hangs_up()
     [remote] = backend.conversations
     assert [one.id for one in remote.requests] == [9, 0, 8]
-    remote.answer(remote.requests[1], {})
+    remote.answer(remote.requests[1], {**GREETING, "serverInfo": {"name": "served", "version": "1"}})
     assert [getattr(message, "method", None) for message in remote.received[3:]] == [
         "notifications/initialized",
         "tools/call",
     ]
     for id in (9, 8, 1):
-        remote.answer(next(one for one in remote.requests if one.id == id), {})
+        remote.answer(next(one for one in remote.requests if one.id == id), {"content": []})
     assert [answer["id"] for answer in terminal.reads()] == [0, 9, 8, 1]
     assert terminal.ends() is None
 
@@ -216,7 +222,7 @@ def test_input_is_not_read_while_too_much_is_in_flight() -> None:
     terminal.says(request(1), request(2), request(3))
     assert len(remote.requests) == 2
     assert not terminal.is_read()
-    remote.answer(remote.requests[0], {})
+    remote.answer(remote.requests[0], {"content": []})
     assert [one.id for one in remote.requests] == [1, 2, 3]
     assert terminal.is_read()
 
@@ -278,7 +284,7 @@ def test_a_line_over_the_limit_ends_the_input_with_one_error() -> None:
     }
     assert not terminal.is_read()
     terminal.hangs_up()
-    remote.answer(remote.requests[0], {})
+    remote.answer(remote.requests[0], {"content": []})
     assert [answer["id"] for answer in terminal.reads()] == [1]
     assert isinstance(terminal.ends(), LineTooLong)
 
@@ -296,7 +302,7 @@ def test_the_end_of_input_lets_what_is_in_flight_be_answered() -> None:
     terminal.hangs_up()
     terminal.clock.advance(GRACE - 1)
     assert remote.closed is None
-    remote.answer(remote.requests[0], {})
+    remote.answer(remote.requests[0], {"content": []})
     assert [answer["id"] for answer in terminal.reads()] == [1]
     assert terminal.ends() is None
 
@@ -306,7 +312,7 @@ def test_the_last_line_needs_no_line_feed() -> None:
     terminal.writes(json.dumps(request(1)).encode())
     terminal.hangs_up()
     assert len(remote.requests) == 1
-    remote.answer(remote.requests[0], {})
+    remote.answer(remote.requests[0], {"content": []})
     assert terminal.ends() is None
 
 
@@ -428,7 +434,7 @@ def test_otherwise_the_output_is_written_to_its_end_however_slowly() -> None:
     terminal, remote = ready()
     terminal.says(request(1))
     terminal.stops_reading()
-    remote.answer(remote.requests[0], {})
+    remote.answer(remote.requests[0], {"content": []})
     terminal.hangs_up()
     terminal.clock.advance(100 * GRACE)
     assert [answer["id"] for answer in terminal.reads()] == [1]
@@ -441,12 +447,12 @@ def test_the_time_for_answers_stands_still_while_the_client_reads_too_slowly() -
     terminal.stops_reading()
     terminal.hangs_up()
     terminal.clock.advance(100 * GRACE)
-    remote.answer(remote.requests[0], {})
+    remote.answer(remote.requests[0], {"content": []})
     terminal.reads_on()
     terminal.clock.advance(GRACE - 1)
     terminal.stops_reading()
     terminal.clock.advance(100 * GRACE)
-    remote.answer(remote.requests[1], {})
+    remote.answer(remote.requests[1], {"content": []})
     terminal.reads_on()
     terminal.clock.advance(GRACE)
     assert [(answer["id"], "result" in answer) for answer in terminal.reads()] == [(1, True), (2, True), (3, False)]

@@ -20,6 +20,8 @@ from twisted.logger import Logger
 from twisted.python import log as legacy_log
 from twisted.python.failure import Failure
 
+from mcpws.testing import RecordingBackend, connected
+
 log = Logger()
 
 class Refused(Exception):
@@ -135,6 +137,28 @@ def test_clean_port_closing():
 @pytest_twisted.ensureDeferred
 async def test_clean_child_that_ended():
     await utils.getProcessOutput("/bin/true")
+
+def test_invalid_message_made():
+    connected(RecordingBackend(), era="legacy").session.request("tools/call", {})
+
+@pytest.mark.not_mcp("what is passed on, not what is made")
+def test_invalid_message_made_where_others_may_pass():
+    connected(RecordingBackend(), era="legacy").session.request("tools/call", {})
+
+@pytest.fixture
+def client():
+    yield (pair := connected(RecordingBackend(), era="legacy"))
+    pair.session.request("tools/call", {})
+
+def test_invalid_message_made_by_a_fixture(client):
+    pass
+
+@pytest.mark.not_mcp("on purpose", made=True)
+def test_clean_invalid_message_on_purpose():
+    connected(RecordingBackend(), era="legacy").session.request("tools/call", {})
+
+def test_clean_valid_message():
+    connected(RecordingBackend(), era="legacy").session.request("tools/call", {"name": "x"})
 """
 
 
@@ -179,6 +203,9 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("test_error_of_another_type_claimed", "while opening"),
         ("test_timer_left_by_a_coroutine", "DelayedCall"),
         ("test_timer_left_by_a_fixture", "DelayedCall"),
+        ("test_invalid_message_made", "tools/call of 2025-11-25"),
+        ("test_invalid_message_made_where_others_may_pass", "params.name"),
+        ("test_invalid_message_made_by_a_fixture", "params.name"),
     ],
 )
 def test_a_test_fails_on_what_it_leaves_behind(verdicts: dict[str, str], name: str, evidence: str) -> None:
@@ -187,7 +214,7 @@ def test_a_test_fails_on_what_it_leaves_behind(verdicts: dict[str, str], name: s
 
 def test_a_tidy_test_passes(verdicts: dict[str, str]) -> None:
     tidy = {name: why for name, why in verdicts.items() if name.startswith("test_clean_")}
-    assert len(tidy) == 8
+    assert len(tidy) == 10
     assert set(tidy.values()) == {""}
 
 

@@ -16,6 +16,8 @@ from mcpws.front import Front
 from mcpws.interfaces import Channel, Identity, Link
 from mcpws.testing import RecordedConversation, RecordingBackend
 
+pytestmark = pytest.mark.not_mcp("requests and results say no more than the rules for them need")
+
 
 class Client:
     """What carries the messages: notes all that it is told."""

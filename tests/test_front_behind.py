@@ -10,6 +10,8 @@ from mcpws.errors import BackendLost
 from mcpws.front import MAX_OVERTAKEN
 from tests.test_front import Rig
 
+pytestmark = pytest.mark.not_mcp("requests and results say no more than the rules for them need")
+
 TOOLS = "notifications/tools/list_changed"
 PROMPTS = "notifications/prompts/list_changed"
 

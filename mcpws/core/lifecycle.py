@@ -9,6 +9,9 @@ from mcpws.errors import IllegalTransition, InvalidRequest
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The protocol versions that begin with an `initialize` exchange, oldest first."""
 
+WITHOUT_ELICITATION = LEGACY_VERSIONS[:2]
+"""Those in which a server may not ask `elicitation/create`, whatever a client declares."""
+
 
 class ConnectionState(Enum):
     """Where a connection is in its life."""

@@ -20,6 +20,8 @@ _DISCOVERED = {
     "resultType": "complete",
     "supportedVersions": MODERN_VERSIONS,
     "capabilities": {},
+    "ttlMs": 0,
+    "cacheScope": "private",
     "_meta": {SERVER_INFO: _SERVER},
 }
 

@@ -32,6 +32,11 @@ from mcpws.ws.server import ServerFactory
 
 URL = "ws://127.0.0.1:8082"
 LARGE = "x" * 500_000
+INITIALIZE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "tester", "version": "1"},
+}
 
 
 class Gateway:
@@ -101,7 +106,7 @@ def opened(gateway: Gateway) -> tuple[RecordingLink, Channel, RecordedConversati
     opening = gateway.upstream.open(link)
     gateway.network.flush()
     channel = result_of(opening)
-    channel.receive(Request(0, "initialize"))
+    channel.receive(Request(0, "initialize", to_raw(INITIALIZE)))
     gateway.network.flush()
     link.sent.clear()
     return link, channel, gateway.backend.conversations[-1]
@@ -114,7 +119,7 @@ def test_requests_answers_and_notifications_pass_both_ways() -> None:
 
     def sample(params: dict[str, Any]) -> dict[str, Any]:
         asked.append(params)
-        return {"role": "assistant"}
+        return {"role": "assistant", "model": "m", "content": {"type": "text", "text": "Hi."}}
 
     session, remote = gateway.connect(
         notifications={"notifications/message": heard.append}, requests={"sampling/createMessage": sample}
@@ -129,31 +134,33 @@ def test_requests_answers_and_notifications_pass_both_ways() -> None:
     assert isinstance(told, Notification)
     remote.answer(first, {"content": []})
     remote.answer(second, InvalidParams("no such tool"))
-    remote.link.send(Notification("notifications/message", to_raw({"data": "hello"})))
-    remote.link.send(Request("s1", "sampling/createMessage", to_raw({"maxTokens": 1})))
+    remote.link.send(Notification("notifications/message", to_raw({"level": "info", "data": "hello"})))
+    remote.link.send(Request("s1", "sampling/createMessage", to_raw({"messages": [], "maxTokens": 1})))
     gateway.network.flush()
     assert result_of(answer) == {"content": []}
     with pytest.raises(RemoteError, match="no such tool"):
         result_of(refused)
-    assert heard == [{"data": "hello"}]
-    assert asked == [{"maxTokens": 1}]
+    assert heard == [{"level": "info", "data": "hello"}]
+    assert asked == [{"messages": [], "maxTokens": 1}]
     sampled = remote.received[-1]
     assert isinstance(sampled, Result)
-    assert (sampled.id, bytes(sampled.result)) == ("s1", b'{"role":"assistant"}')
+    assert sampled.id == "s1"
+    assert bytes(sampled.result).startswith(b'{"role":"assistant",')
     gateway.stop()
 
 
 def test_the_bytes_of_a_message_are_passed_on_unchanged() -> None:
     gateway = Gateway()
     link, channel, remote = opened(gateway)
-    data = b'{ "method":"tools/call","params":{"n":1.50,"b":123456789012345678901234567890},"id":7, "jsonrpc":"2.0" }'
+    params = b'{"name":"x","n":1.50,"b":123456789012345678901234567890}'
+    data = b'{ "method":"tools/call","params":%b,"id":7, "jsonrpc":"2.0" }' % params
     channel.receive(Request(7, "tools/call", data=data))
     gateway.network.flush()
     [request] = remote.requests
     assert request.data == data
-    remote.link.send(Result(7, to_raw({}), b'{"jsonrpc": "2.0", "id": 7, "result": {}}'))
+    remote.link.send(Result(7, to_raw({}), b'{"jsonrpc": "2.0", "id": 7, "result": {"content":[ ]}}'))
     gateway.network.flush()
-    assert [message.data for message in link.sent] == [b'{"jsonrpc": "2.0", "id": 7, "result": {}}']
+    assert [message.data for message in link.sent] == [b'{"jsonrpc": "2.0", "id": 7, "result": {"content":[ ]}}']
     channel.close("enough")
     gateway.network.flush()
     gateway.stop()
@@ -210,7 +217,7 @@ def test_a_slow_client_slows_the_server() -> None:
     _, channel, remote = opened(gateway)
     channel.pauseProducing()
     for _ in range(20):
-        remote.link.send(Notification("notifications/message", to_raw({"data": LARGE})))
+        remote.link.send(Notification("notifications/message", to_raw({"level": "info", "data": LARGE})))
     gateway.network.flush()
     before = remote.paused
     channel.resumeProducing()
@@ -225,7 +232,7 @@ def test_a_slow_server_slows_the_client() -> None:
     link, channel, remote = opened(gateway)
     remote.link.pauseProducing()
     for id in range(1, 21):
-        channel.receive(Request(id, "tools/call", to_raw({"data": LARGE})))
+        channel.receive(Request(id, "tools/call", to_raw({"name": "x", "arguments": {"data": LARGE}})))
     gateway.network.flush()
     before = link.paused
     remote.link.resumeProducing()
@@ -239,7 +246,7 @@ def test_what_comes_after_the_close_is_not_sent() -> None:
     gateway = Gateway()
     link, channel, remote = opened(gateway)
     channel.close("enough")
-    remote.link.send(Notification("notifications/message"))
+    remote.link.send(Notification("notifications/tools/list_changed"))
     gateway.network.flush()
     assert link.sent == []
     assert link.ended is None

@@ -41,9 +41,9 @@ def refuse(script: Script, request: Any, *supported: str) -> None:
 def test_every_request_says_version_client_and_capabilities(script: Scripts) -> None:
     identity = ClientIdentity("tester", "1", {"experimental": {}})
     rig = script(identity=identity, requests={"sampling/createMessage": lambda params: {}}).begin_modern()
-    for params in None, {"name": "add"}:
-        rig.session.request("tools/call", params).addErrback(lambda failure: None)
-        assert rig.hears_one("tools/call")["params"] == {
+    for params in None, {"cursor": "c"}:
+        rig.session.request("tools/list", params).addErrback(lambda failure: None)
+        assert rig.hears_one("tools/list")["params"] == {
             **(params or {}),
             "_meta": {
                 f"{META}protocolVersion": OLD,
@@ -96,7 +96,7 @@ def test_log_messages_are_asked_for_by_session_and_by_request(script: Scripts) -
 @pytest.mark.parametrize("result", [{"resultType": "complete", "x": 1}, {"x": 1}])
 def test_a_result_is_what_the_server_sent(method: str, result: dict[str, object], script: Scripts) -> None:
     rig = script().begin_modern()
-    asked = rig.session.request(method)
+    asked = rig.session.request(method, {"name": "x"})
     rig.answers(rig.hears_one(method), result)
     assert result_of(asked) == result
 
@@ -112,7 +112,7 @@ def test_a_result_is_what_the_server_sent(method: str, result: dict[str, object]
 )
 def test_a_result_of_an_unknown_type_is_malformed(result: object, problem: str, script: Scripts) -> None:
     rig = script().begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     rig.answers(rig.hears_one("tools/call"), result)
     with pytest.raises(MalformedResult, match=problem):
         result_of(asked)
@@ -127,7 +127,7 @@ def test_requests_of_a_modern_server_get_no_answer(script: Scripts) -> None:
 
 def test_a_modern_server_cancels_no_requests(script: Scripts) -> None:
     rig = script().begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     request = rig.hears_one("tools/call")
     rig.tells("notifications/cancelled", requestId=request["id"])
     rig.tells("notifications/cancelled")
@@ -166,7 +166,7 @@ def test_a_refused_version_is_replaced_by_one_that_is_spoken(two_versions: Scrip
 
 def test_several_requests_may_be_refused_at_a_time(two_versions: Script) -> None:
     rig = two_versions
-    asked = [rig.session.request("tools/call") for _ in range(2)]
+    asked = [rig.session.request("tools/call", {"name": "x"}) for _ in range(2)]
     requests = rig.hears()
     for request in requests:
         refuse(rig, request, OLD)
@@ -179,7 +179,7 @@ def test_several_requests_may_be_refused_at_a_time(two_versions: Script) -> None
 
 def test_a_version_is_replaced_only_once_for_a_request(two_versions: Script) -> None:
     rig = two_versions
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     refuse(rig, rig.hears_one("tools/call"), OLD)
     refuse(rig, rig.hears_one("tools/call"), NEW)
     with pytest.raises(RemoteError, match="-32022"):
@@ -188,7 +188,7 @@ def test_a_version_is_replaced_only_once_for_a_request(two_versions: Script) -> 
 
 def test_a_server_that_speaks_none_of_our_versions_any_more_is_named(script: Scripts) -> None:
     rig = script().begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     refuse(rig, rig.hears_one("tools/call"), "3000-01-01", "2025-11-25")
     with pytest.raises(UnsupportedVersion, match="speaks MCP 3000-01-01, 2025-11-25, not one of 2026-07-28"):
         result_of(asked)

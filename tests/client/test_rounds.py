@@ -42,7 +42,7 @@ def body(request: Any) -> dict[str, Any]:
 
 async def sampled(params: dict[str, Any]) -> object:
     """A function that takes its time: until `params` says so."""
-    return {"model": "m", "tokens": params["maxTokens"]}
+    return {"role": "assistant", "model": "m", "content": {"type": "text", "text": f"{params['maxTokens']} tokens"}}
 
 
 def elicited(params: dict[str, Any]) -> object:
@@ -63,19 +63,20 @@ FUNCTIONS = {"elicitation/create": elicited, "sampling/createMessage": sampled, 
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get", "resources/read"])
 def test_what_the_server_wants_to_know_comes_with_the_request_when_it_is_repeated(method: str, script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
-    asked = rig.session.request(method, {"name": "x", "_meta": {"own": 1}})
+    asked = rig.session.request(method, {"name": "x", "uri": "a://x", "_meta": {"own": 1}})
     first = rig.hears_one(method)
-    assert body(first) == {"name": "x"}
+    assert body(first) == {"name": "x", "uri": "a://x"}
     rig.answers(first, wants("sealed", login=NAME, capital=CAPITAL, where=ROOTS))
     second = rig.hears_one(method)
     assert second["id"] != first["id"]
     assert second["params"]["_meta"] == first["params"]["_meta"]
     assert body(second) == {
         "name": "x",
+        "uri": "a://x",
         "requestState": "sealed",
         "inputResponses": {
             "login": {"action": "accept", "content": {"asked": "Your name?"}},
-            "capital": {"model": "m", "tokens": 10},
+            "capital": {"role": "assistant", "model": "m", "content": {"type": "text", "text": "10 tokens"}},
             "where": {"roots": [], "asked": {}},
         },
     }
@@ -98,7 +99,7 @@ def test_each_round_has_only_what_the_last_one_wanted(script: Scripts) -> None:
 @pytest.mark.parametrize("state", [b'"a\\u00e9\\ud83d\\ude00\\/"', b'""', b'"{\\"a\\": 1}"'])
 def test_the_state_goes_back_byte_by_byte(state: bytes, script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
-    rig.session.request("tools/call").addErrback(lambda failure: None)
+    rig.session.request("tools/call", {"name": "x"}).addErrback(lambda failure: None)
     rig.answers(
         rig.hears_one("tools/call"),
         Raw(b'{"resultType":"input_required","inputRequests":{},"requestState":%b}' % state),
@@ -110,7 +111,7 @@ def test_the_state_goes_back_byte_by_byte(state: bytes, script: Scripts) -> None
 
 def test_a_server_that_wants_only_time_gets_more_of_it_each_round(script: Scripts) -> None:
     rig = script().begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     pauses = [FIRST_PAUSE * 2**n for n in range(6)] + [LONGEST_PAUSE] * 2
     for number, pause in enumerate(pauses):
         rig.answers(rig.hears_one("tools/call"), wants(str(number)))
@@ -118,7 +119,7 @@ def test_a_server_that_wants_only_time_gets_more_of_it_each_round(script: Script
         assert rig.hears() == []
         rig.advance(pause * 0.02)
     request = rig.hears_one("tools/call")
-    assert body(request) == {"requestState": "7"}
+    assert body(request) == {"name": "x", "requestState": "7"}
     rig.answers(request, {})
     assert result_of(asked) == {}
 
@@ -126,7 +127,7 @@ def test_a_server_that_wants_only_time_gets_more_of_it_each_round(script: Script
 def test_progress_goes_on_through_the_rounds(script: Scripts) -> None:
     reports: list[Progress] = []
     rig = script(requests=FUNCTIONS).begin_modern()
-    asked = rig.session.request("tools/call", on_progress=reports.append)
+    asked = rig.session.request("tools/call", {"name": "x"}, on_progress=reports.append)
     tokens = []
     for number in 1, 2:
         request = rig.hears_one("tools/call")
@@ -143,7 +144,7 @@ def test_progress_goes_on_through_the_rounds(script: Scripts) -> None:
 
 def test_there_is_an_end_of_rounds(script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     for _ in range(MAX_ROUNDS + 1):
         rig.answers(rig.hears_one("tools/call"), wants(a=ROOTS))
     assert rig.hears() == []
@@ -154,7 +155,7 @@ def test_there_is_an_end_of_rounds(script: Scripts) -> None:
 def test_what_nobody_answers_is_named_before_anybody_is_asked(script: Scripts) -> None:
     called: list[object] = []
     rig = script(requests={"roots/list": called.append}).begin_modern()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     rig.answers(rig.hears_one("tools/call"), wants(a=ROOTS, b=NAME, c=CAPITAL, d=NAME))
     with pytest.raises(InputRequired, match="no function answers elicitation/create, sampling/createMessage"):
         result_of(asked)
@@ -164,7 +165,7 @@ def test_what_nobody_answers_is_named_before_anybody_is_asked(script: Scripts) -
 def test_a_server_cannot_ask_for_any_number_of_things_at_once(script: Scripts) -> None:
     called: list[object] = []
     rig = script(requests={"roots/list": called.append}).begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     rig.answers(rig.hears_one("tools/call"), wants(**{str(n): ROOTS for n in range(MAX_INPUTS + 1)}))
     with pytest.raises(InputRequired, match="65 times at once, which is more than 64"):
         result_of(asked)
@@ -185,7 +186,7 @@ def test_input_that_cannot_be_asked_for_so_is_malformed(
     method: str, result: object, problem: str, script: Scripts
 ) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
-    asked = rig.session.request(method)
+    asked = rig.session.request(method, {"name": "x"})
     rig.answers(rig.hears_one(method), result)
     with pytest.raises(MalformedResult, match=problem):
         result_of(asked)
@@ -206,7 +207,7 @@ def test_a_function_that_fails_fails_the_request_and_cancels_the_others(
     waiting: Deferred[object] = Deferred()
     waiting.addErrback(lambda failure: failure.trap(CancelledError))
     rig = script(requests={"elicitation/create": lambda params: waiting, "roots/list": function}).begin_modern()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     rig.answers(rig.hears_one("tools/call"), wants(a=NAME, b=ROOTS))
     with pytest.raises(RpcError, match="not today"):
         result_of(asked)
@@ -216,7 +217,7 @@ def test_a_function_that_fails_fails_the_request_and_cancels_the_others(
 
 def test_an_answer_that_is_no_json_fails_the_request(script: Scripts) -> None:
     rig = script(requests={"roots/list": lambda params: object()}).begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     rig.answers(rig.hears_one("tools/call"), wants(a=ROOTS))
     with pytest.raises(TypeError, match="object"):
         result_of(asked)
@@ -230,7 +231,7 @@ def test_an_answer_that_is_no_json_fails_the_request(script: Scripts) -> None:
 def test_the_timeout_is_for_everything_together(result: object, script: Scripts) -> None:
     never: Deferred[object] = Deferred()
     rig = script(requests={"roots/list": lambda params: never}).begin_modern()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     request = rig.hears_one("tools/call")
     rig.advance(4.99)
     rig.answers(request, result)
@@ -242,7 +243,7 @@ def test_the_timeout_is_for_everything_together(result: object, script: Scripts)
 
 def test_the_timeout_goes_on_through_the_rounds(script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     request = rig.hears_one("tools/call")
     rig.advance(4)
     rig.answers(request, wants(a=ROOTS))
@@ -257,7 +258,7 @@ def test_the_timeout_goes_on_through_the_rounds(script: Scripts) -> None:
 def test_cancelling_ends_whatever_goes_on(result: object, script: Scripts) -> None:
     working: Deferred[object] = Deferred()
     rig = script(requests={"roots/list": lambda params: working}).begin_modern()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     rig.answers(rig.hears_one("tools/call"), result)
     asked.cancel()
     with pytest.raises(CancelledError):
@@ -274,7 +275,10 @@ def test_a_function_that_answers_when_it_is_cancelled_is_too_late(script: Script
             return {"action": "cancel"}
 
     rig = script(requests={"elicitation/create": stubborn}).begin_modern()
-    cancelled, late = rig.session.request("tools/call"), rig.session.request("tools/call", timeout=5)
+    cancelled, late = (
+        rig.session.request("tools/call", {"name": "x"}),
+        rig.session.request("tools/call", {"name": "x"}, timeout=5),
+    )
     for request in rig.hears():
         rig.answers(request, wants(a=NAME))
     cancelled.cancel()
@@ -294,7 +298,7 @@ def test_a_function_that_fails_when_it_is_cancelled_is_logged(script: Scripts, l
             raise ValueError("a defect")
 
     rig = script(requests={"elicitation/create": broken}).begin_modern()
-    asked = rig.session.request("tools/call")
+    asked = rig.session.request("tools/call", {"name": "x"})
     rig.answers(rig.hears_one("tools/call"), wants(a=NAME))
     asked.cancel()
     with pytest.raises(CancelledError):
@@ -305,7 +309,7 @@ def test_a_function_that_fails_when_it_is_cancelled_is_logged(script: Scripts, l
 def test_a_connection_that_is_lost_while_a_function_works_fails_the_request(script: Scripts) -> None:
     working: Deferred[object] = Deferred()
     rig = script(requests={"roots/list": lambda params: working}).begin_modern()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     rig.answers(rig.hears_one("tools/call"), wants(a=ROOTS))
     rig.vanish()
     with pytest.raises(ConnectionClosed):
@@ -315,7 +319,7 @@ def test_a_connection_that_is_lost_while_a_function_works_fails_the_request(scri
 
 def test_who_hears_of_the_loss_may_cancel_the_others(script: Scripts) -> None:
     rig = script(requests={"roots/list": lambda params: Deferred()}).begin_modern()
-    asked = [rig.session.request("tools/call", timeout=5) for _ in range(3)]
+    asked = [rig.session.request("tools/call", {"name": "x"}, timeout=5) for _ in range(3)]
     for request in rig.hears():
         rig.answers(request, wants(a=ROOTS))
     failures: list[object] = []

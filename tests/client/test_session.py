@@ -96,8 +96,8 @@ def test_a_request_is_answered_with_its_result() -> None:
     assert rig.session.in_flight == 1
     request = rig.asked()
     assert (request.method, request.params) == ("tools/call", Raw(b'{"name":"add"}'))
-    rig.answer({"sum": 3})
-    assert result_of(asked) == {"sum": 3}
+    rig.answer({"content": [], "sum": 3})
+    assert result_of(asked) == {"content": [], "sum": 3}
     assert rig.session.in_flight == 0
 
 
@@ -224,7 +224,7 @@ def test_a_request_of_either_era_is_answered(begun: Scripts) -> None:
 
 def test_a_request_of_either_era_may_fail(begun: Scripts) -> None:
     rig = begun()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     rig.refuses(rig.hears_one("tools/call"), 42, "not today", {"until": "tomorrow"})
     with pytest.raises(RemoteError, match="not today") as error:
         result_of(asked)
@@ -233,7 +233,7 @@ def test_a_request_of_either_era_may_fail(begun: Scripts) -> None:
 
 def test_a_request_of_either_era_that_takes_too_long_is_cancelled(begun: Scripts) -> None:
     rig = begun()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     request = rig.hears_one("tools/call")
     rig.advance(5)
     with pytest.raises(RequestTimeout, match="tools/call: no answer within 5 s"):
@@ -245,7 +245,7 @@ def test_a_request_of_either_era_that_takes_too_long_is_cancelled(begun: Scripts
 
 def test_a_request_of_either_era_may_be_cancelled(begun: Scripts) -> None:
     rig = begun()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     request = rig.hears_one("tools/call")
     asked.cancel()
     with pytest.raises(CancelledError):
@@ -255,9 +255,9 @@ def test_a_request_of_either_era_may_be_cancelled(begun: Scripts) -> None:
 
 def test_a_request_of_either_era_fails_with_the_connection(begun: Scripts) -> None:
     rig = begun()
-    asked = rig.session.request("tools/call", timeout=5)
+    asked = rig.session.request("tools/call", {"name": "x"}, timeout=5)
     rig.vanish()
-    for one in asked, rig.session.request("tools/call", timeout=5):
+    for one in asked, rig.session.request("tools/call", {"name": "x"}, timeout=5):
         with pytest.raises(ConnectionClosed):
             result_of(one)
 
@@ -265,7 +265,7 @@ def test_a_request_of_either_era_fails_with_the_connection(begun: Scripts) -> No
 def test_a_request_of_either_era_reports_its_progress(begun: Scripts) -> None:
     reports: list[Progress] = []
     rig = begun()
-    asked = rig.session.request("tools/call", on_progress=reports.append)
+    asked = rig.session.request("tools/call", {"name": "x"}, on_progress=reports.append)
     request = rig.hears_one("tools/call")
     token = request["params"]["_meta"]["progressToken"]
     rig.tells("notifications/progress", progressToken=token, progress=1, total=2)
@@ -424,8 +424,8 @@ async def coroutine(params: dict[str, Any]) -> Any:
 def test_a_request_of_the_server_is_answered_by_a_function(
     function: Callable[[dict[str, Any]], object], params: object
 ) -> None:
-    rig = Rig(requests={"roots/list": function})
-    assert rig.ask("roots/list", params) == {"jsonrpc": "2.0", "id": "ask", "result": params or {}}
+    rig = Rig(requests={"own": function})
+    assert rig.ask("own", params) == {"jsonrpc": "2.0", "id": "ask", "result": params or {}}
 
 
 def test_a_request_that_nobody_registered_for_is_no_method() -> None:
@@ -476,12 +476,14 @@ def test_notifications_of_the_server_reach_their_functions(logged_errors: Logged
         raise RuntimeError
 
     rig = Rig(notifications={"notifications/message": heard.append, "broken": broken})
-    rig.tell("notifications/message", {"level": "info"})
+    rig.tell("notifications/message", {"level": "info", "data": 1})
     rig.tell("notifications/unheard-of")
     rig.tell("broken")
     assert len(logged_errors.flush(RuntimeError)) == 1
-    rig.tell("notifications/message")
-    assert heard == [{"level": "info"}, {}]
+    assert heard == [{"level": "info", "data": 1}]
+    rig = Rig(notifications={"own": heard.append})
+    rig.tell("own")
+    assert heard[1:] == [{}]
 
 
 # The end

@@ -1,5 +1,6 @@
 """The installed programs, run as a user runs them: each fixture leaves no process behind."""
 
+import json
 import os
 import re
 import signal
@@ -13,7 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.emitted import About, Emission, Sender
+from tests.schema import complaints_about
+
 ROOT = Path(__file__).parents[2]
+VALIDATING = Path(__file__).parent / "validating"
 BIN = Path(sys.executable).parent
 FOREIGN = ROOT / ".foreign"
 
@@ -66,6 +71,46 @@ class Service:
                 raise AssertionError(f"twistd ended with {self.process.returncode}:\n{self.log()}")
             time.sleep(0.02)
         raise AssertionError(f"twistd does not listen:\n{self.log()}")
+
+
+class Elsewhere:
+    """What left mcpws in the processes that a test started."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def take(self) -> tuple[list[Emission], list[str]]:
+        """The messages, and why there may be some missing."""
+        if not self._path.exists():
+            return [], []
+        lines = []
+        for line in self._path.read_bytes().splitlines():
+            with suppress(ValueError):
+                lines.append(json.loads(line))
+        self._path.unlink()
+        failures = [line["failure"] for line in lines if "failure" in line]
+        return [_emission(**line) for line in lines if "failure" not in line], failures
+
+
+def _emission(sender: Sender, about: list[list[str]], message: str, passed_on: bool) -> Emission:
+    return Emission(sender, tuple(About(*one) for one in about), message.encode(), passed_on)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Elsewhere]:
+    """As `emitted`, for other processes."""
+    path = tmp_path_factory.mktemp("emitted") / "emitted"
+    monkeypatch.setenv("MCPWS_TESTS_EMITTED", str(path))
+    monkeypatch.setenv("MCPWS_TESTS_PREFIX", sys.prefix)
+    monkeypatch.setenv("PYTHONPATH", str(VALIDATING), prepend=os.pathsep)
+    elsewhere = Elsewhere(path)
+    yield elsewhere
+    emissions, failures = elsewhere.take()
+    complaints = failures + complaints_about(emissions, request.node.get_closest_marker("not_mcp"))
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ async def settled(calls: "list[Deferred[Any]]") -> None:
 
 
 def begin_calls(session: Session) -> "list[Deferred[Any]]":
-    return [session.request("tools/call", {"seconds": delay}) for delay in (0, 0.005, 0.02, 30)]
+    return [session.request("tools/call", {"name": "sleep", "seconds": delay}) for delay in (0, 0.005, 0.02, 30)]
 
 
 @ensureDeferred
@@ -153,12 +153,12 @@ async def test_a_client_that_does_not_read_costs_little_and_disturbs_nobody(
     serve: Serve, tmp_path: Path, tool: str
 ) -> None:
     (tmp_path / "flooding.py").write_text(FLOODING_APP)
-    await flood(serve("--app", "flooding:app", "--stall-timeout", "4"), tool)
+    await flood(serve("--app", "flooding:app", "--stall-timeout", "4", "--close-timeout", "60"), tool)
 
 
 @ensureDeferred
 async def test_a_child_that_writes_a_gigabyte_waits_for_a_client_that_does_not_read(serve: Serve) -> None:
-    await flood(serve("--stdio", SLEEPER, "--stall-timeout", "4"), "flood")
+    await flood(serve("--stdio", SLEEPER, "--stall-timeout", "4", "--close-timeout", "60"), "flood")
 
 
 async def flood(service: Any, tool: str) -> None:

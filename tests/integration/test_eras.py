@@ -9,7 +9,6 @@ from mcpws import App, Context, Progress, RemoteError
 from mcpws.testing import Connected, connected, result_of
 
 OPTIONS: list[dict[str, str]] = [{}, {"era": "legacy"}, {"era": "modern"}, {"version": "2025-03-26"}]
-SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
 
 
 def application(clock: Clock) -> App:
@@ -18,8 +17,8 @@ def application(clock: Clock) -> App:
     @app.tool
     async def greet(context: Context) -> str:
         context.progress(1, 2)
-        answer = await context.elicit("Your name?", SCHEMA)
-        return f"Hello, {(answer.content or {})['name']}!"
+        answer = await context.sample("A name?", 5)
+        return f"Hello, {answer.text}!"
 
     @app.resource("memo://a")
     def memo() -> str:
@@ -32,15 +31,15 @@ def another() -> None:
     """A tool that comes later."""
 
 
-def elicited(params: dict[str, Any]) -> dict[str, Any]:
-    assert params["message"] == "Your name?"
-    return {"action": "accept", "content": {"name": "Ada"}}
+def sampled(params: dict[str, Any]) -> dict[str, Any]:
+    assert params["messages"][0]["content"]["text"] == "A name?"
+    return {"role": "assistant", "model": "m", "content": {"type": "text", "text": "Ada"}}
 
 
 @pytest.fixture(params=OPTIONS, ids=["auto", "legacy", "modern", "2025-03-26"])
 def pair(request: pytest.FixtureRequest) -> Connected:
     clock = Clock()
-    return connected(application(clock), clock=clock, requests={"elicitation/create": elicited}, **request.param)
+    return connected(application(clock), clock=clock, requests={"sampling/createMessage": sampled}, **request.param)
 
 
 def test_a_tool_that_asks_gets_its_answer(pair: Connected) -> None:

@@ -56,6 +56,9 @@ def test_the_official_python_client_of_version_2_comes_through_the_bridge(serve:
     assert run(sdk2 / "python", HERE / "foreign" / "bridge_client.py", *bridge) == "through the bridge"
 
 
+OFFER = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "chat", "version": "1"}}
+
+
 class Chat:
     """A client that uses the same ids as every other, and keeps all that it gets."""
 
@@ -71,7 +74,7 @@ class Chat:
         self.name = name
         # Initialised; two reports; of each call a log message, two questions and the answer.
         self._expected = 1 + 2 + 3 * 4
-        self.connection.send_message(Request("init", "initialize", to_raw({})))
+        self.connection.send_message(Request("init", "initialize", to_raw(OFFER)))
         return self._enough
 
     def call(self) -> None:

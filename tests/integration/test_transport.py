@@ -2,6 +2,7 @@
 
 import socket
 
+import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
@@ -33,6 +34,11 @@ def url() -> str:
         return f"ws://127.0.0.1:{free.getsockname()[1]}"
 
 
+TESTER = {"name": "tester", "version": "1"}
+OFFER = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": TESTER}
+ANSWER = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": TESTER}
+
+
 def server_for(url: str) -> WebSocketTransport:
     return WebSocketTransport(WebSocketConfig(url=url, server_mode=True), reactor=reactor)
 
@@ -49,15 +55,17 @@ async def test_a_server_and_two_clients_talk(url: str) -> None:
     for client in (one, two):
         await client.start()
         assert client.state is ConnectionState.CONNECTED
-        client.send(Request("a", "initialize", to_raw({})))
+        client.send(Request("a", "initialize", to_raw(OFFER)))
     asked = [await server.receive(), await server.receive()]
     assert asked[0].connection != asked[1].connection
     for incoming in asked:
         assert isinstance(incoming.message, Request)
-        server.send(Result("a", to_raw({"you": incoming.connection})), incoming.connection)
+        server.send(Result("a", to_raw({**ANSWER, "you": incoming.connection})), incoming.connection)
     told = [await client.receive() for client in (one, two)]
-    answers = [bytes(incoming.message.result) for incoming in told if isinstance(incoming.message, Result)]
-    assert sorted(answers) == sorted(b'{"you":%d}' % incoming.connection for incoming in asked)
+    answers = [
+        msgspec.json.decode(incoming.message.result) for incoming in told if isinstance(incoming.message, Result)
+    ]
+    assert {answer["you"] for answer in answers} == {incoming.connection for incoming in asked}
 
     server.send(Notification("to/all"))
     for client in (one, two):
@@ -83,8 +91,8 @@ async def test_a_server_that_does_not_receive_reads_no_more_than_it_can_hold(url
     server, client = server_for(url), client_for(url)
     await server.start()
     await client.start()
-    client.send(Request(0, "initialize", to_raw({})))
-    server.send(Result(0, to_raw({})), (await server.receive()).connection)
+    client.send(Request(0, "initialize", to_raw(OFFER)))
+    server.send(Result(0, to_raw(ANSWER)), (await server.receive()).connection)
     await client.receive()
     for number in range(MAX_INCOMING * 4):
         client.send(Notification(f"n/{number}"))

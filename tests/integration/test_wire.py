@@ -56,7 +56,8 @@ def call(id: object, method: str = "tools/call", **params: object) -> dict[str, 
     return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
 
 
-INITIALIZE = call("start", "initialize", protocolVersion="2025-11-25", capabilities={})
+CLIENT = {"name": "tester", "version": "1"}
+INITIALIZE = call("start", "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=CLIENT)
 
 
 class Wire(RawClient):
@@ -542,7 +543,9 @@ async def test_an_answer_over_the_limit_is_413_and_the_connection_lives(served: 
 async def test_a_batch_is_answered_where_2025_03_26_was_negotiated(served: Serve) -> None:
     server = await served()
     client = await server.upgraded()
-    started = await client.ask(call("start", "initialize", protocolVersion="2025-03-26", capabilities={}))
+    started = await client.ask(
+        call("start", "initialize", protocolVersion="2025-03-26", capabilities={}, clientInfo=CLIENT)
+    )
     assert started["result"]["protocolVersion"] == "2025-03-26"
     answers = await client.ask([call(1, "ping"), 7, call(2, "no/such")])
     assert [(one.get("id"), one.get("error", {}).get("code")) for one in answers] == [

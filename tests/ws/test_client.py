@@ -408,6 +408,7 @@ def test_a_batch_of_the_server_is_taken_member_by_member() -> None:
     assert rig.server.take_frames() == []
 
 
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
 def test_a_server_that_reads_slowly_is_not_sent_more() -> None:
     rig = opened(config=WebSocketConfig(max_queued_bytes=MIB))
     rig.server.wire.pauseProducing()

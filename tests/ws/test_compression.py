@@ -8,6 +8,8 @@ from mcpws.config import WebSocketConfig
 from mcpws.testing import RawClient, RecordingBackend, Served, connected
 from mcpws.testing.network import result_of
 
+pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
+
 COMPRESSING = WebSocketConfig(compression=True)
 RSV1 = 0x40
 LONG = "long enough to be compressed, " * 100

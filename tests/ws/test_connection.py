@@ -17,6 +17,8 @@ from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBacke
 from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from mcpws.ws.connection import Connection
 
+pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
+
 KIB = 1024
 MIB = 1024 * KIB
 

@@ -171,6 +171,7 @@ def test_without_an_offer_none_is_selected() -> None:
     assert "sec-websocket-protocol" not in result.headers
 
 
+@pytest.mark.not_mcp("the client does not say who it is")
 def test_a_subprotocol_settles_no_protocol_version() -> None:
     service = Served(App("calculator", "1.0", clock=Clock()))
     client = service.raw()

@@ -11,6 +11,8 @@ from mcpws.core.messages import Request
 from mcpws.testing import RawClient, RecordingBackend, Served
 from mcpws.testing.raw import BINARY, TEXT
 
+pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
+
 
 def call(id: object, method: str = "tools/call", **params: object) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}

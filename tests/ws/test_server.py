@@ -16,6 +16,8 @@ from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBacke
 from mcpws.testing.raw import CLOSE, PING, TEXT
 from mcpws.ws.server import ServerProtocol
 
+pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
+
 
 class LoggedErrors(Protocol):
     """The fixture `logged_errors`."""
@@ -520,6 +522,7 @@ def test_the_clock_of_the_reactor_is_used_by_default() -> None:
     assert factory.config == WebSocketConfig()
 
 
+@pytest.mark.not_mcp("what is said stands for any payload", made=True)
 def test_many_clients_do_not_disturb_each_other() -> None:
     backend = RecordingBackend()
     pair = connected(backend)

@@ -20,6 +20,7 @@ from mcpws.backends.app.content import (
 from mcpws.backends.app.gate import Gate
 from mcpws.conversation import Conversation
 from mcpws.core.ledger import PROGRESS
+from mcpws.core.lifecycle import WITHOUT_ELICITATION
 from mcpws.core.messages import Request, RequestId
 from mcpws.core.meta import read_meta
 from mcpws.errors import CapabilityMissing, ConfigError
@@ -54,7 +55,9 @@ class ClientState:
         return self.level is not None and LEVELS.index(level) >= LEVELS.index(self.level)
 
     def can(self, capability: str, mode: str = "form") -> bool:
-        """Whether the client declared `capability`; of elicitation, that in `mode`."""
+        """Whether the client declared `capability`, and its protocol version has it; of elicitation, that in `mode`."""
+        if capability == "elicitation" and self.version in WITHOUT_ELICITATION:
+            return False
         declared = self.capabilities.get(capability)
         if capability == "elicitation" and isinstance(declared, dict):
             # An empty object stands for forms: asking by URL came later (MCP 2025-11-25, elicitation).

@@ -17,7 +17,7 @@ from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
 from mcpws.backends.eras.watches import LISTS, Watches
 from mcpws.core.ledger import CANCELLED, cancelled_id
-from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
 from mcpws.core.messages import EMPTY, Message, Notification, Request, Result, to_raw
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
 from mcpws.core.peer import Peer
@@ -71,6 +71,8 @@ class LegacyToModern:
         self._initialize = initialize
         self._asked_version = hello.version
         self._capabilities = capabilities_for_other_era(hello.capabilities)
+        if hello.version in WITHOUT_ELICITATION:
+            self._capabilities.pop("elicitation", None)
         self._level: str | None = None
         self._client_info = hello.client_info
         self._client = Peer(link.send, MAX_PENDING)

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from mcpws.backends.app import App
 from mcpws.backends.app.content import Image, Implementation, PromptMessage, Root, Text
 from mcpws.backends.app.context import LEVELS, Context
+from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
 from mcpws.errors import (
     CapabilityMissing,
     ConfigError,
@@ -239,6 +240,19 @@ def test_what_a_client_did_not_declare_it_is_not_asked_for(
     assert error.capability == capability
     assert f"the client did not declare the capability {capability}, which {error.method} needs" == str(error)
     assert client.asked(error.method) == []
+
+
+@pytest.mark.parametrize("version", LEGACY_VERSIONS)
+def test_what_its_version_does_not_have_a_client_is_not_asked_for(
+    client: "AppClient", contexts: list[Context], version: str
+) -> None:
+    info = {"name": "tester", "version": "1"}
+    client.call("initialize", protocolVersion=version, capabilities={"elicitation": {}}, clientInfo=info)
+    client.begin("hold")
+    results = outcome(contexts[0].elicit("a", {"type": "object", "properties": {}}))
+    refused = version in WITHOUT_ELICITATION
+    assert [type(result) for result in results] == ([CapabilityMissing] if refused else [])
+    assert len(client.asked("elicitation/create")) == (0 if refused else 1)
 
 
 def test_a_method_can_wait_until_the_client_takes_more(client: "AppClient", begin: Callable[..., Context]) -> None:

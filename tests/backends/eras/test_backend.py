@@ -116,13 +116,16 @@ def test_a_legacy_server_upstream_serves_a_modern_client() -> None:
     [server] = legacy.conversations
     server.answer(server.requests[0], RpcError("Method not found", code=-32601))
     settle()
-    server.answer(server.requests[1], {"protocolVersion": "2025-11-25", "capabilities": {}})
+    info = {"name": "served", "version": "1"}
+    greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": info}
+    server.answer(server.requests[1], greeting)
     settle()
     assert [request.method for request in server.requests] == ["server/discover", "initialize", "tools/list"]
     server.answer(server.requests[2], {"tools": []})
     settle()
     [answer] = client.take_messages()
-    assert answer["result"] == {"tools": [], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+    told = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", "_meta": {f"{PREFIX}serverInfo": info}}
+    assert answer["result"] == {"tools": [], **told}
     client.wire.loseConnection()
     settle()
     assert server.closed is not None

@@ -13,34 +13,39 @@ if TYPE_CHECKING:
     from tests.backends.eras.conftest import Client, Server, World
 
 
+INFO = {"name": "tester", "version": "1"}
+
+
 @pytest.fixture
 def both(world: World, client: Client) -> tuple[Server, Server]:
     """The legacy server of a client that uses both eras, and the one for its modern requests, which is legacy too."""
     modern = world.legacy_server(client)
     client.initialize()
     legacy = world.servers[1]
-    legacy.answer(legacy.take("initialize"), protocolVersion="2025-11-25", capabilities={})
+    legacy.answer(legacy.take("initialize"), protocolVersion="2025-11-25", capabilities={}, serverInfo=INFO)
     client.result("init")
     return legacy, modern
 
 
 def test_each_request_goes_to_the_server_of_its_era(client: Client, both: tuple[Server, Server]) -> None:
     legacy, modern = both
+    tool = {"name": "modern", "inputSchema": {"type": "object"}}
     client.ask(1, "tools/list")
     client.call(2, "tools/list")
     assert legacy.take("tools/list")["id"] == 1
-    modern.answer(modern.take("tools/list"), tools=["modern"])
-    assert client.result(2)["tools"] == ["modern"]
+    modern.answer(modern.take("tools/list"), tools=[tool])
+    assert client.result(2)["tools"] == [tool]
     assert legacy.waiting == []
     assert modern.waiting == []
 
 
 def test_initialize_is_legacy_whatever_it_carries(world: World, client: Client) -> None:
     meta = {f"{PREFIX}protocolVersion": "2026-07-28"}
-    client.ask(1, "initialize", protocolVersion="2025-11-25", _meta=meta)
+    client.ask(1, "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=INFO, _meta=meta)
     assert world.servers[0].take("initialize")["id"] == 1
 
 
+@pytest.mark.not_mcp("one notification does not say what is cancelled")
 def test_what_is_cancelled_is_cancelled_where_it_is_open(client: Client, both: tuple[Server, Server]) -> None:
     legacy, modern = both
     client.ask(1, "tools/list")
@@ -57,6 +62,7 @@ def test_what_is_cancelled_is_cancelled_where_it_is_open(client: Client, both: t
     assert modern.waiting == []
 
 
+@pytest.mark.not_mcp("there is an answer to nothing")
 def test_what_names_no_era_is_legacy_where_there_is_a_legacy_server(
     client: Client, both: tuple[Server, Server]
 ) -> None:
@@ -112,7 +118,7 @@ def test_a_client_that_gives_the_modern_era_up_gets_the_server_that_was_asked(
     world.clock.advance(seconds)
     client.initialize()
     world.clock.advance(10)
-    server.answer(server.take("initialize"), protocolVersion="2025-11-25", capabilities={})
+    server.answer(server.take("initialize"), protocolVersion="2025-11-25", capabilities={}, serverInfo=INFO)
     client.result("init")
     server.fail(probe, -32601)
     assert client.got == []

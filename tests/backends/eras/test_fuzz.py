@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -192,6 +193,7 @@ class Fuzz:
 
 @given(STEPS, st.sampled_from(["legacy", "modern"]), st.booleans())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.not_mcp("anything is said, by both sides", made=True)
 def test_each_request_is_answered_once_and_nothing_is_left(
     new_world: Callable[..., World], steps: list[tuple[str, int, int, int]], era: str, begun: bool
 ) -> None:

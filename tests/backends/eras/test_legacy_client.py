@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from mcpws.core.codec import decode, encode
 from mcpws.errors import BackendLost
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from tests.backends.eras.conftest import Client, World
 
 
+@pytest.mark.not_mcp("what is said is chosen for its bytes")
 def test_what_a_legacy_client_and_a_legacy_server_say_passes_byte_for_byte(world: World, client: Client) -> None:
     from_client = [
         b'{"id": "i", "jsonrpc": "2.0",   "method": "initialize", "params": {"protocolVersion": "2024-11-05"}}',
@@ -52,7 +55,12 @@ def test_a_legacy_server_that_refuses_initialize_has_its_say(world: World, clien
     server.refuse_probe()
     assert client.error("init") == {"code": -32602, "message": "bad", "data": {"why": "so"}}
     client.initialize("again")
-    server.answer(server.take("initialize"), protocolVersion="2025-11-25", capabilities={})
+    server.answer(
+        server.take("initialize"),
+        protocolVersion="2025-11-25",
+        capabilities={},
+        serverInfo={"name": "a", "version": "1"},
+    )
     assert client.result("again")["protocolVersion"] == "2025-11-25"
 
 
@@ -96,6 +104,7 @@ def test_a_server_that_ends_over_the_question_has_its_say_first(world: World, cl
     assert client.ended is reason
 
 
+@pytest.mark.not_mcp("the initialize makes no sense")
 def test_initialize_without_sense_is_not_translated(world: World, client: Client) -> None:
     client.ask("init", "initialize", protocolVersion=7)
     [server] = world.servers

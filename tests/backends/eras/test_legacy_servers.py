@@ -102,8 +102,8 @@ def test_each_that_the_client_says_it_is_has_a_server_of_its_own(world: World, c
     client.call(3, "tools/list", meta={INFO: {"version": "1", "name": "other"}})
     assert len(world.servers) == 3
     for one, id in ((other, 1), (third, 2), (other, 3)):
-        one.answer(one.take("tools/list"), tools=[{"name": str(id)}])
-        assert client.result(id)["tools"] == [{"name": str(id)}]
+        one.answer(one.take("tools/list"), tools=[], nextCursor=str(id))
+        assert client.result(id)["nextCursor"] == str(id)
     assert server.waiting == []
 
 

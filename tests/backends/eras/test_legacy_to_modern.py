@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mcpws.backends.eras.limits import MAX_PENDING
+from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.meta import PREFIX
 from mcpws.errors import BackendLost
 
@@ -73,6 +74,7 @@ def test_requests_stand_for_themselves_and_results_lose_what_is_modern(world: Wo
     assert client.result(1) == {"tools": [], "_meta": {"x": 1}}
 
 
+@pytest.mark.not_mcp("the client breaks the schema: it has no name")
 def test_a_client_without_a_name_has_none(world: World, client: Client) -> None:
     client.ask("init", "initialize", protocolVersion="2025-11-25", capabilities={})
     [server] = world.servers
@@ -85,15 +87,29 @@ def test_a_client_without_a_name_has_none(world: World, client: Client) -> None:
     }
 
 
+@pytest.mark.parametrize("version", LEGACY_VERSIONS)
+def test_what_the_version_of_a_client_does_not_have_the_server_cannot_want(
+    world: World, client: Client, version: str
+) -> None:
+    client.initialize(version=version, sampling={}, elicitation={})
+    [server] = world.servers
+    server.fail(server.take("initialize"), -32601)
+    server.answer_probe(tools={})
+    assert client.result("init")["protocolVersion"] == version
+    client.ask(1, "tools/list")
+    declared = server.take("tools/list")["params"]["_meta"][f"{PREFIX}clientCapabilities"]
+    assert set(declared) == ({"sampling"} if version < "2025-06-18" else {"sampling", "elicitation"})
+
+
 def test_ids_keep_their_type(world: World, client: Client) -> None:
     server = world.modern_server(client, tools={})
     client.ask(1, "tools/list")
     client.ask("1", "tools/list")
     first, second = server.take("tools/list"), server.take("tools/list")
-    server.answer(second, tools=["second"])
-    server.answer(first, tools=["first"])
-    assert client.result("1") == {"tools": ["second"]}
-    assert client.result(1) == {"tools": ["first"]}
+    server.answer(second, tools=[], nextCursor="second")
+    server.answer(first, tools=[], nextCursor="first")
+    assert client.result("1") == {"tools": [], "nextCursor": "second"}
+    assert client.result(1) == {"tools": [], "nextCursor": "first"}
 
 
 def test_ping_is_answered_here(world: World, client: Client) -> None:

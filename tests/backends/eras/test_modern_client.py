@@ -12,18 +12,19 @@ from mcpws.core.meta import PREFIX
 from mcpws.errors import BackendLost, ConnectionClosed
 
 if TYPE_CHECKING:
-    from tests.backends.eras.conftest import Client, Server, World
+    from tests.backends.eras.conftest import Client, Json, Server, World
 
 
 def passing(world: World, client: Client) -> Server:
     client.call("first", "tools/list")
     server = world.servers[-1]
     server.answer_probe()
-    server.answer(server.take("tools/list"), tools=[])
+    server.answer(server.take("tools/list"), resultType="complete", tools=[], ttlMs=0, cacheScope="private")
     client.result("first")
     return server
 
 
+@pytest.mark.not_mcp("what is said is chosen for its bytes")
 def test_what_a_modern_client_and_a_modern_server_say_passes_byte_for_byte(world: World, client: Client) -> None:
     meta = '"_meta": {"io.modelcontextprotocol/protocolVersion":"2026-07-28" }'
     from_client = [
@@ -255,12 +256,14 @@ def test_an_answer_to_what_is_not_open_goes_nowhere(world: World, client: Client
     server = passing(world, client)
     client.call(1, "tools/list")
     request = server.take("tools/list")
-    server.answer(request, tools=[])
+    result: Json = {"resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private"}
+    server.answer(request, **result)
     server.answer(request, tools=["again"])
-    assert client.result(1) == {"tools": []}
+    assert client.result(1) == result
     assert client.got == []
 
 
+@pytest.mark.not_mcp("one notification does not say what is cancelled")
 def test_a_subscription_that_the_server_ends_is_open_no_more(world: World, client: Client) -> None:
     server = passing(world, client)
     client.call("l", "subscriptions/listen", notifications={})

@@ -43,15 +43,22 @@ def test_requests_lose_what_is_modern(world: World, client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"]
+    ("method", "things"),
+    [
+        ("tools/list", "tools"),
+        ("prompts/list", "prompts"),
+        ("resources/list", "resources"),
+        ("resources/templates/list", "resourceTemplates"),
+        ("resources/read", "contents"),
+    ],
 )
-def test_results_gain_what_is_modern(world: World, client: Client, method: str) -> None:
+def test_results_gain_what_is_modern(world: World, client: Client, method: str, things: str) -> None:
     server = world.legacy_server(client)
-    client.call(1, method)
-    server.answer(server.take(method), things=[], nextCursor="n", _meta={"x": 1})
+    client.call(1, method, uri="a://b")
+    server.answer(server.take(method), **{things: []}, nextCursor="n", _meta={"x": 1})
     assert client.result(1) == {
         "resultType": "complete",
-        "things": [],
+        things: [],
         "nextCursor": "n",
         "ttlMs": 0,
         "cacheScope": "private",
@@ -59,12 +66,23 @@ def test_results_gain_what_is_modern(world: World, client: Client, method: str) 
     }
 
 
-@pytest.mark.parametrize("method", ["completion/complete", "prompts/get", "tools/call", "com.example/own"])
-def test_only_what_may_be_cached_says_for_how_long(world: World, client: Client, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "result"),
+    [
+        ("completion/complete", {"completion": {"values": []}}),
+        ("prompts/get", {"messages": []}),
+        ("tools/call", {"content": []}),
+        ("com.example/own", {"x": 1}),
+    ],
+)
+def test_only_what_may_be_cached_says_for_how_long(
+    world: World, client: Client, method: str, result: dict[str, Any]
+) -> None:
     server = world.legacy_server(client)
-    client.call(1, method)
-    server.answer(server.take(method), x=1)
-    assert client.result(1) == {"resultType": "complete", "x": 1, "_meta": SERVED}
+    reference = {"type": "ref/prompt", "name": "p"}
+    client.call(1, method, name="p", ref=reference, argument={"name": "a", "value": ""})
+    server.answer(server.take(method), **result)
+    assert client.result(1) == {"resultType": "complete", **result, "_meta": SERVED}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +100,7 @@ def test_only_what_may_be_cached_says_for_how_long(world: World, client: Client,
 def test_codes_of_errors_may_stand_in_the_modern_era(world: World, client: Client, code: int, becomes: int) -> None:
     server = world.legacy_server(client)
     for id, method in enumerate(("resources/list", "resources/read")):
-        client.call(id, method)
+        client.call(id, method, uri="u:1")
         server.fail(server.take(method), code, "why", {"uri": "u:1"})
         assert client.error(id) == {"code": becomes, "message": "why", "data": {"uri": "u:1"}}
 

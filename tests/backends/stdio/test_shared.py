@@ -24,6 +24,7 @@ META = {
 }
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 DISCOVERED = to_raw({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {}})
+DONE = {"content": [], "resultType": "complete"}
 GONE = BackendLost("The server process exited with status 1")
 
 
@@ -49,7 +50,7 @@ class Client:
 
     def ask(self, id: RequestId, method: str = "tools/call", *, token: RequestId | None = None) -> None:
         meta = META | ({} if token is None else {"progressToken": token})
-        self.say(id=id, method=method, params={"_meta": meta})
+        self.say(id=id, method=method, params={"name": "x", "notifications": {}, "_meta": meta})
 
     def say(self, **members: Any) -> None:
         self.channel.receive(decode(json.dumps({"jsonrpc": "2.0", **members}).encode()))
@@ -154,10 +155,10 @@ def test_all_clients_share_one_process_started_by_the_first(stage: Stage) -> Non
     numbers = [request.id for request in stage.asked()]
     assert len(set(numbers)) == 3
     for number, name in zip(reversed(numbers), ("late", "bob", "ann"), strict=True):
-        stage.say(id=number, result={"for": name})
-    assert ann.take() == [{"id": 1, "result": {"for": "ann"}}]
-    assert bob.take() == [{"id": 1, "result": {"for": "bob"}}]
-    assert late.take() == [{"id": 1, "result": {"for": "late"}}]
+        stage.say(id=number, result={**DONE, "for": name})
+    assert ann.take() == [{"id": 1, "result": {**DONE, "for": "ann"}}]
+    assert bob.take() == [{"id": 1, "result": {**DONE, "for": "bob"}}]
+    assert late.take() == [{"id": 1, "result": {**DONE, "for": "late"}}]
     assert stage.shared.dropped == {}
 
 
@@ -196,10 +197,10 @@ def test_a_client_that_goes_has_its_requests_cancelled_and_the_others_stay(stage
     [cancelled] = stage.process.received
     assert json.loads(encode(cancelled))["params"]["requestId"] == first.id
     for request in (first, second):
-        stage.say(id=request.id, result={})
+        stage.say(id=request.id, result=DONE)
     ann.ask(2)
     assert ann.take() == []
-    assert bob.take() == [{"id": 1, "result": {}}]
+    assert bob.take() == [{"id": 1, "result": DONE}]
     assert stage.shared.conversations == 1
     assert stage.process.closed is None
 
@@ -309,10 +310,10 @@ def test_the_next_request_starts_another_at_once_when_the_last_one_lasted(stage:
     stage.ready()
     assert (ann.paused, bob.paused) == (False, False)
     first, second = stage.asked()
-    stage.say(id=second.id, result={"for": "bob"})
-    stage.say(id=first.id, result={"for": "ann"})
-    assert ann.take() == [{"id": 1, "result": {"for": "ann"}}]
-    assert bob.take() == [{"id": 1, "result": {"for": "bob"}}]
+    stage.say(id=second.id, result={**DONE, "for": "bob"})
+    stage.say(id=first.id, result={**DONE, "for": "ann"})
+    assert ann.take() == [{"id": 1, "result": {**DONE, "for": "ann"}}]
+    assert bob.take() == [{"id": 1, "result": {**DONE, "for": "bob"}}]
 
 
 def test_one_that_did_not_last_is_given_time_and_more_each_time(stage: Stage) -> None:
@@ -330,8 +331,8 @@ def test_one_that_did_not_last_is_given_time_and_more_each_time(stage: Stage) ->
         client.ask(1)
         assert stage.runs == runs + 1
         stage.ready()
-        stage.say(id=stage.asked()[0].id, result={})
-        assert client.take() == [{"id": 1, "result": {}}]
+        stage.say(id=stage.asked()[0].id, result=DONE)
+        assert client.take() == [{"id": 1, "result": DONE}]
     stage.clock.advance(30)
     stage.process.link.lost(GONE)
     client.ask(1)
@@ -406,7 +407,7 @@ def test_a_process_that_answers_at_once_serves_at_once(clock: Clock) -> None:
 
 def answer(stage: Stage, client: Client, id: RequestId, size: int = 0) -> None:
     client.ask(id)
-    stage.say(id=stage.asked()[0].id, result={"text": "x" * size})
+    stage.say(id=stage.asked()[0].id, result={**DONE, "text": "x" * size})
 
 
 def test_a_slow_client_gets_everything_later_and_in_order_and_the_others_do_not_wait(stage: Stage) -> None:
@@ -447,7 +448,7 @@ def test_to_a_slow_client_only_the_latest_progress_is_told(stage: Stage) -> None
     slow.channel.pauseProducing()
     for progress in range(100):
         stage.say(method="notifications/progress", params={"progressToken": request.id, "progress": progress})
-    stage.say(id=request.id, result={})
+    stage.say(id=request.id, result=DONE)
     slow.channel.resumeProducing()
     told, answered = slow.take()
     assert told["params"] == {"progressToken": "t", "progress": 99}
@@ -463,13 +464,13 @@ def test_a_client_that_does_not_read_at_all_is_given_up_alone(clock: Clock) -> N
     slow.ask(3)
     slow.ask("open")
     third, fourth = stage.asked()
-    stage.say(id=third.id, result={})
+    stage.say(id=third.id, result=DONE)
     [loss] = slow.losses
     assert isinstance(loss, BackendLost)
     assert "10000 bytes" in str(loss)
     [cancelled] = stage.process.received
     assert json.loads(encode(cancelled))["params"]["requestId"] == fourth.id
-    stage.say(id=fourth.id, result={})
+    stage.say(id=fourth.id, result=DONE)
     slow.channel.resumeProducing()
     assert slow.take() == []
     assert stage.shared.too_slow == 1

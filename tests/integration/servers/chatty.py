@@ -42,7 +42,7 @@ def answered(message: dict[str, object]) -> None:
     id, name = waiting.pop(message["id"])
     said[id].append(message.get("result"))
     if len(said[id]) == 2:
-        result = {"name": name, "said": said.pop(id), "pid": os.getpid()}
+        result = {"content": [], "name": name, "said": said.pop(id), "pid": os.getpid()}
         send({"id": id, "result": result})
 
 

@@ -1,0 +1,367 @@
+"""What leaves mcpws: every message, and what there is to know of it to judge it.
+
+A result says neither which method it is of nor which version of MCP governs it. So a Side stands at each of the places
+where messages leave, or come in, and keeps what was asked. Nothing here needs the schema, and nothing of it is in
+mcpws: `install` puts it around classes from outside, in the process of the tests and in those that they start.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+Sender: TypeAlias = Literal["client", "server"]
+
+LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+MODERN = ("2026-07-28",)
+META = "io.modelcontextprotocol/"
+
+LARGE = 4096
+"""Bytes. Notifications that name a request are smaller."""
+
+MAX_REMEMBERED = 1024
+"""Requests of one conversation whose answers can be judged, and messages that came in and may go out again."""
+
+
+class About(NamedTuple):
+    """A method, that of the request if it is an answer, and the protocol version."""
+
+    method: str
+    version: str
+
+
+class Emission(NamedTuple):
+    """One message. `about` is empty for an answer to nothing that was asked, and has two where ids came twice.
+
+    `passed_on` says that it came in as it goes out; any other was made here.
+    """
+
+    sender: Sender
+    about: tuple[About, ...]
+    message: bytes
+    passed_on: bool = False
+
+
+class Said(NamedTuple):
+    """An Emission that is not encoded yet: some tests have a gigabyte of them, and no time to lose."""
+
+    sender: Sender
+    about: tuple[About, ...]
+    message: Any
+    passed_on: bool
+
+    def emission(self) -> Emission:
+        """It, encoded."""
+        from mcpws.core.codec import encode
+
+        return Emission(self.sender, self.about, encode(self.message), self.passed_on)
+
+    def digest(self) -> int:
+        """The same for what is the same; of a large message, but for its middle."""
+        held = self.message.data or _held(self.message) or b""
+        held = memoryview(held if isinstance(held, bytes | msgspec.Raw) else self.emission().message)
+        ends = (len(held), bytes(held[:LARGE]), bytes(held[-LARGE:]))
+        return hash((self.sender, self.about, self.passed_on, getattr(self.message, "id", None), ends))
+
+
+Report: TypeAlias = Callable[[Said], None]
+
+_came_in: dict[tuple[int, int], None] = {}
+"""The last messages that came in anywhere and were not read from bytes, by the identity of them and of what they hold.
+
+Nothing is kept of the messages themselves, of which some tests have a gigabyte.
+"""
+
+
+class Side:
+    """One end of one conversation: what it hears, and says."""
+
+    def __init__(self, sender: Sender, report: Report) -> None:
+        self._sender = sender
+        self._report = report
+        self._version: str | None = None
+        self._heard: dict[Any, tuple[About, ...]] = {}
+        self._said: dict[Any, tuple[About, ...]] = {}
+        self._tokens: dict[Any, str] = {}
+        self._modern: str | None = None
+
+    def hears(self, message: Any) -> None:
+        """What came in; it may be anything."""
+        if message.data is None:
+            _remember(_came_in, _identity(message), None)
+        match _kind(message):
+            case "Request":
+                self._asked(self._heard, message)
+            case "Result":
+                self._answered(self._said, message)
+
+    def says(self, message: Any) -> None:
+        """What goes out."""
+        match _kind(message):
+            case "Request":
+                about: tuple[About, ...] = (self._asked(self._said, message),)
+            case "Result":
+                about = self._answered(self._heard, message)
+            case "Error":
+                about = self._heard.get(message.id, ())
+            case _:
+                about = (About(message.method, self._version_of(message)),)
+        passed_on = message.data is not None or _identity(message) in _came_in
+        self._report(Said(self._sender, about, message, passed_on))
+
+    def _asked(self, asked: dict[Any, tuple[About, ...]], request: Any) -> About:
+        params = _object(request.params)
+        meta = _object(params.get("_meta"))
+        about = About(request.method, self._version_asked(request.method, params, meta))
+        before = asked.get(request.id, ())
+        _remember(asked, request.id, before if about in before else (*before, about))
+        if isinstance(token := meta.get("progressToken"), str | int):
+            _remember(self._tokens, token, about.version)
+        return about
+
+    def _version_asked(self, method: str, params: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
+        if method == "initialize":
+            return _known(params.get("protocolVersion"), LEGACY)
+        if f"{META}protocolVersion" in meta:
+            self._modern = _known(meta[f"{META}protocolVersion"], MODERN)
+            return self._modern
+        return self._version or LEGACY[-1]
+
+    def _answered(self, asked: dict[Any, tuple[About, ...]], result: Any) -> tuple[About, ...]:
+        about = asked.pop(result.id, ())
+        if any(one.method == "initialize" for one in about):
+            settled = _object(result.result).get("protocolVersion")
+            if settled is not None:
+                self._version = _known(settled, LEGACY)
+                return (About("initialize", self._version),)
+        return about
+
+    def _version_of(self, notification: Any) -> str:
+        params = _object(notification.params) if len(memoryview(notification.params or b"")) <= LARGE else {}
+        if notification.method == "notifications/cancelled":
+            id = params.get("requestId")
+            for asked in (self._said, self._heard):
+                if isinstance(id, str | int) and id in asked:
+                    return asked[id][-1].version
+        elif notification.method == "notifications/progress":
+            token = params.get("progressToken")
+            if isinstance(token, str | int) and token in self._tokens:
+                return self._tokens[token]
+        elif f"{META}subscriptionId" in _object(params.get("_meta")):
+            return MODERN[-1]
+        return self._version or self._modern or LEGACY[-1]
+
+
+def _remember(table: dict[Any, Any], key: Any, value: Any) -> None:
+    table[key] = value
+    if len(table) > MAX_REMEMBERED:
+        del table[next(iter(table))]
+
+
+def _identity(message: Any) -> tuple[int, int]:
+    return id(message), id(_held(message))
+
+
+def _held(message: Any) -> Any:
+    """What is in a message, as the object that it is."""
+    return getattr(message, {"Result": "result", "Error": "error"}.get(_kind(message), "params"))
+
+
+def forget() -> None:
+    """Begin anew: whatever goes out was made here, unless it comes in before."""
+    _came_in.clear()
+
+
+def _kind(message: Any) -> str:
+    return type(message).__name__
+
+
+def _known(version: object, versions: Sequence[str]) -> str:
+    """`version` if it is one of these: nothing is known of how others would be, but that they are like the last."""
+    return str(version) if version in versions else versions[-1]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, bytes | bytearray | msgspec.Raw):
+        try:
+            value = msgspec.json.decode(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+class Watched:
+    """Stands in for a Link, a Channel or a front's client, and tells of what is passed through `method`."""
+
+    def __init__(self, real: Any, method: str, tell: Callable[[Any], None], side: Side) -> None:
+        self._real = real
+        self.side = side
+
+        def watched(message: Any, *others: Any) -> None:
+            tell(message)
+            # Found anew each time: a test may have put something else there.
+            getattr(real, method)(message, *others)
+
+        setattr(self, method, watched)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _around(owner: Any, name: str, around: Callable[..., Any]) -> None:
+    """Put `around`, which is called with what it replaces and the arguments, around a method."""
+    real = getattr(owner, name)
+
+    @functools.wraps(real)
+    def replacement(*arguments: Any, **named: Any) -> Any:
+        return around(real, *arguments, **named)
+
+    setattr(owner, name, replacement)
+
+
+def _watch_backend(backend: Any, report: Report) -> None:
+    """What the conversations of a backend send to whoever opened them."""
+
+    def open(real: Callable[..., Any], self: Any, link: Any) -> Any:
+        side = Side("server", report)
+        opened = real(self, Watched(link, "send", side.says, side))
+        return opened.addCallback(lambda channel: Watched(channel, "receive", side.hears, side))
+
+    _around(backend, "open", open)
+
+
+def _watch_link(link: Any, report: Report) -> None:
+    """What goes to the backend whose channel a Link of ours was given."""
+
+    def opened(real: Callable[..., Any], self: Any, channel: Any) -> None:
+        side = Side("client", report)
+        real(self, Watched(channel, "receive", side.says, side))
+
+    def send(real: Callable[..., Any], self: Any, message: Any) -> None:
+        if isinstance(self._channel, Watched):
+            self._channel.side.hears(message)
+        real(self, message)
+
+    _around(link, "_opened", opened)
+    _around(link, "send", send)
+
+
+def _watch_front(module: Any, report: Report) -> None:
+    """What goes to a client, whatever carries it."""
+
+    def begin(real: Callable[..., Any], self: Any, client: Any, *others: Any, **named: Any) -> None:
+        side = Side("server", report)
+        real(self, Watched(client, "deliver", side.says, side), *others, **named)
+
+    def receive(real: Callable[..., Any], self: Any, message: Any) -> None:
+        self._client.side.hears(message)
+        real(self, message)
+
+    _around(module.Front, "__init__", begin)
+    _around(module.Front, "receive", receive)
+    _watch_link(module.Front, report)
+
+
+def _watch_child(module: Any, report: Report) -> None:
+    """What is written to the standard input of a child."""
+
+    def begin(real: Callable[..., Any], self: Any, link: Any, *others: Any) -> None:
+        self.side = Side("client", report)
+        real(self, Watched(link, "send", self.side.hears, self.side), *others)
+
+    def receive(real: Callable[..., Any], self: Any, message: Any) -> None:
+        self.side.says(message)
+        real(self, message)
+
+    _around(module.Child, "__init__", begin)
+    _around(module.Child, "receive", receive)
+
+
+def _watch_connection(module: Any, report: Report) -> None:
+    """What goes to a WebSocket server."""
+
+    def begin(real: Callable[..., Any], self: Any, *arguments: Any) -> None:
+        real(self, *arguments)
+        self.side = Side("client", report)
+
+    def message_received(real: Callable[..., Any], self: Any, message: Any, binary: bool) -> None:
+        self.side.hears(message)
+        real(self, message, binary)
+
+    def send_message(real: Callable[..., Any], self: Any, message: Any) -> None:
+        self.side.says(message)
+        real(self, message)
+
+    _around(module.ClientConnection, "__init__", begin)
+    _around(module.ClientConnection, "message_received", message_received)
+    _around(module.ClientConnection, "send_message", send_message)
+
+
+def _watch_session(module: Any, report: Report) -> None:
+    """What goes to a WebSocket server in a batch."""
+
+    def send(real: Callable[..., Any], self: Any, message: Any) -> None:
+        if self._batch is not None:
+            self._connection.side.says(message)
+        real(self, message)
+
+    _around(module.Session, "_send", send)
+
+
+PLACES: Mapping[str, Callable[[Any, Report], None]] = {
+    "mcpws.front": _watch_front,
+    "mcpws.ws.client": _watch_connection,
+    "mcpws.client.session": _watch_session,
+    "mcpws.backends.app.application": lambda module, report: _watch_backend(module.App, report),
+    "mcpws.backends.eras.backend": lambda module, report: _watch_backend(module.DualEra, report),
+    "mcpws.backends.eras.inner": lambda module, report: _watch_link(module.Inner, report),
+    "mcpws.backends.stdio.child": _watch_child,
+    "mcpws.backends.stdio.run": lambda module, report: _watch_link(module.Run, report),
+    "mcpws.backends.stdio.shared": lambda module, report: _watch_backend(module.SharedStdio, report),
+}
+"""Where messages leave, by module."""
+
+
+def install(report: Report) -> None:
+    """Tell `report` of all that leaves this process from now on. Call it once."""
+    for name, watch in PLACES.items():
+        watch(importlib.import_module(name), report)
+
+
+def watch_imports(report: Report) -> None:
+    """As `install`, for a process that is to import no more than it does by itself."""
+    sys.meta_path.insert(0, _Finder(report))
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in PLACES:
+            return None
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(fullname, path, target)) is not None:
+                assert spec.loader is not None
+                self._watch(spec.loader, PLACES[fullname])
+                return spec
+        return None
+
+    def _watch(self, loader: Loader, watch: Callable[[Any, Report], None]) -> None:
+        load = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            watch(module, self._report)
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]
