@@ -151,8 +151,9 @@ class _Begun:
         return valid
 
     def payload(self) -> bytes:
-        """All of it."""
-        return b"".join(self._parts)
+        """All of it, once: whoever gets it should not have it twice."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
 
     def as_it_came(self) -> bytes:
         """The frame as far as it has come."""

@@ -164,6 +164,8 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
             outcome = scope.run(tool.signature, values, request, tool.result)
         except told as error:
             return failed(error)
+        if type(outcome) is ToolResult:
+            return outcome
         later = to_come(outcome)
         return outcome if later is None else later.addErrback(tell)
 

@@ -105,6 +105,8 @@ def _is_content(annotation: Any) -> bool:
 
 
 def _as_it_is(value: Any) -> ToolResult:
+    if type(value) is str:
+        return ToolResult([Text(value)])
     if isinstance(value, ToolResult):
         return value
     content = as_content(value)

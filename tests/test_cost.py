@@ -1,0 +1,50 @@
+"""Against decay: what a message costs is counted in `tests.cost`, and may not grow unnoticed.
+
+Whoever makes a count grow for a good reason raises it here, and says why; whoever makes it shrink lowers it.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Functions called for one request and its answer, sixteen of which come in one read.
+OF_AN_APP = 90
+OF_WHAT_IS_PASSED_ON = 62
+SENT_BY_A_SESSION = 48
+ANSWERED_TO_A_SESSION = 35
+# Copies of a large text that are held at the same time, the request and the answer among them.
+COPIES = 6.0
+
+
+@pytest.fixture(scope="module")
+def counts() -> dict[str, dict[str, float]]:
+    """In a process of its own: in this one, others look on."""
+    counted = subprocess.run([sys.executable, "-m", "tests.cost"], cwd=ROOT, capture_output=True, check=True, text=True)
+    found: dict[str, dict[str, float]] = json.loads(counted.stdout)
+    return found
+
+
+def test_a_call_of_a_function_takes_no_more_calls_than_it_did(counts: dict[str, dict[str, float]]) -> None:
+    assert counts["app"]["calls"] <= OF_AN_APP
+
+
+def test_what_is_passed_on_takes_no_more_calls_than_it_did(counts: dict[str, dict[str, float]]) -> None:
+    assert counts["passing"]["calls"] <= OF_WHAT_IS_PASSED_ON
+
+
+def test_what_one_read_is_answered_with_leaves_in_one_write(counts: dict[str, dict[str, float]]) -> None:
+    assert counts["app"]["writes_a_read"] == counts["passing"]["writes_a_read"] == 1
+
+
+def test_a_request_of_a_session_takes_no_more_calls_than_it_did(counts: dict[str, dict[str, float]]) -> None:
+    assert counts["session"]["sent"] <= SENT_BY_A_SESSION
+    assert counts["session"]["answered"] <= ANSWERED_TO_A_SESSION
+
+
+def test_a_large_message_is_held_in_no_more_copies_than_it_was(counts: dict[str, dict[str, float]]) -> None:
+    assert counts["large"]["memory"] <= COPIES
