@@ -199,9 +199,6 @@ class Connection(ABC):
             self.queue_empty,
         )
 
-    def bytes_received(self) -> None:
-        self.counters.last_activity = self._clock.seconds()
-
     def write(self, data: bytes) -> None:
         outbox = self._outbox
         outbox.write(data)
@@ -209,11 +206,13 @@ class Connection(ABC):
             outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
-    def cork(self) -> None:
-        """Keep what is written together until `uncork`."""
+    def read_begins(self) -> None:
+        """Bytes have come. What is written until `read_ends` leaves together."""
+        self.counters.last_activity = self._clock.seconds()
         self._outbox.cork()
 
-    def uncork(self) -> None:
+    def read_ends(self) -> None:
+        """All that came was looked at, so far as it is wanted now."""
         self._outbox.uncork()
 
     @property

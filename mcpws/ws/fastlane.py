@@ -41,18 +41,14 @@ class FastLane:
     :param limit: bytes of the longest payload.
     """
 
-    __slots__ = ("_begun", "_key_size", "_limit", "_mask_bit")
+    __slots__ = ("_key_size", "_limit", "_mask_bit", "begun")
 
     def __init__(self, masked: bool, limit: int) -> None:
         self._mask_bit = _MASKED if masked else 0
         self._key_size = 4 if masked else 0
         self._limit = limit
-        self._begun: _Begun | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the lane has a part of a frame; what comes next then has to be given to it."""
-        return self._begun is not None
+        self.begun: Begun | None = None
+        """The frame of which the lane has a part; what comes next then has to be given to it."""
 
     def take(self, data: bytes, deliver: Callable[[bytes, bool], object], wanted: Callable[[], bool]) -> bytes:
         """Take the frames at the beginning of `data`; returns what is not taken.
@@ -62,11 +58,12 @@ class FastLane:
         :param deliver: called with each payload, and whether it is binary.
         :param wanted: asked after each; once it says no, the rest stays.
         """
-        if self._begun is not None:
+        begun = self.begun
+        if begun is not None:
             if not data:
                 return data
-            data = self._gather(self._begun, data, deliver)
-            if self.has_begun or not wanted():
+            data = self._gather(begun, data, deliver)
+            if begun.missing or not wanted():
                 return data
         mask_bit, key_size, limit = self._mask_bit, self._key_size, self._limit
         taken, end = 0, len(data)
@@ -96,9 +93,9 @@ class FastLane:
             if start > end or size > limit:
                 break
             if stop > end:
-                begun = _Begun(data[taken:start], size, data[start - key_size : start])
+                begun = Begun(data[taken:start], size, data[start - key_size : start])
                 if begun.add(data[start:]):
-                    self._begun = begun
+                    self.begun = begun
                     return b""
                 break
             payload = data[start:stop]
@@ -112,21 +109,21 @@ class FastLane:
                 break
         return data[taken:] if taken else data
 
-    def _gather(self, begun: _Begun, data: bytes, deliver: Callable[[bytes, bool], object]) -> bytes:
+    def _gather(self, begun: Begun, data: bytes, deliver: Callable[[bytes, bool], object]) -> bytes:
         if len(data) < begun.missing:
             part, rest = data, b""
         else:
             part, rest = data[: begun.missing], data[begun.missing :]
         if not begun.add(part):
-            self._begun = None
+            self.begun = None
             return begun.as_it_came() + rest
         if not begun.missing:
-            self._begun = None
+            self.begun = None
             deliver(begun.payload(), begun.is_binary)
         return rest
 
 
-class _Begun:
+class Begun:
     """A frame of which the rest is still to come. Parts are unmasked as they come: so nothing large is copied twice."""
 
     __slots__ = ("_decoder", "_head", "_key", "_masker", "_parts", "is_binary", "missing")

@@ -35,14 +35,12 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def dataReceived(self, data: bytes) -> None:
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
         if self.state != WebSocketProtocol.STATE_CLOSED:
-            self._mcpws.bytes_received()
-            # What the messages in one read are answered with leaves in one write.
-            self._mcpws.cork()
+            self._mcpws.read_begins()
             try:
                 self.data += data
                 self.consumeData()
             finally:
-                self._mcpws.uncork()
+                self._mcpws.read_ends()
 
     def consumeData(self) -> None:
         if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):
@@ -52,19 +50,15 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def _step(self) -> bool:
         """Take frames, the lane or one by Autobahn; returns whether there may be more in the buffer."""
-        if self._may_use_lane():
+        autobahn: Any = self
+        between_messages = autobahn.current_frame is None and not autobahn.inside_message
+        if self._lane.begun is not None or (between_messages and self._mcpws.fast_lane):
             before = len(self.data)
             self.data = self._lane.take(self.data, self.onMessage, self._mcpws.wants_more)
             if len(self.data) < before:
                 return bool(self.data)
         more: bool = self.processData()
         return more
-
-    def _may_use_lane(self) -> bool:
-        if self._lane.has_begun:
-            return True
-        autobahn: Any = self
-        return self._mcpws.fast_lane and autobahn.current_frame is None and not autobahn.inside_message
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.
