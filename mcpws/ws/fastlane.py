@@ -28,7 +28,7 @@ FINAL_BINARY = 0x82
 _MASKED = 0x80
 
 # Up to here one XOR of big integers is quicker than Autobahn's masker.
-_XOR_AT_ONCE = 2048
+_XOR_AT_ONCE = 1536
 
 _head, _head_16, _head_64 = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
 _utf_8_decoder = getincrementaldecoder("utf-8")
