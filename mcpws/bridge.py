@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mcpws.core.burst import burst
 from mcpws.core.codec import MAX_DEPTH, decode
 from mcpws.core.lifecycle import Phase
 from mcpws.core.lines import LineFramer, to_line
@@ -117,7 +118,8 @@ class StdioFront(Protocol):
             self._input_ends(error)
         else:
             self._read += map(self._decoded, lines)
-            self._flow()
+            with burst:
+                self._flow()
 
     def readConnectionLost(self) -> None:
         if not self._input_over:

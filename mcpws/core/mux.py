@@ -129,7 +129,7 @@ class Mux(Generic[M]):
         if type(message) is Request:
             self.dropped["request"] += 1
             raise InvalidRequest("This channel is shared: requests to a client cannot be told apart", id=message.id)
-        assert isinstance(message, Result | Error)
+        assert isinstance(message, (Result, Error))
         return self._answer(message)
 
     def _request(self, member: M, request: Request) -> Request:

@@ -206,14 +206,9 @@ class Connection(ABC):
             outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
-    def read_begins(self) -> None:
-        """Bytes have come. What is written until `read_ends` leaves together."""
+    def bytes_received(self) -> None:
+        """Bytes have come."""
         self.counters.last_activity = self._clock.seconds()
-        self._outbox.cork()
-
-    def read_ends(self) -> None:
-        """All that came was looked at, so far as it is wanted now."""
-        self._outbox.uncork()
 
     @property
     def fast_lane(self) -> bool:

@@ -11,6 +11,8 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITransport
 from zope.interface import implementer
 
+from mcpws.core.burst import burst
+
 SLICE = 64 * 1024
 """What is given to a slow transport at a time. Its size is how finely progress is seen."""
 
@@ -33,10 +35,10 @@ class Outbox(ABC):
     __slots__ = (
         "_blocked_at",
         "_clock",
-        "_corked",
         "_frames",
         "_full",
         "_gathered",
+        "_gathered_bytes",
         "_limit",
         "_offset",
         "_on_empty",
@@ -65,8 +67,8 @@ class Outbox(ABC):
         self._frames: deque[bytes] = deque()
         self._offset = 0
         self._blocked_at: float | None = None
-        self._corked: list[bytes] | None = None
-        self._gathered = 0
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._full = False
         self._over = False
         self.queued = 0
@@ -80,26 +82,30 @@ class Outbox(ABC):
         """
 
     def write(self, frame: bytes) -> None:
-        """Send a frame, now or when there is room."""
+        """Send a frame: now, at the end of the burst, or when there is room."""
         if self._blocked_at is not None:
             self._wait(frame, 0)
-        elif self._corked is not None:
-            self._cork_in(self._corked, frame)
+        elif burst.depth:
+            self._gather(frame)
         else:
-            given = self._give(frame, 0)
-            if given < len(frame):
-                self._wait(frame, given)
+            self._send(frame)
 
-    def cork(self) -> None:
-        """Gather what is written until `uncork`, which must come in the same turn of the reactor."""
-        self._corked = []
-        self._gathered = 0
-
-    def uncork(self) -> None:
+    def flush(self) -> None:
         """Send what was gathered in one write."""
-        corked, self._corked = self._corked, None
-        if corked:
-            self.write(corked[0] if len(corked) == 1 else b"".join(corked))
+        gathered = self._gathered
+        if gathered:
+            data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
+            gathered.clear()
+            self._gathered_bytes = 0
+            if self._blocked_at is None:
+                self._send(data)
+            else:
+                self._wait(data, 0)
+
+    def _send(self, frame: bytes) -> None:
+        given = self._give(frame, 0)
+        if given < len(frame):
+            self._wait(frame, given)
 
     @property
     def behind(self) -> bool:
@@ -113,7 +119,7 @@ class Outbox(ABC):
     def discard(self) -> None:
         """Drop all that waits, but for the rest of a frame whose beginning is out already.
 
-        What is gathered for `uncork` waits for no reader, and stays.
+        What is gathered waits for no reader, and stays.
         """
         begun = self._frames[0] if self._offset else None
         self._frames.clear()
@@ -124,7 +130,7 @@ class Outbox(ABC):
 
     def hand_over(self) -> None:
         """Give everything to the transport, which is about to be closed and takes no pauses any more."""
-        self.uncork()
+        self.flush()
         self._give_up()
         self._blocked_at = None
         self._flush()
@@ -145,9 +151,10 @@ class Outbox(ABC):
     def stopProducing(self) -> None:
         """The transport is gone, or is to be; what is written from now on, it drops."""
         self._give_up()
-        self._blocked_at = self._corked = None
+        self._blocked_at = None
+        self._gathered.clear()
         self._frames.clear()
-        self._offset = self.queued = 0
+        self._gathered_bytes = self._offset = self.queued = 0
 
     def _give_up(self) -> None:
         """Be the transport's producer no more: it closes only then. From now on it has to take what it is given."""
@@ -155,12 +162,13 @@ class Outbox(ABC):
             self._over = True
             self._transport.unregisterProducer()
 
-    def _cork_in(self, corked: list[bytes], frame: bytes) -> None:
-        corked.append(frame)
-        self._gathered += len(frame)
-        if self._gathered > WHOLE:
-            self.uncork()
-            self.cork()
+    def _gather(self, frame: bytes) -> None:
+        if not self._gathered:
+            burst.at_end(self.flush)
+        self._gathered.append(frame)
+        self._gathered_bytes += len(frame)
+        if self._gathered_bytes > WHOLE:
+            self.flush()
 
     def _wait(self, frame: bytes, offset: int) -> None:
         """Put a frame at the end; its first `offset` bytes are out."""

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from mcpws.core.burst import burst
 from mcpws.ws.connection import Connection
 from mcpws.ws.fastlane import FastLane
 from mcpws.ws.pieces import join_small
@@ -35,12 +36,11 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def dataReceived(self, data: bytes) -> None:
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
         if self.state != WebSocketProtocol.STATE_CLOSED:
-            self._mcpws.read_begins()
-            try:
+            self._mcpws.bytes_received()
+            # What the messages in one read are answered with leaves in one write.
+            with burst:
                 self.data += data
                 self.consumeData()
-            finally:
-                self._mcpws.read_ends()
 
     def consumeData(self) -> None:
         if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):

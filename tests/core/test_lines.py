@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcpws.core.lines import LineFramer, to_line
+from mcpws.core.lines import LineFramer, to_line, to_lines
 from mcpws.errors import LineTooLong
 
 # Mostly what matters to the framer, so that lines are short and ends meet.
@@ -125,6 +125,13 @@ def test_a_json_text_becomes_one_line_of_the_same_meaning(value: object, indent:
 @pytest.mark.parametrize("newline", [b"\n", b"\r", b"\r\n"])
 def test_no_newline_of_any_kind_stays_within_a_line(newline: bytes) -> None:
     assert to_line(b"{" + newline + b"}") == b"{" + b" " * len(newline) + b"}\n"
+
+
+@settings(deadline=None)
+@given(st.lists(json_values), st.sampled_from([None, 1]))
+def test_many_messages_become_the_lines_that_each_becomes(values: list[object], indent: int | None) -> None:
+    texts = [json.dumps(value, indent=indent).encode() for value in values]
+    assert to_lines(texts) == b"".join(map(to_line, texts))
 
 
 def test_a_message_without_newlines_is_a_line_as_it_is() -> None:

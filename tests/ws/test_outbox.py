@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
+from mcpws.core.burst import burst
 from mcpws.testing import Network, RawPeer
 from mcpws.testing.network import WINDOW
 from mcpws.ws.outbox import SLICE, WHOLE, BufferedOutbox, Outbox, SocketOutbox, outbox
@@ -214,12 +215,11 @@ def test_discard_drops_everything_between_two_frames(kind: type[Outbox]) -> None
 @both
 def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader(kind: type[Outbox]) -> None:
     rig = Rig(kind)
-    rig.outbox.cork()
-    for frame in b"one", b"two", b"three":
-        rig.outbox.write(frame)
-    assert (rig.given, rig.outbox.queued) == (0, 0)
-    rig.outbox.discard()
-    rig.outbox.uncork()
+    with burst:
+        for frame in b"one", b"two", b"three":
+            rig.outbox.write(frame)
+        assert (rig.given, rig.outbox.queued) == (0, 0)
+        rig.outbox.discard()
     assert rig.given == len(b"onetwothree")
     rig.network.flush()
     assert rig.peer.received == b"onetwothree"
@@ -228,12 +228,11 @@ def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader(kind: type
 @both
 def test_no_more_is_gathered_than_leaves_directly(kind: type[Outbox]) -> None:
     rig = Rig(kind)
-    rig.outbox.cork()
-    rig.outbox.write(b"-" * WHOLE)
-    assert rig.given == 0
-    rig.outbox.write(b"-")
-    assert rig.given > 0
-    rig.outbox.uncork()
+    with burst:
+        rig.outbox.write(b"-" * WHOLE)
+        assert rig.given == 0
+        rig.outbox.write(b"-")
+        assert rig.given > 0
     rig.network.flush()
     assert len(rig.peer.received) == WHOLE + 1
 

@@ -13,7 +13,7 @@ from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.modern_client import ModernClient
 from mcpws.core.ledger import CANCELLED, INITIALIZE
 from mcpws.core.messages import Error, Message, Notification, Request
-from mcpws.core.meta import read_meta
+from mcpws.core.meta import MODERN_HINT, read_meta
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.interfaces import Backend, Channel, Link
 
@@ -62,7 +62,14 @@ class Conversation:
         if self._ended:
             return
         if type(message) is Request:
-            self._request(message)
+            if message.method != INITIALIZE and _is_modern(message):
+                if self._modern is None:
+                    self._modern = ModernClient(self._link, self._inners, self._shared)
+                self._modern.take(message)
+            elif self._legacy is not None:
+                self._legacy.receive(message)
+            else:
+                self._begin_legacy(message)
             return
         if self._modern is not None and type(message) is Notification:
             if message.method == CANCELLED and self._modern.cancel(message):
@@ -102,20 +109,15 @@ class Conversation:
         else:
             self.server_lost(reason)
 
-    def _request(self, request: Request) -> None:
-        if request.method != INITIALIZE and read_meta(request).is_modern:
-            if self._modern is None:
-                self._modern = ModernClient(self._link, self._inners, self._shared)
-            self._modern.take(request)
-            return
+    def _begin_legacy(self, request: Request) -> None:
+        """With the first request that is not modern."""
         try:
-            if self._legacy is None:
-                # A client that has found out that it cannot be modern here has no use for two servers.
-                released = None if self._modern is None else self._modern.release()
-                if released is not None:
-                    self._inners.keep(released, self)
-                self._legacy = LegacyClient(self._link, self._inners, self._shared, self.server_lost)
-                self._legacy.begin()
+            # A client that has found out that it cannot be modern here has no use for two servers.
+            released = None if self._modern is None else self._modern.release()
+            if released is not None:
+                self._inners.keep(released, self)
+            self._legacy = LegacyClient(self._link, self._inners, self._shared, self.server_lost)
+            self._legacy.begin()
         except RpcError as error:
             self._link.send(Error.answering(request.id, error))
         else:
@@ -141,3 +143,12 @@ class Conversation:
     def _given_up(self, _: Deferred[Channel]) -> None:
         self._opening = None
         self._end(BackendLost("Nobody waits for it any more"))
+
+
+def _is_modern(request: Request) -> bool:
+    """As `read_meta` has it, of which most requests of legacy clients need no more than two looks."""
+    data = request.data
+    # A name in which the byte is not seen is spelled with an escape.
+    if data is not None and MODERN_HINT not in data and b"\\" not in data:
+        return False
+    return read_meta(request).is_modern

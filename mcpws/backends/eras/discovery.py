@@ -102,7 +102,7 @@ class Probe:
 
     def take(self, message: Message) -> bool:
         """Whether this is the answer, and nobody else's business."""
-        if not isinstance(message, Result | Error) or message.id != self._id:
+        if not isinstance(message, (Result, Error)) or message.id != self._id:
             return False
         self.stop()
         self._done(message)

@@ -93,8 +93,13 @@ class Inner:
     # interfaces.Link
 
     def send(self, message: Message) -> None:
-        if self.owner is not None and not (self._probe is not None and self._probe.take(message)):
+        if self.owner is None:
+            return
+        probe = self._probe
+        if probe is None or not probe.take(message):
             self.owner.received(message)
+        elif probe is self._probe:
+            self._probe = None
 
     def lost(self, reason: McpwsError) -> None:
         owner, self.owner = self.owner, None

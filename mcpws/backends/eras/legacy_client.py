@@ -70,7 +70,7 @@ class LegacyClient:
         if self._translation is not None:
             self._translation.received(message)
             return
-        if self._initialize is not None and isinstance(message, Result | Error) and message.id == self._initialize.id:
+        if self._initialize is not None and isinstance(message, (Result, Error)) and message.id == self._initialize.id:
             if type(message) is Error:
                 self._refusal = message
                 self._inner.probe(self._probed)

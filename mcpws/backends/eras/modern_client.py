@@ -85,7 +85,7 @@ class ModernClient:
         if not self._passes or type(message) is Request:
             # No server may ask anything in the modern era, nor may it be answered.
             self._shared.counters.dropped += 1
-        elif isinstance(message, Result | Error):
+        elif isinstance(message, (Result, Error)):
             self._requests.pass_on(message)
         else:
             if type(message) is Notification and message.method == CANCELLED:

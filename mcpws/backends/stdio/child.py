@@ -17,10 +17,11 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.backends.stdio.streams import ErrorLines, Intake
+from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, widen
 from mcpws.config import require_positive
+from mcpws.core.burst import burst
 from mcpws.core.codec import decode, encode
-from mcpws.core.lines import LineFramer, to_line
+from mcpws.core.lines import LineFramer
 from mcpws.core.messages import Message
 from mcpws.errors import BackendLost, LineTooLong, McpwsError, RpcError
 from mcpws.interfaces import Link
@@ -107,7 +108,7 @@ class Child(ProcessProtocol):
 
     def receive(self, message: Message) -> None:
         if self._phase is Phase.SERVING:
-            self._intake.write(to_line(encode(message)))
+            self._intake.write(message.data or encode(message))
 
     def close(self, reason: str) -> None:
         if self._link is not None:
@@ -140,6 +141,8 @@ class Child(ProcessProtocol):
         self._process = cast(Process, self.transport)
         self._pid = self._process.pid
         self._group = self._pid
+        widen(self._process.pipes[STDIN])
+        widen(self._process.pipes[STDOUT])
         self._intake = Intake(
             self._process.pipes[STDIN],
             self._link,
@@ -151,13 +154,14 @@ class Child(ProcessProtocol):
     def outReceived(self, data: bytes) -> None:
         if self._link is None:
             return
+        if len(data) >= READ:
+            data += read_on(self._process.pipes[STDOUT])
         try:
             lines = self._lines.feed(data)
         except LineTooLong as error:
             self._give_up(f"sent {error}")
-            return
-        for line in lines:
-            self._take(line)
+        else:
+            self._take(lines)
 
     def errReceived(self, data: bytes) -> None:
         self._errors.feed(data, self._clock.seconds())
@@ -167,7 +171,7 @@ class Child(ProcessProtocol):
 
     def outConnectionLost(self) -> None:
         if last := self._lines.finish():
-            self._take(last)
+            self._take([last])
         self._expect_exit("closed its standard output")
 
     def processExited(self, reason: Failure) -> None:
@@ -187,16 +191,19 @@ class Child(ProcessProtocol):
         self._lose(BackendLost(f"The server process {how}"))
         self._on_end(self)
 
-    def _take(self, line: bytes) -> None:
-        """Pass on one line of standard output, unless the one before has ended the conversation."""
-        if self._link is None:
-            return
-        try:
-            message = decode(line, self._limits.max_depth)
-        except RpcError as error:
-            self._drop(line, error)
-        else:
-            self._link.send(message)
+    def _take(self, lines: list[bytes]) -> None:
+        """Pass on lines of standard output, unless one before has ended the conversation."""
+        max_depth = self._limits.max_depth
+        with burst:
+            for line in lines:
+                if self._link is None:
+                    return
+                try:
+                    message = decode(line, max_depth)
+                except RpcError as error:
+                    self._drop(line, error)
+                else:
+                    self._link.send(message)
 
     def _drop(self, line: bytes, error: RpcError) -> None:
         self._counters.garbage += 1

@@ -118,7 +118,7 @@ class Run:
     # What the process's backend sees: Link.
 
     def send(self, message: Message) -> None:
-        if not self.ready and isinstance(message, Result | Error) and message.id == PROBE.id:
+        if not self.ready and isinstance(message, (Result, Error)) and message.id == PROBE.id:
             self._probed(message)
         elif not self._ended:
             self._on_message(message)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall, IPullProducer, IReactorTime
 from zope.interface import implementer
 
+from mcpws.core.burst import burst
+from mcpws.core.lines import to_lines
 from mcpws.interfaces import Producer
 
-PIECE = 16 * 1024
-"""Bytes that the pipe is given at a time. It is how finely progress is seen with a child that reads slowly; more
-would not make a fast one faster."""
+if sys.platform == "linux":
+    import fcntl
 
 ROOM = 64 * 1024
 """Bytes that may wait before the client is paused; it is resumed below half of them."""
+
+READ = 8 * 1024
+"""Bytes that Twisted reads from a pipe at a time."""
+
+WIDE = 256 * 1024
+"""Bytes that a pipe holds, where that can be had, and that are read at once when Twisted has not read all."""
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *range(127, 160))}
 
@@ -24,8 +35,8 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *ran
 class Intake:
     """What waits to be read by a child, as the producer of the pipe to its standard input.
 
-    Twisted's own buffer tells when it is empty, never that it becomes less; so it gets little at a time, and the rest
-    waits here, where it is seen to shrink.
+    It is written here, what came in one burst in one go, and straight to the pipe: Twisted's own buffer tells when it
+    is empty, never that it becomes less.
 
     :param pipe: the write end; from now on it is written and closed here alone.
     :param client: paused while more than `ROOM` waits.
@@ -41,34 +52,42 @@ class Intake:
         stall_timeout: float,
         on_stall: Callable[[], None],
     ) -> None:
-        self._pipe = pipe
+        self._pipe: Any = pipe
         self._client = client
         self._clock = clock
         self._stall_timeout = stall_timeout
         self._on_stall = on_stall
-        self._waiting = bytearray()
+        self._begun: bytes | memoryview = b""
+        self._messages: list[bytes] = []
+        self._waiting = 0
+        self._blocked = False
         self._open = True
-        self._idle = False
         self._taken_at = 0.0
         self._watch: IDelayedCall | None = None
         pipe.registerProducer(self, False)
 
-    def write(self, line: bytes) -> None:
-        """Give `line` to the child, when it reads; nothing once the input is closed."""
+    def write(self, message: bytes) -> None:
+        """Give `message`, encoded, to the child when it reads, on a line; nothing once the input is closed."""
         if not self._open:
             return
-        self._waiting += line
-        if self._idle:
-            self.resumeProducing()
-        if len(self._waiting) > ROOM and self._watch is None:
-            self._taken_at = self._clock.seconds()
-            self._watch = self._clock.callLater(self._stall_timeout, self._check)
-            self._client.pauseProducing()
+        if not self._messages and not self._blocked:
+            if burst.depth:
+                burst.at_end(self._flush)
+            else:
+                self._wait()
+        self._messages.append(message)
+        self._waiting += len(message)
+        if self._waiting > ROOM and self._watch is None:
+            self._flush()
+            if self._waiting > ROOM:
+                self._taken_at = self._clock.seconds()
+                self._watch = self._clock.callLater(self._stall_timeout, self._check)
+                self._client.pauseProducing()
 
     def finish(self) -> None:
         """Close the input after all that waits has been read."""
         if self._open:
-            rest = bytes(self._waiting)
+            rest = b"".join((self._begun, to_lines(self._messages)))
             self.drop()
             self._pipe.write(rest)
             self._pipe.loseConnection()
@@ -80,23 +99,47 @@ class Intake:
             self._pipe.unregisterProducer()
 
     def resumeProducing(self) -> None:
-        """The pipe has taken what it was given."""
-        self._taken_at = self._clock.seconds()
-        piece = bytes(self._waiting[:PIECE])
-        del self._waiting[:PIECE]
-        self._idle = not piece
-        if piece:
-            # Not when empty: a ProcessWriter that is written to no longer notices that the other end is closed.
-            self._pipe.write(piece)
-        if self._watch is not None and len(self._waiting) * 2 < ROOM:
-            self._stop_watch()
-            self._client.resumeProducing()
+        """The pipe takes more."""
+        self._blocked = False
+        self._flush()
 
     def stopProducing(self) -> None:
         """The pipe is closed."""
         self._open = False
-        self._waiting.clear()
+        self._begun = b""
+        self._messages.clear()
+        self._waiting = 0
         self._stop_watch()
+
+    def _flush(self) -> None:
+        """Give the pipe what it takes now."""
+        while not self._blocked and (self._begun or self._messages):
+            if not self._begun:
+                self._begun = to_lines(self._messages)
+                self._waiting += len(self._messages)
+                self._messages.clear()
+            taken = self._pipe.writeSomeData(self._begun)
+            if not isinstance(taken, int):
+                # The other end is closed: Twisted finds out by itself, and tells, once it has something to write.
+                self._blocked = True
+                self._pipe.write(bytes(self._begun))
+                return
+            self._waiting -= taken
+            if taken < len(self._begun):
+                self._begun = memoryview(self._begun)[taken:]
+                self._wait()
+            else:
+                self._begun = b""
+            if self._watch is not None and taken:
+                self._taken_at = self._clock.seconds()
+        if self._watch is not None and self._waiting * 2 < ROOM:
+            self._stop_watch()
+            self._client.resumeProducing()
+
+    def _wait(self) -> None:
+        """Have `resumeProducing` called when there is room in the pipe."""
+        self._blocked = True
+        self._pipe.startWriting()
 
     def _check(self) -> None:
         self._watch = None
@@ -110,6 +153,24 @@ class Intake:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+
+def widen(pipe: FileDescriptor) -> None:
+    """Let the pipe hold more than 64 KiB: the less often do two processes wait for each other over a long message.
+
+    Only Linux does that, and only for so many pipes of one user (pipe(7)). It is no error where it cannot be had.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, WIDE)
+
+
+def read_on(pipe: FileDescriptor) -> bytes:
+    """What else there is to be read; the end, and what goes wrong, Twisted is left to see."""
+    try:
+        return os.read(pipe.fileno(), WIDE)
+    except OSError:
+        return b""
 
 
 class ErrorLines:

@@ -1,5 +1,6 @@
 """A child's input that may not be read, and its errors that may be too many; no process, the pipe is played."""
 
+import os
 from itertools import pairwise
 
 import pytest
@@ -10,8 +11,10 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from mcpws.backends.stdio.streams import PIECE, ROOM, ErrorLines, Intake
+from mcpws.backends.stdio.streams import READ, ROOM, ErrorLines, Intake, read_on, widen
+from mcpws.core.burst import burst
 
+PIECE = 16 * 1024
 CAPACITY = 4 * PIECE
 
 
@@ -24,8 +27,15 @@ class Pipe(FileDescriptor):
     def __init__(self, reactor: MemoryReactorClock) -> None:
         super().__init__(reactor)
         self.held = b""
+        self.broken = False
+        self.number = -1
 
-    def writeSomeData(self, data: bytes) -> int:
+    def fileno(self) -> int:
+        return self.number
+
+    def writeSomeData(self, data: bytes) -> int | Exception:
+        if self.broken:
+            return ConnectionLost()
         taken = data[: CAPACITY - len(self.held)]
         self.held += taken
         return len(taken)
@@ -90,7 +100,7 @@ class Fixture:
         written = b""
         while not self.client.calls:
             written += b"x" * 999 + b"\n"
-            self.intake.write(written[-1000:])
+            self.intake.write(b"x" * 999)
             self.pipe.turn()
         return written
 
@@ -101,9 +111,9 @@ def f() -> Fixture:
 
 
 def test_a_line_goes_into_a_pipe_with_room_at_once(f: Fixture) -> None:
-    f.intake.write(b"one\n")
+    f.intake.write(b"one")
     assert f.pipe.read() == b"one\n"
-    f.intake.write(b"two\n")
+    f.intake.write(b"two")
     assert f.pipe.read() == b"two\n"
     assert f.client.calls == []
     assert f.reactor.getDelayedCalls() == []
@@ -118,17 +128,17 @@ def test_lines_keep_their_order_however_slowly_they_are_read(f: Fixture) -> None
 
 
 def test_one_line_may_be_longer_than_there_is_room(f: Fixture) -> None:
-    line = bytes(range(1, 256)) * (ROOM // 100) + b"\n"
-    f.intake.write(line)
+    message = bytes(range(32, 256)) * (ROOM // 100)
+    f.intake.write(message)
     assert f.client.calls == ["pause"]
-    assert f.pipe.read_all() == line
+    assert f.pipe.read_all() == message + b"\n"
     assert f.client.calls == ["pause", "resume"]
 
 
 def test_the_client_is_paused_once_the_room_is_used_up(f: Fixture) -> None:
     written = f.fill()
     assert CAPACITY + ROOM < len(written) <= CAPACITY + ROOM + PIECE + 1000
-    f.intake.write(b"a few more may come\n")
+    f.intake.write(b"a few more may come")
     assert f.client.calls == ["pause"]
 
 
@@ -159,7 +169,7 @@ def test_a_child_that_takes_nothing_for_the_timeout_has_stalled(f: Fixture) -> N
 
 
 def test_a_child_that_takes_little_has_not_stalled(f: Fixture) -> None:
-    f.intake.write(b"x" * (CAPACITY + 10 * ROOM))
+    f.intake.write(b"x" * (CAPACITY + 10 * ROOM - 1))
     for _ in range(10):
         f.reactor.advance(29)
         f.pipe.read(PIECE)
@@ -170,9 +180,9 @@ def test_a_child_that_takes_little_has_not_stalled(f: Fixture) -> None:
 
 
 def test_a_child_that_takes_nothing_is_let_be_while_there_is_room(f: Fixture) -> None:
-    f.intake.write(b"x" * CAPACITY)
+    f.intake.write(b"x" * (CAPACITY - 1))
     f.pipe.turn()
-    f.intake.write(b"x" * ROOM)
+    f.intake.write(b"x" * (ROOM - 1))
     f.reactor.advance(1000)
     assert f.client.calls == []
     assert f.stalls == 0
@@ -196,17 +206,56 @@ def test_an_idle_input_is_closed_at_once(f: Fixture) -> None:
 
 def test_nothing_is_taken_after_the_end(f: Fixture) -> None:
     f.intake.finish()
-    f.intake.write(b"late\n")
+    f.intake.write(b"late")
     assert f.pipe.read_all() == b""
 
 
 def test_a_pipe_that_the_child_closes_ends_it_all(f: Fixture) -> None:
     f.fill()
     f.pipe.close()
-    f.intake.write(b"late\n")
+    f.intake.write(b"late")
     f.intake.finish()
     assert f.client.calls == ["pause"]
     assert f.reactor.getDelayedCalls() == []
+
+
+def test_what_comes_in_one_burst_is_written_in_one_go(f: Fixture) -> None:
+    with burst:
+        f.intake.write(b"one")
+        f.intake.write(b"two")
+        assert f.pipe.held == b""
+    assert f.pipe.held == b"one\ntwo\n"
+    assert f.reactor.getWriters() == []
+    with burst:
+        f.intake.write(b"x" * (CAPACITY + ROOM))
+        assert f.client.calls == ["pause"]
+    assert f.pipe.read_all() == b"one\ntwo\n" + b"x" * (CAPACITY + ROOM) + b"\n"
+    assert f.client.calls == ["pause", "resume"]
+
+
+def test_a_pipe_that_turns_out_to_be_closed_is_left_to_the_reactor(f: Fixture) -> None:
+    f.pipe.broken = True
+    with burst:
+        f.intake.write(b"one")
+    f.intake.write(b"two")
+    assert not f.pipe.is_closed()
+    f.pipe.turn()
+    assert f.pipe.is_closed()
+    assert f.reactor.getDelayedCalls() == f.reactor.getWriters() == []
+
+
+def test_what_twisted_has_not_read_is_read_at_once() -> None:
+    end, other = os.pipe()
+    os.set_blocking(end, False)
+    pipe = Pipe(MemoryReactorClock())
+    pipe.number = end
+    widen(pipe)
+    os.write(other, b"x" * 2 * READ)
+    assert read_on(pipe) == b"x" * 2 * READ
+    assert read_on(pipe) == b""
+    os.close(other)
+    assert read_on(pipe) == b""
+    os.close(end)
 
 
 def test_what_is_dropped_is_not_written(f: Fixture) -> None:

@@ -1,0 +1,43 @@
+"""What is written while one event is handled goes out together at its end: a system call costs more than a message.
+
+There is one `burst` for all transports, as there is one reactor: what one read from a child brings may be answers for
+many clients, and what one read from a client brings may be for several children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+
+class Burst:
+    """Whoever reads, handles what came within `with burst:`, which may be nested.
+
+    Whoever writes may keep it meanwhile, as long as `depth` is above 0, and ask once for the end with `at_end`.
+    """
+
+    __slots__ = ("_flushes", "depth")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._flushes: list[Callable[[], None]] = []
+
+    def at_end(self, flush: Callable[[], None]) -> None:
+        """Call `flush` when the burst is over. It must not raise."""
+        self._flushes.append(flush)
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.depth -= 1
+        if not self.depth:
+            flushes = self._flushes
+            # Each is taken out before: should one raise after all, the others are called at the end of the next burst.
+            while flushes:
+                flushes.pop()()
+
+
+burst = Burst()
