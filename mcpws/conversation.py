@@ -112,6 +112,8 @@ class Conversation:
         else sees to that.
     """
 
+    __slots__ = ("_clock", "_dispatch", "_lost", "_max_working", "_notified", "peer")
+
     def __init__(
         self,
         send: Callable[[Message], None],

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.channel import AppChannel, Listener, Method
+from mcpws.backends.app.channel import AppChannel, Listener, Method, Stateless
 from mcpws.backends.app.content import UNCACHED, CacheHint, Implementation, ToolAnnotations
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
@@ -90,7 +90,7 @@ class App:
         self._modern_methods: dict[str, ModernMethod] = dict(MODERN_METHODS)
         self._notifications: dict[str, Listener] = dict(NOTIFICATIONS)
         safe = Safe(Seal(secrets.token_bytes(MIN_KEY) if state_key is None else state_key), name, now)
-        self._modern = Modern(self._catalog.info, self._modern_methods, safe, cache)
+        self._stateless: Stateless = Modern(self._catalog.info, self._modern_methods, safe, cache).answer
         self._subscriptions: Subscriptions[Subscriber] = Subscriptions()
         self._in_flight = InFlight()
         self._channels: dict[AppChannel, None] = {}
@@ -269,7 +269,7 @@ class App:
             self._catalog,
             self._methods,
             self._notifications,
-            self._modern.answer,
+            self._stateless,
             subscriptions=self._subscriptions,
             in_flight=self._in_flight,
             clock=self._clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -43,9 +43,9 @@ class HandshakenClient(ClientState):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features: frozenset[str] = frozenset()
+        self.features: Collection[str] = ()
         self.initialized = False
-        self.subscriptions: set[str] = set()
+        self.subscriptions: dict[str, None] = {}
 
 
 class Scope(Protocol):
@@ -72,6 +72,26 @@ class AppChannel:
     :param stateless: what answers requests that stand for themselves.
     :param ended: called with this channel once it is closed.
     """
+
+    __slots__ = (
+        "_closed",
+        "_contexts",
+        "_ended",
+        "_heard",
+        "_link",
+        "_methods",
+        "_notifications",
+        "_stateless",
+        "_subscriptions",
+        "catalog",
+        "client",
+        "clock",
+        "conversation",
+        "gate",
+        "identity",
+        "in_flight",
+        "listens",
+    )
 
     def __init__(
         self,
@@ -102,7 +122,7 @@ class AppChannel:
         self._subscriptions = subscriptions
         self._ended = ended
         self._contexts: dict[RequestId, Context] = {}
-        self._heard: set[Deferred[Any]] = set()
+        self._heard: dict[Deferred[Any], None] = {}
         self._closed = False
 
     def run(
@@ -138,8 +158,8 @@ class AppChannel:
         """Call a registered function for a notification: what it returns is not wanted, what it raises is logged."""
         later = to_come(self.run(signature, values, None, _ignore))
         if later is not None:
-            self._heard.add(later)
-            later.addErrback(_not_heard).addBoth(lambda _: self._heard.discard(later))
+            self._heard[later] = None
+            later.addErrback(_not_heard).addBoth(lambda _: self._heard.pop(later, None))
 
     def subscribe(self, uri: str) -> None:
         """Let the client hear when the resource changes; InvalidParams when it has too many subscriptions."""
@@ -149,13 +169,13 @@ class AppChannel:
         if len(wanted) >= MAX_SUBSCRIPTIONS:
             reason = f"more than {MAX_SUBSCRIPTIONS} subscriptions"
             raise InvalidParams(f"Invalid params: $.uri: {reason}", {"path": "$.uri", "reason": reason})
-        wanted.add(uri)
+        wanted[uri] = None
         self._subscriptions.add(uri, self)
 
     def unsubscribe(self, uri: str) -> None:
         """Undo `subscribe`, if there was one."""
         if uri in self.client.subscriptions:
-            self.client.subscriptions.remove(uri)
+            del self.client.subscriptions[uri]
             self._subscriptions.remove(uri, self)
 
     def resource_updated(self, uri: str) -> None:

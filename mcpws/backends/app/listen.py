@@ -81,6 +81,8 @@ class Listens:
     :param subscriptions: where who wants to hear of which resource is kept.
     """
 
+    __slots__ = ("_notify", "_open", "_subscriptions")
+
     def __init__(self, notify: Notify, subscriptions: Subscriptions[Subscriber]) -> None:
         self._notify = notify
         self._subscriptions = subscriptions

@@ -130,7 +130,7 @@ def _initialize(channel: AppChannel, request: Request) -> _Initialized:
     client.info = params.client_info
     client.capabilities = params.capabilities
     capabilities = catalog.capabilities()
-    client.features = frozenset(capabilities)
+    client.features = tuple(capabilities)
     return _Initialized(client.version, capabilities, catalog.info, catalog.instructions)
 
 
