@@ -6,7 +6,6 @@ stands a Ledger, so neither a hostile client nor a broken backend disturbs more 
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -122,7 +121,7 @@ class Front:
         self._max_outbound_size = max_outbound_size
         self._backend: Backend | None = None
         self._channel: Channel | None = None
-        self._unread: deque[Message] = deque()
+        self._unread: list[Message] = []
         self._backlog: Backlog | None = None
         self._opening: Deferred[Channel] | None = None
         self._backend_pauses = False
@@ -289,7 +288,7 @@ class Front:
         stays = self.ledger.stateless and self.ledger.phase is Phase.NEW and not self.draining
         self._closed = not stays
         self.abandon(error)
-        unread, self._unread = self._unread, deque()
+        unread, self._unread = self._unread, []
         for message in unread:
             if type(message) is Request:
                 self.refuse(error, message.id)
@@ -319,7 +318,7 @@ class Front:
         if not self._sending:
             channel.pauseProducing()
         while self._unread and self._channel is channel:
-            self.receive(self._unread.popleft())
+            self.receive(self._unread.pop(0))
         self._flow()
 
     def _not_opened(self, failure: Failure) -> None:
@@ -429,7 +428,7 @@ class Front:
         """Somebody waits for this message: tell them that it does not come."""
         error = ResultTooLarge(size, self._max_outbound_size)
         if type(message) is Request:
-            self.ledger.outbound.discard(message.id)
+            self.ledger.outbound.pop(message.id, None)
             self._to_backend(Error.answering(message.id, error))
         elif type(message) is Notification:
             self.ledger.dropped += 1

@@ -64,10 +64,11 @@ class Outbox(ABC):
         self._on_full = on_full
         self._on_space = on_space
         self._on_empty = on_empty
-        self._frames: deque[bytes] = deque()
+        # Only while something waits: an empty deque takes as much memory as all the rest.
+        self._frames: deque[bytes] | None = None
         self._offset = 0
         self._blocked_at: float | None = None
-        self._gathered: list[bytes] = []
+        self._gathered: list[bytes] | None = None
         self._gathered_bytes = 0
         self._full = False
         self._over = False
@@ -92,10 +93,9 @@ class Outbox(ABC):
 
     def flush(self) -> None:
         """Send what was gathered in one write."""
-        gathered = self._gathered
-        if gathered:
+        gathered, self._gathered = self._gathered, None
+        if gathered is not None:
             data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
-            gathered.clear()
             self._gathered_bytes = 0
             if self._blocked_at is None:
                 self._send(data)
@@ -121,11 +121,11 @@ class Outbox(ABC):
 
         What is gathered waits for no reader, and stays.
         """
-        begun = self._frames[0] if self._offset else None
-        self._frames.clear()
+        begun = self._frames[0] if self._frames and self._offset else None
+        self._frames = None
         self.queued = 0
         if begun is not None:
-            self._frames.append(begun)
+            self._frames = deque([begun])
             self.queued = len(begun) - self._offset
 
     def hand_over(self) -> None:
@@ -151,9 +151,7 @@ class Outbox(ABC):
     def stopProducing(self) -> None:
         """The transport is gone, or is to be; what is written from now on, it drops."""
         self._give_up()
-        self._blocked_at = None
-        self._gathered.clear()
-        self._frames.clear()
+        self._blocked_at = self._gathered = self._frames = None
         self._gathered_bytes = self._offset = self.queued = 0
 
     def _give_up(self) -> None:
@@ -163,7 +161,8 @@ class Outbox(ABC):
             self._transport.unregisterProducer()
 
     def _gather(self, frame: bytes) -> None:
-        if not self._gathered:
+        if self._gathered is None:
+            self._gathered = []
             burst.at_end(self.flush)
         self._gathered.append(frame)
         self._gathered_bytes += len(frame)
@@ -172,7 +171,8 @@ class Outbox(ABC):
 
     def _wait(self, frame: bytes, offset: int) -> None:
         """Put a frame at the end; its first `offset` bytes are out."""
-        if not self._frames:
+        if self._frames is None:
+            self._frames = deque()
             self._offset = offset
         self._frames.append(frame)
         self.queued += len(frame) - offset
@@ -193,6 +193,8 @@ class Outbox(ABC):
             else:
                 frames.popleft()
                 self._offset = 0
+        if not frames:
+            self._frames = None
 
     def _blocked(self) -> None:
         if self._blocked_at is None:
