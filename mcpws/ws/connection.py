@@ -47,6 +47,28 @@ _BINARY = WebSocketProtocol.MESSAGE_TYPE_BINARY
 class Connection(ABC):
     """One WebSocket, whichever end. Subclasses say what a message, a slow reader and the end mean to them."""
 
+    __slots__ = (
+        "_bad_recently",
+        "_bad_since",
+        "_clock",
+        "_closing_since",
+        "_config",
+        "_consuming",
+        "_most_queued",
+        "_outbox",
+        "_ping_number",
+        "_ping_pending",
+        "_ping_sent",
+        "_protocol",
+        "close_code",
+        "close_reason",
+        "counters",
+        "id",
+        "peer",
+        "reading",
+        "state",
+    )
+
     _outbox: Outbox
 
     def __init__(self, protocol: Any, id: int, config: WebSocketConfig, clock: IReactorTime) -> None:

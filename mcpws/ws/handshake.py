@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from sys import intern
 from types import MappingProxyType
 
 from mcpws.config import WebSocketConfig
@@ -119,7 +120,8 @@ def parse(head: bytes) -> UpgradeRequest:
         header = _HEADER.fullmatch(line)
         if header is None or "\n" in line or "\r" in line or "\0" in line:
             raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "a header is malformed"))
-        name, value = header[1].lower(), header[2].strip(" \t")
+        # All clients send the same names: they are kept once.
+        name, value = intern(header[1].lower()), header[2].strip(" \t")
         if name in headers:
             if name in _ONCE:
                 raise Refused(Refusal(HTTPStatus.BAD_REQUEST, f"more than one {name} header"))

@@ -19,6 +19,48 @@ from mcpws.ws.pieces import join_small
 class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
     """Mixed in before an Autobahn protocol. Adds two attributes: `_mcpws`, which the factory sets, and `_lane`."""
 
+    # Most of what Autobahn keeps on every connection: in a dict these would take twice the memory. None of them has a
+    # default on Autobahn's classes, which a slot would hide.
+    __slots__ = (
+        *WebSocketProtocol.CONFIG_ATTRS_COMMON,
+        "_lane",
+        "_mcpws",
+        "_perMessageCompress",
+        "autoPingPending",
+        "autoPingPendingCall",
+        "autoPingPendingSent",
+        "autoPingPendingSeq",
+        "autoPingTimeoutCall",
+        "closeHandshakeTimeoutCall",
+        "closedByMe",
+        "current_frame",
+        "data",
+        "droppedByMe",
+        "failedByMe",
+        "inside_message",
+        "localCloseCode",
+        "localCloseReason",
+        "openHandshakeTimeoutCall",
+        "remoteCloseCode",
+        "remoteCloseReason",
+        "send_state",
+        "state",
+        "trackedTimings",
+        "trafficStats",
+        "triggered",
+        "utf8validator",
+        "wasClean",
+        "wasCloseHandshakeTimeout",
+        "wasMaxFramePayloadSizeExceeded",
+        "wasMaxMessagePayloadSizeExceeded",
+        "wasNotCleanReason",
+        "wasOpenHandshakeTimeout",
+        "wasServerConnectionDropTimeout",
+        "wasServingFlashSocketPolicyFile",
+        "websocket_extensions_in_use",
+        "websocket_protocol_in_use",
+    )
+
     _mcpws: Connection
     _lane: FastLane
 
@@ -26,6 +68,8 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         # First: a client sends its handshake from within Autobahn's connectionMade.
         self._mcpws.transport_connected(cast(ITransport, self.transport))
         super().connectionMade()
+        # Only Autobahn's `sendData` looks at it, and an empty deque takes 760 bytes.
+        del self.send_queue
         self._mcpws.peer = self.peer or "?"
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

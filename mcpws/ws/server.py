@@ -30,6 +30,8 @@ log = Logger()
 class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
     """Autobahn's server protocol with our handshake. Subclass it and set `factory.protocol` to plug in more."""
 
+    __slots__ = tuple(WebSocketServerProtocol.CONFIG_ATTRS_SERVER)
+
     _mcpws: ServerConnection
 
     def processHandshake(self) -> None:
@@ -71,6 +73,8 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         self._wskey = headers["sec-websocket-key"]
         self.data = rest
         self.succeedHandshake(subprotocol)
+        # Kept for the tests of Autobahn.
+        self.http_response_data = ""
 
     def _refuse(self, refusal: Refusal) -> None:
         self.factory.handshake_refused(self.peer, refusal)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class ServerConnection(Connection):
     """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
 
+    __slots__ = ("_factory", "_identity", "_listening_since", "_replies", "front")
+
     front: Front
     _identity: Identity
 

@@ -4,6 +4,7 @@ import struct
 from typing import Any, Protocol
 
 import pytest
+from autobahn.twisted.websocket import WebSocketClientProtocol, WebSocketServerProtocol
 from twisted.internet.defer import Deferred, fail, succeed
 
 from mcpws.config import WebSocketConfig
@@ -14,6 +15,7 @@ from mcpws.interfaces import Channel, Link
 from mcpws.policy.stats import ServerStatistics
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served, connected, result_of
 from mcpws.testing.raw import CLOSE, PING, TEXT
+from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server import ServerProtocol
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
@@ -512,6 +514,36 @@ def test_a_protocol_of_ones_own_can_be_plugged_in() -> None:
     assert (identity.path, identity.subprotocol, identity.principal) == ("/mcp", "mcp", None)
     assert identity.headers["sec-websocket-version"] == "13"
     assert identity.peer == "tcp4:127.0.0.1:50000"
+
+
+SLOTS = (*Forwarding.__slots__, *ServerProtocol.__slots__)
+
+
+@pytest.mark.parametrize("name", SLOTS)
+def test_a_slot_hides_no_default_of_autobahns(name: str) -> None:
+    assert not hasattr(WebSocketServerProtocol, name)
+    assert not hasattr(WebSocketClientProtocol, name)
+
+
+def test_every_slot_is_for_what_a_connection_has() -> None:
+    service = served()
+    service.upgraded()
+    [connection] = service.server.connections
+    assert [name for name in SLOTS if not hasattr(connection._protocol, name)] == []
+
+
+def test_a_protocol_may_have_options_of_its_own() -> None:
+    class Terse(ServerProtocol):
+        echoCloseCodeReason = False
+
+    service = served()
+    service.server.protocol = Terse
+    client = initialised(service)
+    [connection] = service.server.connections
+    assert not connection._protocol.echoCloseCodeReason
+    client.send_frame(CLOSE, struct.pack("!H", 4000) + b"bye")
+    service.flush()
+    assert client.take_frames() == [Frame(CLOSE, struct.pack("!H", 1000))]
 
 
 def test_the_clock_of_the_reactor_is_used_by_default() -> None:
