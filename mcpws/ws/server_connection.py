@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class ServerConnection(Connection):
     """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
 
-    __slots__ = ("_factory", "_identity", "_listening_since", "_replies", "front")
+    __slots__ = ("_factory", "_identity", "_initialize_by", "_replies", "front")
 
     front: Front
     _identity: Identity
@@ -33,7 +34,7 @@ class ServerConnection(Connection):
         super().__init__(protocol, id, factory.config, factory.clock)
         self._factory = factory
         self._replies = Replies(self.send, factory.config.max_outbound_size)
-        self._listening_since = self.counters.opened
+        self._wait_for_initialize(self.counters.opened)
 
     def accept(self, identity: Identity) -> None:
         """The handshake has passed its checks."""
@@ -139,19 +140,19 @@ class ServerConnection(Connection):
             self.counters.coalesced = self.front.coalesced
 
     def sweep(self, now: float) -> None:
-        limit = self._config.initialize_timeout
         if not self.reading:
             # The backend is not ready, and the initialize may have come already.
-            self._listening_since = now
-        elif (
-            limit
-            and self.state is ConnectionState.CONNECTED
-            and self.front.ledger.phase is Phase.NEW
-            and not self.front.ledger.stateless
-            and now - self._listening_since > limit
-        ):
-            self.close(NO_INITIALIZE, f"no initialize within {limit:g} s")
+            self._wait_for_initialize(now)
+        elif now > self._initialize_by and self.state is ConnectionState.CONNECTED:
+            ledger = self.front.ledger
+            if ledger.stateless or ledger.phase is Phase.READY:
+                self._initialize_by = inf
+            elif ledger.phase is Phase.NEW:
+                self.close(NO_INITIALIZE, f"no initialize within {self._config.initialize_timeout:g} s")
         super().sweep(now)
+
+    def _wait_for_initialize(self, now: float) -> None:
+        self._initialize_by = now + (self._config.initialize_timeout or inf)
 
     # front.Client
 
