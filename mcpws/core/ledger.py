@@ -20,6 +20,9 @@ CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"
 INITIALIZE = "initialize"
 
+# To look a member up takes CPython 3.11 longer than to compare it.
+_READY = Phase.READY
+
 
 class _Cancelled(Struct, gc=False):
     request_id: RequestId = msgspec.field(name="requestId")
@@ -157,7 +160,7 @@ class Ledger:
             self.stateless = True
             if request.method == LISTEN:
                 self.listening[request.id] = None
-        elif self.phase is not Phase.READY or request.method == INITIALIZE:
+        elif self.phase is not _READY or request.method == INITIALIZE:
             self.phase = self.phase.permit(request.method, request.id)
             if request.method == INITIALIZE:
                 self._initialize = request.id

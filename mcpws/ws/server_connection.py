@@ -29,6 +29,7 @@ class ServerConnection(Connection):
 
     front: Front
     _identity: Identity
+    _initialize_by: float
 
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
