@@ -112,7 +112,7 @@ class Conversation:
         else sees to that.
     """
 
-    __slots__ = ("_clock", "_dispatch", "_lost", "_max_working", "_notified", "peer")
+    __slots__ = ("_clock", "_deadlines", "_dispatch", "_lost", "_max_working", "_notified", "peer")
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class Conversation:
         self._notified = notified
         self._max_working = max_working
         self._lost: McpwsError | None = None
+        self._deadlines: dict[float, _Deadlines] = {}
 
     def request(
         self,
@@ -148,21 +149,25 @@ class Conversation:
         Cancelling it tells the other end; so does the timeout. `on_sent` is called with the id of the
         request, before this returns, unless nothing was sent.
         """
-        call = _Call(self, method, on_progress, type)
+        call = _Call(self.peer, method, on_progress, type)
+        deferred = call.deferred
         if self._lost is not None:
-            call.deferred.errback(self._lost)
-            return call.deferred
+            deferred.errback(self._lost)
+            return deferred
         try:
             progressed = None if on_progress is None else call.progressed
             call.id = self.peer.request(method, params, call.answered, progressed)
         except (McpwsError, TypeError):
-            call.deferred.errback()
-            return call.deferred
+            deferred.errback()
+            return deferred
         if on_sent is not None:
             on_sent(call.id)
-        if timeout is not None and not call.deferred.called:
-            call.timer = self._clock.callLater(timeout, call.timed_out, timeout)
-        return call.deferred
+        if timeout is not None and not deferred.called:
+            deadlines = self._deadlines.get(timeout)
+            if deadlines is None:
+                deadlines = _Deadlines(self._deadlines, self._clock, timeout)
+            deadlines.add(call)
+        return deferred
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the other end; after the loss it does nothing."""
@@ -201,19 +206,20 @@ class Conversation:
 class _Call:
     """A request of ours that waits for its answer."""
 
-    __slots__ = ("conversation", "deferred", "id", "method", "on_progress", "timer", "type")
+    __slots__ = ("deadlines", "deferred", "id", "method", "on_progress", "peer", "type")
 
-    def __init__(self, conversation: Conversation, method: str, on_progress: OnProgress | None, type: Any) -> None:
-        self.conversation = conversation
+    def __init__(self, peer: Peer, method: str, on_progress: OnProgress | None, type: Any) -> None:
+        self.peer = peer
         self.method = method
         self.on_progress = on_progress
         self.type = type
         self.id: RequestId = -1
-        self.timer: IDelayedCall | None = None
+        self.deadlines: _Deadlines | None = None
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
 
     def answered(self, answer: Answer | McpwsError) -> None:
-        self._stop_timer()
+        if self.deadlines is not None:
+            self.deadlines.remove(self)
         if isinstance(answer, McpwsError):
             self.deferred.errback(answer)
             return
@@ -237,18 +243,75 @@ class _Call:
             log.failure("progress could not be taken: {method}", method=self.method)
 
     def timed_out(self, seconds: float) -> None:
-        self.timer = None
-        self.conversation.peer.withdraw(self.id, f"no answer within {seconds:g} s")
+        self.peer.withdraw(self.id, f"no answer within {seconds:g} s")
         self.deferred.errback(RequestTimeout(self.method, seconds))
 
     def _cancelled(self, _: Deferred[Any]) -> None:
-        self._stop_timer()
-        self.conversation.peer.withdraw(self.id, "cancelled")
+        if self.deadlines is not None:
+            self.deadlines.remove(self)
+        self.peer.withdraw(self.id, "cancelled")
+
+
+class _Deadlines:
+    """The calls of a conversation with one and the same timeout: their times are over in the order of the calls.
+
+    So one timer does for all. It is set for the first of them, and again only when it has fired or all were answered:
+    to set one for each call, and to cancel it, costs a third of what the whole call does.
+
+    :param all: has this one under its `seconds`, for as long as there are calls.
+    """
+
+    __slots__ = ("_all", "_calls", "_clock", "_due", "_latest", "_seconds", "_timer")
+
+    def __init__(self, all: dict[float, _Deadlines], clock: IReactorTime, seconds: float) -> None:
+        self._all = all
+        self._clock = clock
+        self._seconds = seconds
+        self._calls: dict[_Call, float] = {}
+        self._due = 0.0
+        self._latest = 0.0
+        self._timer: IDelayedCall | None = None
+        all[seconds] = self
+
+    def add(self, call: _Call) -> None:
+        call.deadlines = self
+        due = self._clock.seconds() + self._seconds
+        if due < self._latest:
+            # The clock was set back, and nobody has more time left than the last call.
+            self._calls = dict.fromkeys(self._calls, due)
+            self._stop_timer()
+        self._calls[call] = self._latest = due
+        if self._timer is None:
+            self._set(due, self._seconds)
+
+    def remove(self, call: _Call) -> None:
+        call.deadlines = None
+        del self._calls[call]
+        if not self._calls:
+            del self._all[self._seconds]
+            self._stop_timer()
 
     def _stop_timer(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self, due: float, delay: float) -> None:
+        self._due = due
+        self._timer = self._clock.callLater(delay, self._passed)
+
+    def _passed(self) -> None:
+        self._timer = None
+        call, due = next(iter(self._calls.items()))
+        # It was set for a call that may have been answered since.
+        over = due <= self._due
+        if over:
+            self.remove(call)
+        if self._calls:
+            following = next(iter(self._calls.values()))
+            self._set(following, max(0.0, following - self._clock.seconds()))
+        if over:
+            call.timed_out(self._seconds)
 
 
 class _Work:

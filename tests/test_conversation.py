@@ -238,6 +238,75 @@ def test_a_request_fails_when_its_time_is_over_and_the_other_end_is_told(
     assert server.conversation.peer.working == 0
 
 
+def test_requests_with_the_same_timeout_share_a_timer(client: End, clock: Clock) -> None:
+    answers = [client.conversation.request("add", timeout=5) for _ in range(3)]
+    assert len(clock.getDelayedCalls()) == 1
+    answers.append(client.conversation.request("add", timeout=2))
+    assert len(clock.getDelayedCalls()) == 2
+    clock.advance(5)
+    for answer in answers:
+        failure_of(answer, RequestTimeout)
+
+
+def test_every_request_fails_in_its_own_time_whatever_was_answered_before(client: End, clock: Clock) -> None:
+    first, answered, last = Deferred[Any](), Deferred[Any](), Deferred[Any]()
+    for answer in (first, answered, last):
+        client.conversation.request("add", timeout=5).chainDeferred(answer)
+        clock.advance(1)
+    client.conversation.receive(Result(1, Raw(b"1")))
+    clock.advance(1.75)
+    assert waits(first)
+    clock.advance(0.25)
+    failure_of(first, RequestTimeout)
+    clock.advance(1.75)
+    assert waits(last)
+    clock.advance(0.25)
+    failure_of(last, RequestTimeout)
+
+
+def test_the_first_answer_puts_off_no_other_timeout(client: End, clock: Clock) -> None:
+    client.conversation.request("add", timeout=5)
+    clock.advance(2)
+    second = client.conversation.request("add", timeout=5)
+    client.conversation.receive(Result(0, Raw(b"1")))
+    clock.advance(4.75)
+    assert waits(second)
+    clock.advance(0.25)
+    failure_of(second, RequestTimeout)
+
+
+def test_who_hears_of_a_timeout_can_cancel_what_would_be_next(client: End, clock: Clock) -> None:
+    first, second = (client.conversation.request("add", timeout=5) for _ in range(2))
+    first.addErrback(lambda _: second.cancel())
+    clock.advance(5)
+    failure_of(second, CancelledError)
+    assert [message.method for message in client.out if type(message) is Notification] == [
+        "notifications/cancelled",
+        "notifications/cancelled",
+    ]
+
+
+def test_who_hears_of_a_timeout_can_ask_again(client: End, clock: Clock) -> None:
+    again: list[Deferred[Any]] = []
+    first, second = (client.conversation.request("add", timeout=5) for _ in range(2))
+    first.addErrback(lambda _: again.append(client.conversation.request("add", timeout=5)))
+    clock.advance(5)
+    failure_of(second, RequestTimeout)
+    assert waits(again[0])
+    clock.advance(5)
+    failure_of(again[0], RequestTimeout)
+
+
+def test_a_clock_that_is_set_back_delays_no_timeout_of_later_requests(client: End, clock: Clock) -> None:
+    clock.advance(10_000)
+    before = client.conversation.request("add", timeout=5)
+    clock.advance(-3_600)
+    after = client.conversation.request("add", timeout=5)
+    clock.advance(5)
+    failure_of(before, RequestTimeout)
+    failure_of(after, RequestTimeout)
+
+
 def test_a_late_answer_is_dropped(client: End, clock: Clock) -> None:
     answer = client.conversation.request("add", timeout=1)
     clock.advance(1)

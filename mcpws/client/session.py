@@ -22,7 +22,7 @@ from mcpws.conversation import Conversation
 from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import EMPTY, Message, Notification, Request
+from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.peer import OnProgress, Progress
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
 from mcpws.policy.stats import ConnectionStatistics
@@ -57,6 +57,8 @@ class Session:
         )
         self._era: Legacy | Modern = Legacy(self._conversation, "", {})
         self._batch: list[bytes] | None = None
+        # Whether the server fell behind and has not caught up yet; only then has `_is_stalled` to look how far.
+        self._behind = False
         self._lost: Once[McpwsError] = Once()
 
     @property
@@ -85,7 +87,7 @@ class Session:
         that answer the server give it, all within `timeout`. It fails with what they fail with, with InputRequired
         if there is no such function or no end; and with UnsupportedVersion once the server speaks no version of ours.
         """
-        if self._is_stalled:
+        if self._behind and self._is_stalled:
             return fail(self._queue_full())
         return self._era.request(
             method,
@@ -142,7 +144,7 @@ class Session:
         """
         if isinstance(uris, str):
             raise ConfigError("uris", uris, "must be a sequence, even for one")
-        if self._is_stalled:
+        if self._behind and self._is_stalled:
             return fail(self._queue_full())
         wanted = Filter(tools, prompts, resources, tuple(dict.fromkeys(uris)))
         return self._era.listen(wanted, on_notification, timeout)
@@ -238,13 +240,17 @@ class Session:
     # ws.client.Receiver
 
     def receive(self, message: Message) -> None:
-        self._era.receive(message)
+        if type(message) is Result:
+            # The same in both eras, and most of what comes.
+            self._conversation.peer.settle(message)
+        else:
+            self._era.receive(message)
 
     def pause_sending(self) -> None:
-        """`request` sees it by itself."""
+        self._behind = True
 
     def resume_sending(self) -> None:
-        """Likewise."""
+        self._behind = False
 
     def lost(self, reason: McpwsError) -> None:
         self._conversation.lost(reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -44,11 +44,8 @@ OnAnswer = Callable[[Answer | McpwsError], None]
 OnProgress = Callable[[Progress], None]
 
 
-class _Pending(NamedTuple):
-    method: str
-    on_answer: OnAnswer
-    on_progress: OnProgress | None
-
+# The method, and who wants to know: a plain tuple, as there is one for every request.
+_Pending: TypeAlias = tuple[str, OnAnswer, OnProgress | None]
 
 _decode_progress = msgspec.json.Decoder(Progress).decode
 
@@ -107,7 +104,7 @@ class Peer:
             params["_meta"] = {**meta, "progressToken": id}
         raw = None if params is None else to_raw(params)
         self._next_id += 1
-        self._pending[id] = _Pending(method, on_answer, on_progress)
+        self._pending[id] = (method, on_answer, on_progress)
         try:
             self._send(Request(id, method, raw))
         except BaseException:
@@ -124,7 +121,8 @@ class Peer:
         entry = self._pending.pop(id, None)
         if entry is None:
             return False
-        if entry.method != INITIALIZE and not self._lost:
+        method, _, _ = entry
+        if method != INITIALIZE and not self._lost:
             self.notify(CANCELLED, {"requestId": id, "reason": reason})
         return True
 
@@ -138,27 +136,32 @@ class Peer:
         A returned request must come back to `answer` or `fail`, or be entered with `work` until it
         does.
         """
+        if type(message) is Result or type(message) is Error:
+            self.settle(message)
+            return None
         if type(message) is Request:
             if message.id in self._working:
                 error = InvalidRequest("Request id in use", {"path": "$.id"})
                 self._send(Error.answering(message.id, error))
                 return None
             return message
-        if type(message) is Notification:
-            if message.method == CANCELLED:
-                self._cancelled(message)
-                return None
-            if message.method == PROGRESS:
-                self._progress(message)
-                return None
-            return message
-        assert isinstance(message, Result | Error)
-        entry = self._pending.pop(message.id, None) if message.id is not None else None
+        assert type(message) is Notification
+        if message.method == CANCELLED:
+            self._cancelled(message)
+            return None
+        if message.method == PROGRESS:
+            self._progress(message)
+            return None
+        return message
+
+    def settle(self, answer: Answer) -> None:
+        """Take an answer in, as `receive` does with any message."""
+        entry = None if answer.id is None else self._pending.pop(answer.id, None)
         if entry is None:
             self.dropped += 1
         else:
-            entry.on_answer(message)
-        return None
+            _, on_answer, _ = entry
+            on_answer(answer)
 
     def work(self, id: RequestId, cancel: Callable[[], None]) -> None:
         """Request `id` is answered later.
@@ -191,7 +194,8 @@ class Peer:
         while self._working:
             self._working.pop(next(iter(self._working)))()
         while self._pending:
-            self._pending.pop(next(iter(self._pending))).on_answer(reason)
+            _, on_answer, _ = self._pending.pop(next(iter(self._pending)))
+            on_answer(reason)
 
     def _cancelled(self, notification: Notification) -> None:
         id = cancelled_id(notification)
@@ -204,7 +208,8 @@ class Peer:
     def _progress(self, notification: Notification) -> None:
         token = reported_token(notification)
         entry = self._pending.get(token) if token is not None else None
-        if entry is None or entry.on_progress is None:
+        on_progress = None if entry is None else entry[2]
+        if on_progress is None:
             self.dropped += 1
             return
         try:
@@ -212,4 +217,4 @@ class Peer:
         except ValueError:
             self.dropped += 1
             return
-        entry.on_progress(progress)
+        on_progress(progress)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
-from random import Random
+from os import urandom
+from struct import iter_unpack
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -25,6 +26,7 @@ from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
 from mcpws.ws.protocol import Forwarding
+from mcpws.ws.tuning import expect_messages_of
 
 log = Logger()
 
@@ -33,6 +35,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _AUTHORITY_ENDS = re.compile("[/?#]")
 _HTTP = b"HTTP/1."
 _MAX_SHOWN = 200
+_KEYS_DRAWN = 256
 
 
 class Receiver(Protocol):
@@ -116,7 +119,7 @@ class ClientConnection(Connection):
                 self.message_received(member, binary)
 
     def mask_key(self) -> bytes:
-        return self._factory.random.getrandbits(32).to_bytes(4, "big")
+        return next(self._factory.mask_keys)
 
     def too_much_queued(self) -> None:
         if self.receiver is not None:
@@ -261,8 +264,8 @@ class ConnectionFactory(WebSocketClientFactory):
         self.receiver = receiver
         self.clock: IReactorTime = self.reactor
         set_client_options(self, self.config)
-        # Of our own: Autobahn reseeds the module's whenever a factory is made.
-        self.random = Random()
+        expect_messages_of(self.config.max_message_size)
+        self.mask_keys = _mask_keys()
         self._ids = count(1)
         self._connections: dict[int, ClientConnection] = {}
         self._heartbeat = Heartbeat(self.clock, period(self.config), self._connections.values)
@@ -281,6 +284,13 @@ class ConnectionFactory(WebSocketClientFactory):
         del self._connections[connection.id]
         if not self._connections:
             self._heartbeat.stop()
+
+
+def _mask_keys() -> Iterator[bytes]:
+    """Keys that no server can foretell (RFC 6455, section 5.3), drawn by the block: one by one they take longer."""
+    while True:
+        for (key,) in iter_unpack("4s", urandom(_KEYS_DRAWN * 4)):
+            yield key
 
 
 def _check_url(url: str) -> None:

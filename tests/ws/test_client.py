@@ -424,6 +424,20 @@ def test_a_server_that_reads_slowly_is_not_sent_more() -> None:
     assert len(rig.server.take_messages()) == 15
 
 
+def test_every_frame_has_a_mask_of_its_own() -> None:
+    rig = opened()
+    keys = []
+    for id in range(1_000):
+        rig.connection.send_message(Request(id, "ping"))
+        rig.flush()
+        # After two bytes of head, as long as there are no more than 125 bytes.
+        keys.append(rig.server.received[2:6])
+        assert len(rig.server.take_messages()) == 1
+    # Among a thousand of 32 random bits hardly two are the same, and every byte of them is anything.
+    assert len(set(keys)) > 990
+    assert len({key[0] for key in keys}) > 200
+
+
 def test_a_server_can_be_read_more_slowly() -> None:
     rig = opened()
     rig.connection.pause_reading()
