@@ -141,21 +141,26 @@ class Front:
         if self._channel is None:
             self._wait_for_backend(message)
             return
-        if type(message) is Request:
-            if self.draining:
-                self.refuse(ShuttingDown(), message.id)
-                return
-            if len(self.ledger.inbound) >= self._max_in_flight and self._has_enough(message):
-                self.refuse(TooManyRequests(self._max_in_flight), message.id)
-                return
+        ledger = self.ledger
         try:
-            passes = self.ledger.from_client(message)
+            if type(message) is Request:
+                if self.draining:
+                    self.refuse(ShuttingDown(), message.id)
+                    return
+                if len(ledger.inbound) >= self._max_in_flight and self._has_enough(message):
+                    self.refuse(TooManyRequests(self._max_in_flight), message.id)
+                    return
+                passes = ledger.requested(message)
+            else:
+                passes = ledger.from_client(message)
         except InvalidRequest as error:
             self.refuse(error, error.id)
             return
         if passes:
             self._channel.receive(message)
-        self._settle()
+        # Otherwise more may come, as before.
+        if len(ledger.inbound) >= self._max_in_flight or self.draining or not (self._reading and self._sending):
+            self._settle()
 
     def refuse(self, error: RpcError, id: str | int | None) -> None:
         """Answer what the backend is not to see.
@@ -242,9 +247,10 @@ class Front:
         if self._backlog is not None:
             # What came before goes before.
             self.caught_up()
-        if self.ledger.to_client(answer):
+        if self.ledger.answered(answer):
             self._deliver(answer)
-            self._settle()
+            if self.draining or not self._reading:
+                self._settle()
 
     def _notify(self, notification: Notification) -> None:
         if notification.method == PROGRESS:
@@ -369,8 +375,7 @@ class Front:
 
     def _settle(self) -> None:
         """What is in flight may have changed."""
-        if len(self.ledger.inbound) >= self._max_in_flight or not (self._reading and self._sending):
-            self._flow()
+        self._flow()
         if self.draining and not self.ledger.busy and not self._closed:
             self._client.idle()
 

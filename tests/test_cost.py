@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Functions called for one request and its answer, sixteen of which come in one read.
-OF_AN_APP = 90
-OF_WHAT_IS_PASSED_ON = 62
+OF_AN_APP = 80
+OF_WHAT_IS_PASSED_ON = 55
 SENT_BY_A_SESSION = 40
 ANSWERED_TO_A_SESSION = 28
 # Copies of a large text that are held at the same time, the request and the answer among them.

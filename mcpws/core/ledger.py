@@ -98,7 +98,7 @@ class Ledger:
             in use. What is in use is not disturbed.
         """
         if type(message) is Request:
-            return self._request(message)
+            return self.requested(message)
         if type(message) is Notification:
             if message.method == CANCELLED:
                 return self._keep(self._cancel(cancelled_id(message)))
@@ -112,7 +112,7 @@ class Ledger:
     def to_client(self, message: Message) -> bool:
         """Whether what the server sent goes on to the client."""
         if isinstance(message, (Result, Error)):
-            return self._answer(message)
+            return self.answered(message)
         if type(message) is Notification:
             if message.method == PROGRESS:
                 return self._keep(reported_token(message) in self._tokens)
@@ -149,7 +149,8 @@ class Ledger:
         self._initialize = None
         return left
 
-    def _request(self, request: Request) -> bool:
+    def requested(self, request: Request) -> bool:
+        """`from_client` for a request."""
         if request.id in self.inbound:
             raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
         meta = read_meta(request)
@@ -176,7 +177,8 @@ class Ledger:
         self._close(id)
         return True
 
-    def _answer(self, answer: Answer) -> bool:
+    def answered(self, answer: Answer) -> bool:
+        """`to_client` for an answer."""
         id = answer.id
         if id is None:
             return True

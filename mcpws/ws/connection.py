@@ -6,7 +6,6 @@ An Autobahn protocol forwards its events here and keeps nothing else of ours; it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from struct import pack
 from typing import Any
 
@@ -57,7 +56,6 @@ class Connection(ABC):
         "_clock",
         "_closing_since",
         "_config",
-        "_consuming",
         "_most_queued",
         "_outbox",
         "_ping_number",
@@ -66,6 +64,7 @@ class Connection(ABC):
         "_protocol",
         "close_code",
         "close_reason",
+        "consuming",
         "counters",
         "id",
         "peer",
@@ -93,7 +92,7 @@ class Connection(ABC):
         self._ping_number = 0
         self._ping_pending: bytes | None = None
         self.reading = True
-        self._consuming = False
+        self.consuming = False
 
     # What subclasses define.
 
@@ -156,7 +155,10 @@ class Connection(ABC):
                 opcode = _BINARY if binary else _TEXT
                 self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
             else:
-                self.write(frame(data, binary, self.mask_key()))
+                outbox = self._outbox
+                outbox.write(frame(data, binary, self.mask_key()))
+                if outbox.queued:
+                    self._check_queue()
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Begin the closing handshake; the connection is dropped if the peer does not answer in `close_timeout`.
@@ -226,10 +228,12 @@ class Connection(ABC):
         )
 
     def write(self, data: bytes) -> None:
-        outbox = self._outbox
-        outbox.write(data)
-        if outbox.queued > self._most_queued and self.state is _CONNECTED:
-            outbox.discard()
+        self._outbox.write(data)
+        self._check_queue()
+
+    def _check_queue(self) -> None:
+        if self._outbox.queued > self._most_queued and self.state is _CONNECTED:
+            self._outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
     def bytes_received(self) -> None:
@@ -244,20 +248,6 @@ class Connection(ABC):
     def wants_more(self) -> bool:
         """Whether the next message may come."""
         return self.reading and self.state is _CONNECTED
-
-    def consume(self, step: Callable[[], bool]) -> None:
-        """Let `step` take frames from what was read, for as long as messages are wanted.
-
-        Whoever resumes reading from within a message does not start a second round inside the first.
-        """
-        if self._consuming:
-            return
-        self._consuming = True
-        try:
-            while self.reading and step() and self._protocol.state != WebSocketProtocol.STATE_CLOSED:
-                pass
-        finally:
-            self._consuming = False
 
     def opened(self) -> None:
         self.state = self.state.to(_CONNECTED)

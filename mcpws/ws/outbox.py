@@ -87,7 +87,13 @@ class Outbox(ABC):
         if self._blocked_at is not None:
             self._wait(frame, 0)
         elif burst.depth:
-            self._gather(frame)
+            if self._gathered is None:
+                self._gathered = []
+                burst.at_end(self.flush)
+            self._gathered.append(frame)
+            self._gathered_bytes += len(frame)
+            if self._gathered_bytes > WHOLE:
+                self.flush()
         else:
             self._send(frame)
 
@@ -159,15 +165,6 @@ class Outbox(ABC):
         if not self._over:
             self._over = True
             self._transport.unregisterProducer()
-
-    def _gather(self, frame: bytes) -> None:
-        if self._gathered is None:
-            self._gathered = []
-            burst.at_end(self.flush)
-        self._gathered.append(frame)
-        self._gathered_bytes += len(frame)
-        if self._gathered_bytes > WHOLE:
-            self.flush()
 
     def _wait(self, frame: bytes, offset: int) -> None:
         """Put a frame at the end; its first `offset` bytes are out."""

@@ -88,9 +88,22 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def consumeData(self) -> None:
         if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):
-            self._mcpws.consume(self._step)
+            self._consume_frames()
         else:
             super().consumeData()
+
+    def _consume_frames(self) -> None:
+        """Take frames from what was read, for as long as messages are wanted."""
+        connection = self._mcpws
+        if connection.consuming:
+            # Whoever resumes reading from within a message begins no second round inside the first.
+            return
+        connection.consuming = True
+        try:
+            while connection.reading and self._step() and self.state != WebSocketProtocol.STATE_CLOSED:
+                pass
+        finally:
+            connection.consuming = False
 
     def _step(self) -> bool:
         """Take frames, the lane or one by Autobahn; returns whether there may be more in the buffer."""
