@@ -129,7 +129,7 @@ class Conversation:
         self._notified = notified
         self._max_working = max_working
         self._lost: McpwsError | None = None
-        self._deadlines: dict[float, _Deadlines] = {}
+        self._deadlines: dict[float, _Deadlines] | None = None
 
     def request(
         self,
@@ -163,6 +163,8 @@ class Conversation:
         if on_sent is not None:
             on_sent(call.id)
         if timeout is not None and not deferred.called:
+            if self._deadlines is None:
+                self._deadlines = {}
             deadlines = self._deadlines.get(timeout)
             if deadlines is None:
                 deadlines = _Deadlines(self._deadlines, self._clock, timeout)
