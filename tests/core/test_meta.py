@@ -12,6 +12,7 @@ from mcpws.core.meta import (
     PROTOCOL_VERSION,
     RequestMeta,
     read_meta,
+    read_modern,
 )
 
 EVERYTHING = (
@@ -96,3 +97,23 @@ def test_what_was_put_in_is_read_again(params: dict[str, Any], token: int | str)
 @given(json_values)
 def test_no_meta_is_too_odd_to_read(value: Any) -> None:
     assert isinstance(read_meta(Request(1, "a", to_raw({"_meta": value}))), RequestMeta)
+
+
+VERSION = b'"io.modelcontextprotocol/protocolVersion":"2026-07-28"'
+ESCAPED = VERSION.replace(b"V", rb"\u0056")
+
+
+@pytest.mark.parametrize("named", [VERSION, ESCAPED], ids=["plain", "escaped"])
+def test_a_modern_request_is_found_however_its_version_is_spelled(named: bytes) -> None:
+    params = b'{"_meta":{%b}}' % named
+    data = b'{"jsonrpc":"2.0","id":1,"method":"m","params":%b}' % params
+    for request in (Request(1, "m", Raw(params), data), Request(1, "m", Raw(params))):
+        meta = read_modern(request)
+        assert meta is not None
+        assert meta == read_meta(request)
+
+
+@pytest.mark.parametrize("params", [b"{}", b'{"V":"\\\\"}', b'{"_meta":{"progressToken":1}}'])
+def test_no_other_request_is_modern(params: bytes) -> None:
+    assert read_modern(Request(1, "m", Raw(params), params)) is None
+    assert read_modern(Request(1, "m", Raw(params))) is None

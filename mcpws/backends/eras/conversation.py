@@ -13,7 +13,7 @@ from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.modern_client import ModernClient
 from mcpws.core.ledger import CANCELLED, INITIALIZE
 from mcpws.core.messages import Error, Message, Notification, Request
-from mcpws.core.meta import MODERN_HINT, read_meta
+from mcpws.core.meta import read_modern
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.interfaces import Backend, Channel, Link
 
@@ -62,7 +62,7 @@ class Conversation:
         if self._ended:
             return
         if type(message) is Request:
-            if message.method != INITIALIZE and _is_modern(message):
+            if message.method != INITIALIZE and read_modern(message) is not None:
                 if self._modern is None:
                     self._modern = ModernClient(self._link, self._inners, self._shared)
                 self._modern.take(message)
@@ -143,12 +143,3 @@ class Conversation:
     def _given_up(self, _: Deferred[Channel]) -> None:
         self._opening = None
         self._end(BackendLost("Nobody waits for it any more"))
-
-
-def _is_modern(request: Request) -> bool:
-    """As `read_meta` has it, of which most requests of legacy clients need no more than two looks."""
-    data = request.data
-    # A name in which the byte is not seen is spelled with an escape.
-    if data is not None and MODERN_HINT not in data and b"\\" not in data:
-        return False
-    return read_meta(request).is_modern
