@@ -9,50 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from mcpws import App
 from mcpws.core.codec import decode
-from mcpws.core.messages import EMPTY, Message, Request, Result
+from mcpws.core.messages import Message, Request
 from mcpws.errors import McpwsError
 from mcpws.front import Front
-from mcpws.interfaces import Channel, Identity, Link
-from mcpws.testing import RecordedConversation, RecordingBackend, Served
-from mcpws.ws.fastlane import FastLane, frame
+from mcpws.interfaces import Identity
+from mcpws.testing import Served
+from mcpws.ws.fastlane import FastLane
+from tests.cost import IN_FLIGHT, PassingBackend, app, call, initialised
 
-IN_FLIGHT = 16
 BATCHES = 20
 REPEATS = 200
 LIMIT = 1 << 24
-INITIALIZE = b'{"jsonrpc":"2.0","id":"start","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"stages","version":"1"}}}'  # noqa: E501
-RESULT = b'{"content":[{"type":"text","text":"%b"}],"isError":false}' % (b"x" * 100)
-
-app = App("stages", "1")
-
-
-@app.tool
-def echo(text: str) -> str:
-    """Say it again."""
-    return text
-
-
-class Passing(RecordedConversation):
-    """Answers with bytes that are there already."""
-
-    def receive(self, message: Message) -> None:
-        if type(message) is Request and message.method == "tools/call":
-            data = f'{{"jsonrpc":"2.0","id":{message.id},"result":'.encode() + RESULT + b"}"
-            self.link.send(Result(message.id, EMPTY, data))
-        else:
-            super().receive(message)
-
-
-class PassingBackend(RecordingBackend):
-    """Opens such conversations."""
-
-    def open(self, link: Link) -> Deferred[Channel]:
-        return succeed(Passing(link, initialize=True))
 
 
 class Nobody:
@@ -65,13 +35,6 @@ class Nobody:
     def resume_reading(self) -> None: ...
     def backend_lost(self, reason: McpwsError) -> None: ...
     def idle(self) -> None: ...
-
-
-def request() -> bytes:
-    """A call of the tool with 100 bytes."""
-    text = b"x" * 100
-    params = b'{"name":"echo","arguments":{"text":"%b"}}' % text
-    return b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":' + params + b"}"
 
 
 def of_the_lane() -> Callable[[bytes], object]:
@@ -90,17 +53,14 @@ def and_of_the_front() -> Callable[[bytes], object]:
     """The rules of the conversation, both ways, with an answer that is there already."""
     front = Front(Nobody(), Identity("stages"), Clock())
     front.open(PassingBackend())
-    front.receive(decode(INITIALIZE))
+    front.receive(Request("start", "initialize"))
     lane = FastLane(True, LIMIT)
     return lambda read: lane.take(read, lambda payload, binary: front.receive(decode(payload)), lambda: True)
 
 
 def of_a_server(served: Served) -> Callable[[bytes], object]:
     """Everything, but for what takes the bytes."""
-    client = served.upgraded()
-    client.send(frame(INITIALIZE, False, b"mask"))
-    served.flush()
-    wire = client.wire.other
+    wire = initialised(served).wire.other
     wire.writeSomeData = len  # type: ignore[method-assign, assignment]
     wire.SEND_LIMIT = LIMIT
     return wire.protocol.dataReceived
@@ -108,7 +68,7 @@ def of_a_server(served: Served) -> Callable[[bytes], object]:
 
 def nanoseconds(serve: Callable[[bytes], object]) -> float:
     """The least that one request takes."""
-    read = frame(request(), False, b"mask") * IN_FLIGHT
+    read = call(7, 100) * IN_FLIGHT
     least = float("inf")
     for _ in range(REPEATS):
         began = perf_counter()

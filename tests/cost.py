@@ -25,6 +25,7 @@ from mcpws.ws.fastlane import frame
 IN_FLIGHT = 16
 ROUNDS = 25
 LARGE = 1024 * 1024
+RESULT = b'{"content":[{"type":"text","text":"%b"}],"isError":false}' % (b"x" * 100)
 
 app = App("cost", "1")
 
@@ -40,8 +41,8 @@ class Passing(RecordedConversation):
 
     def receive(self, message: Message) -> None:
         if type(message) is Request and message.method == "tools/call":
-            data = f'{{"jsonrpc":"2.0","id":{message.id},"result":{{}}}}'
-            self.link.send(Result(message.id, EMPTY, data.encode()))
+            data = f'{{"jsonrpc":"2.0","id":{message.id},"result":'.encode() + RESULT + b"}"
+            self.link.send(Result(message.id, EMPTY, data))
         else:
             super().receive(message)
 
