@@ -84,16 +84,15 @@ class Outbox(ABC):
 
     def write(self, frame: bytes) -> None:
         """Send a frame: now, at the end of the burst, or when there is room."""
-        if self._blocked_at is not None:
+        # First: what is gathered goes out before what has to wait from now on.
+        if self._gathered is not None:
+            self._gather(self._gathered, frame)
+        elif self._blocked_at is not None:
             self._wait(frame, 0)
         elif burst.depth:
-            if self._gathered is None:
-                self._gathered = []
-                burst.at_end(self.flush)
-            self._gathered.append(frame)
-            self._gathered_bytes += len(frame)
-            if self._gathered_bytes > WHOLE:
-                self.flush()
+            self._gathered = []
+            burst.at_end(self.flush)
+            self._gather(self._gathered, frame)
         else:
             self._send(frame)
 
@@ -107,6 +106,12 @@ class Outbox(ABC):
                 self._send(data)
             else:
                 self._wait(data, 0)
+
+    def _gather(self, gathered: list[bytes], frame: bytes) -> None:
+        gathered.append(frame)
+        self._gathered_bytes += len(frame)
+        if self._gathered_bytes > WHOLE:
+            self.flush()
 
     def _send(self, frame: bytes) -> None:
         given = self._give(frame, 0)

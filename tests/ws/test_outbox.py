@@ -225,6 +225,20 @@ def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader(kind: type
     assert rig.peer.received == b"onetwothree"
 
 
+def test_what_was_gathered_before_a_pause_goes_before_what_comes_after_it() -> None:
+    rig = Rig(BufferedOutbox)
+    with burst:
+        rig.outbox.write(b"one")
+        # As TLS does for reasons of its own.
+        assert isinstance(rig.outbox, BufferedOutbox)
+        rig.outbox.pauseProducing()
+        rig.outbox.write(b"two")
+    assert rig.given == 0
+    rig.outbox.resumeProducing()
+    rig.network.flush()
+    assert rig.peer.received == b"onetwo"
+
+
 @both
 def test_no_more_is_gathered_than_leaves_directly(kind: type[Outbox]) -> None:
     rig = Rig(kind)
