@@ -658,7 +658,8 @@ async def test_a_client_that_does_not_initialize_is_closed_with_4408(served: Ser
 
 @bounded
 async def test_a_client_that_sends_nothing_at_all_is_dropped(served: Serve) -> None:
-    server = await served(heartbeat_interval=SOON / 2, heartbeat_timeout=SOON)
+    # Far enough apart that a busy machine gets to the Ping before it is too late for one.
+    server = await served(heartbeat_interval=SOON / 2, heartbeat_timeout=8 * SOON)
     client = await server.initialised()
     await client.until(client.is_gone)
     assert {frame.opcode for frame in client.frames} == {PING}
