@@ -14,12 +14,6 @@ from mcpws.core.messages import Request, RequestId
 MODERN_VERSIONS = ("2026-07-28",)
 """The protocol versions that every request names for itself, oldest first."""
 
-MODERN_HINT = b"V"
-"""Stands in every request that is modern, in PROTOCOL_VERSION, and in few others.
-
-To look for one byte costs next to nothing, whatever the size; to `read_meta` costs little only of small requests.
-"""
-
 PREFIX = "io.modelcontextprotocol/"
 PROTOCOL_VERSION = f"{PREFIX}protocolVersion"
 CLIENT_INFO = f"{PREFIX}clientInfo"
@@ -53,6 +47,9 @@ class RequestMeta(Struct, frozen=True, gc=False):
 
 NOTHING = RequestMeta()
 
+# One of the first two is in the name of whatever may be of interest, unless a name is spelled with an escape.
+_T, _V, _ESCAPE = b"TV\\"
+
 
 class _WithMeta(Struct, gc=False):
     meta: RequestMeta | UnsetType = msgspec.field(name="_meta", default=UNSET)
@@ -63,9 +60,12 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_meta(request: Request) -> RequestMeta:
-    """What the request's `_meta` says; NOTHING where there is none that is an object."""
-    params = request.params
+    """What the request's `_meta` says; NOTHING where that is neither a progress token nor a protocol version."""
+    params, data = request.params, request.data
     if params is None:
+        return NOTHING
+    # To look for a byte costs next to nothing, whatever the size.
+    if data is not None and _T not in data and _V not in data and _ESCAPE not in data:
         return NOTHING
     try:
         meta = _decode_params(params).meta
@@ -75,13 +75,9 @@ def read_meta(request: Request) -> RequestMeta:
 
 
 def read_modern(request: Request) -> RequestMeta | None:
-    """`read_meta` of a request that is modern; None of any other, most of which cost no more than two looks."""
-    data = request.data
-    # A name in which the byte is not seen is spelled with an escape.
-    if data is not None and MODERN_HINT not in data and b"\\" not in data:
-        return None
+    """`read_meta` of a request that is modern; None of any other."""
     meta = read_meta(request)
-    return meta if meta.is_modern else None
+    return None if meta is NOTHING or meta.protocol_version is UNSET else meta
 
 
 def _without_token(params: Raw) -> RequestMeta:

@@ -7,9 +7,7 @@ from msgspec import UNSET, Raw
 
 from mcpws.core.messages import Request, to_raw
 from mcpws.core.meta import (
-    MODERN_HINT,
     NOTHING,
-    PROTOCOL_VERSION,
     RequestMeta,
     read_meta,
     read_modern,
@@ -74,11 +72,6 @@ def test_a_token_of_no_use_takes_nothing_else_with_it(token: bytes) -> None:
     assert meta_of(b'{"progressToken":%b}' % token) == NOTHING
 
 
-def test_every_modern_request_has_the_byte_to_look_for() -> None:
-    assert MODERN_HINT in PROTOCOL_VERSION.encode()
-    assert len(MODERN_HINT) == 1
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -100,17 +93,18 @@ def test_no_meta_is_too_odd_to_read(value: Any) -> None:
 
 
 VERSION = b'"io.modelcontextprotocol/protocolVersion":"2026-07-28"'
-ESCAPED = VERSION.replace(b"V", rb"\u0056")
+TOKEN = b'"progressToken":5'
 
 
-@pytest.mark.parametrize("named", [VERSION, ESCAPED], ids=["plain", "escaped"])
-def test_a_modern_request_is_found_however_its_version_is_spelled(named: bytes) -> None:
+@pytest.mark.parametrize("member", [VERSION, TOKEN])
+@pytest.mark.parametrize("letter", [b"V", b"T", b"o", None])
+def test_what_is_of_interest_is_found_however_it_is_spelled(member: bytes, letter: bytes | None) -> None:
+    named = member if letter is None else member.replace(letter, rb"\u%04x" % ord(letter))
     params = b'{"_meta":{%b}}' % named
     data = b'{"jsonrpc":"2.0","id":1,"method":"m","params":%b}' % params
-    for request in (Request(1, "m", Raw(params), data), Request(1, "m", Raw(params))):
-        meta = read_modern(request)
-        assert meta is not None
-        assert meta == read_meta(request)
+    meta = read_meta(Request(1, "m", Raw(params), data))
+    assert meta == meta_of(b"{%b}" % member) != NOTHING
+    assert (read_modern(Request(1, "m", Raw(params), data)) == meta) is (member is VERSION)
 
 
 @pytest.mark.parametrize("params", [b"{}", b'{"V":"\\\\"}', b'{"_meta":{"progressToken":1}}'])
