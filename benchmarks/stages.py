@@ -40,13 +40,13 @@ class Nobody:
 def of_the_lane() -> Callable[[bytes], object]:
     """Frames to payloads."""
     lane = FastLane(True, LIMIT)
-    return lambda read: lane.take(read, lambda payload, binary: None, lambda: True)
+    return lambda read: lane.take(read, lambda payload, binary: True)
 
 
 def and_of_decoding() -> Callable[[bytes], object]:
     """Payloads to messages."""
     lane = FastLane(True, LIMIT)
-    return lambda read: lane.take(read, lambda payload, binary: decode(payload), lambda: True)
+    return lambda read: lane.take(read, lambda payload, binary: decode(payload, utf_8=True))
 
 
 def and_of_the_front() -> Callable[[bytes], object]:
@@ -55,7 +55,12 @@ def and_of_the_front() -> Callable[[bytes], object]:
     front.open(PassingBackend())
     front.receive(Request("start", "initialize"))
     lane = FastLane(True, LIMIT)
-    return lambda read: lane.take(read, lambda payload, binary: front.receive(decode(payload)), lambda: True)
+
+    def receive(payload: bytes, binary: bool) -> bool:
+        front.receive(decode(payload, utf_8=True))
+        return True
+
+    return lambda read: lane.take(read, receive)
 
 
 def of_a_server(served: Served) -> Callable[[bytes], object]:

@@ -55,14 +55,15 @@ _TOO_MUCH = "has more than one of method, result and error"
 _COUNTED = 1024
 
 
-def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Message:
+def decode(data: bytes, max_depth: int = MAX_DEPTH, *, utf_8: bool = False) -> Message:
     """The one message that `data` holds.
 
+    :param utf_8: whether it is known to be UTF-8.
     :raises ParseError: not UTF-8, not JSON, or nested deeper than `max_depth`.
     :raises InvalidRequest: JSON, but no JSON-RPC 2.0 message. Carries the id, so far as there is
         one to read, of what may have been a request; the id of a bad response is one of ours.
     """
-    if not data.isascii():
+    if not utf_8 and not data.isascii():
         # What stays raw is not looked at below, but may be passed on in a text frame.
         try:
             data.decode()
@@ -76,34 +77,34 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Message:
     if len(data) > 2 * max_depth:
         _check_depth(data, max_depth)
     id, method = envelope.id, envelope.method
-    if isinstance(method, UnsetType):
+    if method is UNSET:
         return _answer(envelope, id, data)
     if envelope.result is not UNSET or envelope.error is not UNSET:
         raise _invalid("$", _TOO_MUCH, id)
-    params = _params(envelope.params, id)
-    if isinstance(id, UnsetType):
+    raw = envelope.params
+    params = None if raw is UNSET else raw if memoryview(raw)[0] == _OBJECT else _params(raw, id)
+    if id is UNSET:
         return Notification(method, params, data)
     return Request(id, method, params, data)
 
 
 def _answer(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Answer:
     result, error = envelope.result, envelope.error
-    if isinstance(result, UnsetType):
-        if isinstance(error, UnsetType):
+    if result is UNSET:
+        if error is UNSET:
             raise _invalid("$", "has neither a method, nor a result, nor an error", id)
-        return Error(None if isinstance(id, UnsetType) else id, error, data)
+        return Error(None if id is UNSET else id, error, data)
     if error is not UNSET:
         raise _invalid("$", _TOO_MUCH)
-    if isinstance(id, UnsetType):
+    if id is UNSET:
         raise _invalid("$.id", "missing in a response")
     return Result(id, result, data)
 
 
-def _params(params: Raw | UnsetType, id: RequestId | UnsetType) -> Raw | None:
-    if isinstance(params, UnsetType):
-        return None
+def _params(params: Raw, id: RequestId | UnsetType) -> Raw | None:
+    """What may stand there instead of an object."""
     first = memoryview(params)[0]
-    if first in (_OBJECT, _ARRAY):
+    if first == _ARRAY:
         return params
     if first == _NULL:
         return None
@@ -148,7 +149,10 @@ def encode(message: Message) -> bytes:
     if message.data is not None:
         return message.data
     if type(message) is Result:
-        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(message.id), message.result)
+        id = message.id
+        if type(id) is int:
+            return b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (id, message.result)
+        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(id), message.result)
     if type(message) is Error:
         error = _encode(message.error)
         if message.id is None:
@@ -176,7 +180,7 @@ def _invalid(path: str, reason: str, id: RequestId | UnsetType | None = None) ->
     return InvalidRequest(
         "Invalid Request",
         {"path": path, "reason": reason},
-        id=None if isinstance(id, UnsetType) else id,
+        id=None if id is UNSET else id,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from struct import pack
-from typing import Any
+from typing import Any, ClassVar
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.interfaces import IReactorTime, ITransport
@@ -138,9 +138,12 @@ class Connection(ABC):
     def transport_lost(self, reason: Failure) -> None:
         """Why the transport is gone; `gone` follows."""
 
-    @abstractmethod
-    def mask_key(self) -> bytes | None:
-        """Four bytes with which to mask the next frame; None at the end that does not mask."""
+    masks: ClassVar[bool]
+    """Whether this end masks its frames (RFC 6455, section 5.1)."""
+
+    def mask_key(self) -> bytes:
+        """Four bytes with which to mask the next frame, at the end that does."""
+        raise NotImplementedError
 
     # What the rest of the package uses.
 
@@ -156,7 +159,7 @@ class Connection(ABC):
                 self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
             else:
                 outbox = self._outbox
-                outbox.write(frame(data, binary, self.mask_key()))
+                outbox.write(frame(data, binary, self.mask_key() if self.masks else None))
                 if outbox.queued:
                     self._check_queue()
 
@@ -245,36 +248,34 @@ class Connection(ABC):
         """Whether whole frames may go past Autobahn."""
         return self._config.fast_lane and self.state is _CONNECTED
 
-    def wants_more(self) -> bool:
-        """Whether the next message may come."""
-        return self.reading and self.state is _CONNECTED
-
     def opened(self) -> None:
         self.state = self.state.to(_CONNECTED)
         self._ping_sent = self._clock.seconds()
 
-    def payload_received(self, payload: bytes, binary: bool) -> None:
+    def payload_received(self, payload: bytes, binary: bool) -> bool:
+        """A whole message came in, valid UTF-8 unless `binary`; returns whether the next may come."""
         if self.state is not _CONNECTED:
-            return
+            return False
         counters = self.counters
         counters.messages_received += 1
         counters.bytes_received += len(payload)
         if binary and self._config.binary == "refuse":
             self.close(UNSUPPORTED_DATA, "binary messages are refused here")
-            return
+            return False
         try:
             if payload[:1] != b"{" and is_batch(payload) and self.takes_batches:
                 members = self._members(payload)
                 # What is wrong with them may have been too much.
                 if self.state is _CONNECTED:
                     self.batch_received(members, binary)
-                return
-            message = decode(payload, self._config.max_depth)
+                return self.reading and self.state is _CONNECTED
+            message = decode(payload, self._config.max_depth, utf_8=not binary)
         except RpcError as error:
             self._count_garbage()
             self.garbage_received(error, binary)
-            return
-        self.message_received(message, binary)
+        else:
+            self.message_received(message, binary)
+        return self.reading and self.state is _CONNECTED
 
     def pong_received(self, payload: bytes) -> None:
         if payload == self._ping_pending:

@@ -30,6 +30,10 @@ _MASKED = 0x80
 # Up to here one XOR of big integers is quicker than Autobahn's masker.
 _XOR_AT_ONCE = 1536
 
+# As many words of 32 bits as the index, each of them 1: times a key, this is the key again and again.
+_ONE_IN_EACH = [sum(1 << 32 * word for word in range(words)) for words in range(_XOR_AT_ONCE // 4 + 1)]
+
+_number = int.from_bytes
 _head, _head_16, _head_64 = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
 _utf_8_decoder = getincrementaldecoder("utf-8")
 
@@ -50,20 +54,26 @@ class FastLane:
         self.begun: Begun | None = None
         """The frame of which the lane has a part; what comes next then has to be given to it."""
 
-    def take(self, data: bytes, deliver: Callable[[bytes, bool], object], wanted: Callable[[], bool]) -> bytes:
+    def take(self, data: bytes, deliver: Callable[[bytes, bool], object]) -> bytes:
         """Take the frames at the beginning of `data`; returns what is not taken.
 
         That is longer than `data` if the lane gives back what it had taken before.
 
-        :param deliver: called with each payload, and whether it is binary.
-        :param wanted: asked after each; once it says no, the rest stays.
+        :param deliver: called with each payload, and whether it is binary; unless it returns something true, the rest
+            stays for the time being.
         """
         begun = self.begun
         if begun is not None:
             if not data:
                 return data
-            data = self._gather(begun, data, deliver)
-            if begun.missing or not wanted():
+            part, data = data[: begun.missing], data[begun.missing :]
+            if not begun.add(part):
+                self.begun = None
+                return begun.as_it_came() + data
+            if begun.missing:
+                return data
+            self.begun = None
+            if not deliver(begun.payload(), begun.is_binary):
                 return data
         mask_bit, key_size, limit = self._mask_bit, self._key_size, self._limit
         taken, end = 0, len(data)
@@ -104,23 +114,9 @@ class FastLane:
             if first == FINAL_TEXT and not payload.isascii() and not _is_utf_8(payload):
                 break
             taken = stop
-            deliver(payload, first == FINAL_BINARY)
-            if not wanted():
+            if not deliver(payload, first == FINAL_BINARY):
                 break
         return data[taken:] if taken else data
-
-    def _gather(self, begun: Begun, data: bytes, deliver: Callable[[bytes, bool], object]) -> bytes:
-        if len(data) < begun.missing:
-            part, rest = data, b""
-        else:
-            part, rest = data[: begun.missing], data[begun.missing :]
-        if not begun.add(part):
-            self.begun = None
-            return begun.as_it_came() + rest
-        if not begun.missing:
-            self.begun = None
-            deliver(begun.payload(), begun.is_binary)
-        return rest
 
 
 class Begun:
@@ -191,8 +187,9 @@ def mask(payload: bytes, key: bytes) -> bytes:
     if size > _XOR_AT_ONCE:
         masked: bytes = create_xor_masker(key, size).process(payload)
         return masked
-    pad = (key * (size // 4 + 1))[:size]
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
+    words = size + 3 >> 2
+    keys = _number(key, "little") * _ONE_IN_EACH[words]
+    return (_number(payload, "little") ^ keys).to_bytes(4 * words, "little")[:size]
 
 
 def _is_utf_8(payload: bytes) -> bool:

@@ -111,7 +111,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         between_messages = autobahn.current_frame is None and not autobahn.inside_message
         if self._lane.begun is not None or (between_messages and self._mcpws.fast_lane):
             before = len(self.data)
-            self.data = self._lane.take(self.data, self.onMessage, self._mcpws.wants_more)
+            self.data = self._lane.take(self.data, self.onMessage)
             if len(self.data) < before:
                 return bool(self.data)
         more: bool = self.processData()
@@ -143,8 +143,9 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         if not self.failedByMe:
             join_small(self.message_data)
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        self._mcpws.payload_received(payload, isBinary)
+    def onMessage(self, payload: bytes, isBinary: bool) -> bool:  # type: ignore[override]  # Autobahn does not look
+        """Returns whether the next may come at once; if not, that is asked again."""
+        return self._mcpws.payload_received(payload, isBinary)
 
     def onPong(self, payload: bytes) -> None:
         self._mcpws.pong_received(payload)

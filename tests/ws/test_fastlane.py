@@ -165,8 +165,13 @@ def taken(
     """What is left of the pieces, and what was delivered."""
     got: list[tuple[bytes, bool]] = []
     lane, left = FastLane(masked, limit), b""
+
+    def deliver(payload: bytes, binary: bool) -> bool:
+        got.append((payload, binary))
+        return len(got) < wanted
+
     for piece in pieces:
-        left = lane.take(left + piece, lambda payload, binary: got.append((payload, binary)), lambda: len(got) < wanted)
+        left = lane.take(left + piece, deliver)
     return left, got
 
 
@@ -246,7 +251,7 @@ def test_a_frame_in_single_bytes_is_not_kept_in_single_bytes() -> None:
     tracemalloc.start()
     try:
         for start, end in pairwise([0, *range(8, len(one))]):
-            assert lane.take(one[start:end], lambda payload, binary: None, lambda: True) == b""
+            assert lane.take(one[start:end], lambda payload, binary: True) == b""
         current, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -20,8 +20,9 @@ CLOSE_SECONDS = 0.5
 
 
 class Echo(ServerProtocol):
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+    def onMessage(self, payload: bytes, isBinary: bool) -> bool:  # type: ignore[override]  # Autobahn does not look
         self._mcpws.send(payload, isBinary)
+        return True
 
 
 def main(compression: bool) -> None:
