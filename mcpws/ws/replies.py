@@ -15,25 +15,16 @@ class Replies:
     :param max_size: bytes of the answers to a batch together; what does not fit becomes an error, and `lost` counts it.
     """
 
-    __slots__ = ("_batches", "_binary", "_last_was_binary", "_max_size", "_send", "lost")
+    __slots__ = ("_batches", "_binary", "_max_size", "_send", "last_was_binary", "lost")
 
     def __init__(self, send: Callable[[bytes, bool], None], max_size: int) -> None:
         self.lost = 0
         self._send = send
         self._max_size = max_size
-        # A dict, not a set: as long as it is empty, which is mostly for ever, it takes a third of the memory.
         self._binary: dict[RequestId, None] = {}
         self._batches: list[tuple[Batch, bool]] = []
-        self._last_was_binary = False
-
-    @property
-    def plain(self) -> bool:
-        """Whether everything goes out by itself, as text: most clients never want anything else."""
-        return not (self._last_was_binary or self._binary or self._batches)
-
-    def heard(self, binary: bool) -> None:
-        """The client's last message was binary, or not: what answers none of its requests goes out alike."""
-        self._last_was_binary = binary
+        self.last_was_binary = False
+        """Whether the client's last message was: what answers none of its requests goes out alike."""
 
     def owe_in_binary(self, id: RequestId) -> None:
         """The answer to this request goes out in a binary frame."""
@@ -60,7 +51,7 @@ class Replies:
         An error whose id is still `open` is no answer to that request, but to a second one with the same id.
         """
         if not isinstance(message, (Result, Error)) or message.id is None or message.id in open:
-            self._send(data, self._last_was_binary)
+            self._send(data, self.last_was_binary)
             return
         for batch, _ in self._batches:
             if message.id in batch:

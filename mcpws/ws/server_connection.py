@@ -27,6 +27,7 @@ class ServerConnection(Connection):
 
     __slots__ = ("_factory", "_identity", "_initialize_by", "_replies", "front")
 
+    masks = False
     front: Front
     _identity: Identity
     _initialize_by: float
@@ -34,7 +35,8 @@ class ServerConnection(Connection):
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
         self._factory = factory
-        self._replies = Replies(self.send, factory.config.max_outbound_size)
+        # Most clients send neither binary frames nor batches, and need none.
+        self._replies: Replies | None = None
         self._wait_for_initialize(self.counters.opened)
 
     def accept(self, identity: Identity) -> None:
@@ -55,20 +57,20 @@ class ServerConnection(Connection):
         self.front.open(self._factory.backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
-        if not binary and self._replies.plain:
+        if self._replies is None and not binary:
             self.front.receive(message)
             return
-        self._replies.heard(binary)
+        replies = self._heard(binary)
         if binary and type(message) is Request and not self._is_open(message.id):
-            self._replies.owe_in_binary(message.id)
+            replies.owe_in_binary(message.id)
         self.front.receive(message)
-        self._replies.settle(self.front.ledger.inbound)
+        replies.settle(self.front.ledger.inbound)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
-        self._replies.heard(binary)
+        replies = self._heard(binary)
         id = error.id if isinstance(error, InvalidRequest) else None
         if binary and id is not None and not self._is_open(id):
-            self._replies.owe_in_binary(id)
+            replies.owe_in_binary(id)
         self.front.refuse(error, id)
 
     @property
@@ -76,9 +78,9 @@ class ServerConnection(Connection):
         return self.front.ledger.version == BATCH_VERSION
 
     def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
-        self._replies.heard(binary)
+        replies = self._heard(binary)
         requests = {member.id for member in members if type(member) is Request and not self._is_open(member.id)}
-        batch = self._replies.begin_batch(requests, binary)
+        batch = replies.begin_batch(requests, binary)
         for member in members:
             if isinstance(member, RpcError):
                 id = member.id if isinstance(member, InvalidRequest) else None
@@ -86,16 +88,19 @@ class ServerConnection(Connection):
             else:
                 self.front.receive(member)
         batch.seal()
-        self._replies.settle(self.front.ledger.inbound)
+        replies.settle(self.front.ledger.inbound)
+
+    def _heard(self, binary: bool) -> Replies:
+        if self._replies is None:
+            self._replies = Replies(self.send, self._config.max_outbound_size)
+        self._replies.last_was_binary = binary
+        return self._replies
 
     def _is_open(self, id: RequestId) -> bool:
         return id in self.front.ledger.inbound
 
     def transport_lost(self, reason: Failure) -> None:
         """Nobody here waits to hear why."""
-
-    def mask_key(self) -> None:
-        """A server does not mask (RFC 6455, section 5.1)."""
 
     def too_much_queued(self) -> None:
         self.front.pause_sending()
@@ -136,7 +141,7 @@ class ServerConnection(Connection):
     def update_counters(self) -> None:
         """Bring in what others count."""
         if hasattr(self, "front"):
-            self.counters.errors = self.front.errors + self._replies.lost
+            self.counters.errors = self.front.errors + (0 if self._replies is None else self._replies.lost)
             self.counters.dropped = self.front.ledger.dropped
             self.counters.coalesced = self.front.coalesced
 
@@ -162,7 +167,7 @@ class ServerConnection(Connection):
         return self._outbox.behind
 
     def deliver(self, message: Message, data: bytes) -> None:
-        if self._replies.plain:
+        if self._replies is None:
             self.send(data)
         else:
             self._replies.deliver(message, data, self.front.ledger.inbound)
