@@ -38,12 +38,13 @@ log = Logger()
 
 
 # Deferred is an abstract class: to ask whether something is one takes longer than what most methods do.
-_RETURNED = frozenset({bool, bytes, dict, float, int, list, Raw, str, tuple, type(None)})
+RETURNED = frozenset({bool, bytes, dict, float, int, list, Raw, str, tuple, type(None)})
+"""Types of what is returned at once: whose type is in here need not be asked about with `to_come`."""
 
 
 def to_come(outcome: object) -> Deferred[Any] | None:
     """The Deferred of what a function has only begun, be it a coroutine; None if `outcome` is what it returned."""
-    if type(outcome) in _RETURNED or isinstance(outcome, Struct):
+    if type(outcome) in RETURNED or isinstance(outcome, Struct):
         return None
     if isinstance(outcome, Deferred):
         return outcome
@@ -178,20 +179,22 @@ class Conversation:
 
     def receive(self, message: Message) -> None:
         """Take in a message from the other end."""
-        ours = self.peer.receive(message)
+        peer = self.peer
+        # Past the peer with what it has nothing to say to, which is most of what comes.
+        ours = message if type(message) is Request and message.id not in peer.at_work else peer.receive(message)
         if type(ours) is Request:
-            if self._max_working is not None and self.peer.working >= self._max_working:
-                self.peer.fail(ours.id, TooManyRequests(self._max_working))
+            if self._max_working is not None and peer.working >= self._max_working:
+                peer.fail(ours.id, TooManyRequests(self._max_working))
                 return
             try:
                 outcome = self._dispatch(ours)
                 later = to_come(outcome)
                 if later is None:
-                    self.peer.answer(ours.id, to_raw(outcome))
+                    peer.answer(ours.id, to_raw(outcome))
                 else:
-                    _Work(self.peer, ours.id, later)
+                    _Work(peer, ours.id, later)
             except Exception:
-                _fail(self.peer, ours.id, Failure())
+                _fail(peer, ours.id, Failure())
         elif type(ours) is Notification:
             hear(self._notified, ours.method, ours)
 

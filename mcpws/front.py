@@ -232,7 +232,7 @@ class Front:
     def send(self, message: Message) -> None:
         if self._closed:
             return
-        if isinstance(message, (Result, Error)):
+        if type(message) is Result or type(message) is Error:
             if self._progress_at != NEVER and self._follows_progress(message):
                 self._hold(message)
             else:

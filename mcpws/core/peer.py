@@ -57,7 +57,7 @@ class Peer:
     :param max_pending: requests of ours that may wait for an answer at the same time.
     """
 
-    __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "_working", "dropped")
+    __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "at_work", "dropped")
 
     def __init__(self, send: Callable[[Message], None], max_pending: int = 1024) -> None:
         self._send = send
@@ -65,7 +65,8 @@ class Peer:
         self._next_id = 0
         self._lost = False
         self._pending: dict[RequestId, _Pending] = {}
-        self._working: dict[RequestId, Callable[[], None]] = {}
+        self.at_work: dict[RequestId, Callable[[], None]] = {}
+        """Requests of the other end that wait for ours, with how to cancel each. For owners to look at only."""
         self.dropped = 0
 
     @property
@@ -76,7 +77,7 @@ class Peer:
     @property
     def working(self) -> int:
         """Requests of the other end that wait for ours."""
-        return len(self._working)
+        return len(self.at_work)
 
     def request(
         self,
@@ -140,7 +141,7 @@ class Peer:
             self.settle(message)
             return None
         if type(message) is Request:
-            if message.id in self._working:
+            if message.id in self.at_work:
                 error = InvalidRequest("Request id in use", {"path": "$.id"})
                 self._send(Error.answering(message.id, error))
                 return None
@@ -172,16 +173,16 @@ class Peer:
         if self._lost:
             cancel()
         else:
-            self._working[id] = cancel
+            self.at_work[id] = cancel
 
     def answer(self, id: RequestId, result: Raw) -> None:
         """Answer request `id` with success."""
-        self._working.pop(id, None)
+        self.at_work.pop(id, None)
         self._send(Result(id, result))
 
     def fail(self, id: RequestId, error: RpcError) -> None:
         """Answer request `id` with failure."""
-        self._working.pop(id, None)
+        self.at_work.pop(id, None)
         self._send(Error.answering(id, error))
 
     def lost(self, reason: McpwsError) -> None:
@@ -191,15 +192,15 @@ class Peer:
         what is still pending.
         """
         self._lost = True
-        while self._working:
-            self._working.pop(next(iter(self._working)))()
+        while self.at_work:
+            self.at_work.pop(next(iter(self.at_work)))()
         while self._pending:
             _, on_answer, _ = self._pending.pop(next(iter(self._pending)))
             on_answer(reason)
 
     def _cancelled(self, notification: Notification) -> None:
         id = cancelled_id(notification)
-        cancel = self._working.pop(id, None) if id is not None else None
+        cancel = self.at_work.pop(id, None) if id is not None else None
         if cancel is None:
             self.dropped += 1
         else:

@@ -84,17 +84,22 @@ class Outbox(ABC):
 
     def write(self, frame: bytes) -> None:
         """Send a frame: now, at the end of the burst, or when there is room."""
+        gathered = self._gathered
         # First: what is gathered goes out before what has to wait from now on.
-        if self._gathered is not None:
-            self._gather(self._gathered, frame)
+        if gathered is not None:
+            gathered.append(frame)
         elif self._blocked_at is not None:
             self._wait(frame, 0)
+            return
         elif burst.depth:
-            self._gathered = []
+            self._gathered = [frame]
             burst.at_end(self.flush)
-            self._gather(self._gathered, frame)
         else:
             self._send(frame)
+            return
+        self._gathered_bytes += len(frame)
+        if self._gathered_bytes > WHOLE:
+            self.flush()
 
     def flush(self) -> None:
         """Send what was gathered in one write."""
@@ -106,12 +111,6 @@ class Outbox(ABC):
                 self._send(data)
             else:
                 self._wait(data, 0)
-
-    def _gather(self, gathered: list[bytes], frame: bytes) -> None:
-        gathered.append(frame)
-        self._gathered_bytes += len(frame)
-        if self._gathered_bytes > WHOLE:
-            self.flush()
 
     def _send(self, frame: bytes) -> None:
         given = self._give(frame, 0)

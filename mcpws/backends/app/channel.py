@@ -17,7 +17,7 @@ from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
-from mcpws.conversation import Conversation, to_come
+from mcpws.conversation import RETURNED, Conversation, to_come
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
 from mcpws.core.meta import RequestMeta, read_modern
@@ -138,12 +138,12 @@ class AppChannel:
         """
         context = self._context(request) if signature.takes_context else None
         try:
-            outcome = signature.call(values, context)
+            outcome = signature.function(*values) if signature.simple else signature.call(values, context)
         except BaseException:
             if context is not None:
                 context.settled()
             raise
-        later = to_come(outcome)
+        later = None if type(outcome) in RETURNED else to_come(outcome)
         if later is not None:
             if context is not None and request is not None:
                 self._contexts[request.id] = context

@@ -25,31 +25,31 @@ class Registry(Generic[T]):
             raise ConfigError("page_size", page_size, "must be 1 or more")
         self._kind = kind
         self._page_size = page_size
-        self._entries: dict[str, tuple[int, T]] = {}
+        self._entries: dict[str, T] = {}
+        self._numbers: dict[str, int] = {}
         self._added = 0
+        self.get = self._entries.get
+        """The entry under a key, or None."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[T]:
-        return (entry for _, entry in self._entries.values())
+        return iter(self._entries.values())
 
     def add(self, key: str, entry: T) -> None:
         """Append `entry`; ConfigError if the key is taken."""
         if key in self._entries:
             raise ConfigError(self._kind, key, "is registered already")
         self._added += 1
-        self._entries[key] = (self._added, entry)
+        self._entries[key] = entry
+        self._numbers[key] = self._added
 
     def remove(self, key: str) -> None:
         """Take an entry away; ConfigError if there is none."""
         if self._entries.pop(key, None) is None:
             raise ConfigError(self._kind, key, "is not registered")
-
-    def get(self, key: str) -> T | None:
-        """The entry, or None."""
-        found = self._entries.get(key)
-        return None if found is None else found[1]
+        del self._numbers[key]
 
     def page(self, cursor: str | None) -> tuple[list[T], str | None]:
         """The entries after `cursor`, from the first without one, and the cursor for those that follow, if any.
@@ -57,7 +57,8 @@ class Registry(Generic[T]):
         :raises InvalidParams: the cursor is none that a registry of this kind gives out.
         """
         after = 0 if cursor is None else self._read(cursor)
-        rest = [(number, entry) for number, entry in self._entries.values() if number > after]
+        numbered = zip(self._numbers.values(), self._entries.values(), strict=True)
+        rest = [(number, entry) for number, entry in numbered if number > after]
         page = rest[: self._page_size]
         following = self._write(page[-1][0]) if len(rest) > len(page) else None
         return [entry for _, entry in page], following

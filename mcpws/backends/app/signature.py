@@ -76,6 +76,8 @@ class Signature:
         self.parameters = tuple(parameters)
         self.takes_context = self._context_at is not None
         self._keywords = tuple(keywords)
+        self.simple = not (self.takes_context or keywords)
+        """Whether the function takes just the values, in their order, as `call` would do."""
 
     def call(self, values: tuple[Any, ...], context: Context | None = None) -> Any:
         """Call the function with one value for each of `parameters`."""
