@@ -148,28 +148,10 @@ def encode(message: Message) -> bytes:
     """The bytes of `message`: those it came in, if it came from a peer."""
     if message.data is not None:
         return message.data
-    if type(message) is Result:
-        id = message.id
-        if type(id) is int:
-            return b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (id, message.result)
-        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(id), message.result)
-    if type(message) is Error:
-        error = _encode(message.error)
-        if message.id is None:
-            return b'{"jsonrpc":"2.0","error":%b}' % error
-        return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (_encode(message.id), error)
-    if type(message) is Request:
-        head = b'{"jsonrpc":"2.0","id":%b,"method":%b' % (
-            _encode(message.id),
-            _encode(message.method),
-        )
-        return head + _tail(message.params)
-    assert type(message) is Notification
-    return b'{"jsonrpc":"2.0","method":%b' % _encode(message.method) + _tail(message.params)
-
-
-def _tail(params: Raw | None) -> bytes:
-    return b"}" if params is None else b',"params":%b}' % params
+    if type(message) is Error and message.id is None:
+        # MCP has no null for an id.
+        return b'{"jsonrpc":"2.0","error":%b}' % _encode(message.error)
+    return _encode(message)
 
 
 def _unparsable(reason: str) -> ParseError:

@@ -21,7 +21,11 @@ NULL = Raw(b"null")
 EMPTY = Raw(b"{}")
 
 
-class Request(Struct, frozen=True, gc=False):
+class _Message(Struct, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0", omit_defaults=True):
+    """Is encoded as the message itself, as long as there is no `data`."""
+
+
+class Request(_Message, frozen=True, gc=False):
     """Asks for `method`; must be answered once, unless it is cancelled."""
 
     id: RequestId
@@ -30,7 +34,7 @@ class Request(Struct, frozen=True, gc=False):
     data: bytes | None = None
 
 
-class Notification(Struct, frozen=True, gc=False):
+class Notification(_Message, frozen=True, gc=False):
     """Tells of something; is never answered."""
 
     method: str
@@ -38,7 +42,7 @@ class Notification(Struct, frozen=True, gc=False):
     data: bytes | None = None
 
 
-class Result(Struct, frozen=True, gc=False):
+class Result(_Message, frozen=True, gc=False):
     """Answers the request `id` with success."""
 
     id: RequestId
@@ -54,7 +58,7 @@ class ErrorObject(Struct, frozen=True, gc=False):
     data: Raw | UnsetType = UNSET
 
 
-class Error(Struct, frozen=True, gc=False):
+class Error(_Message, frozen=True, gc=False):
     """Answers the request `id` with failure; `id` is None when the request's could not be read."""
 
     id: RequestId | None
