@@ -190,7 +190,10 @@ class Conversation:
                 outcome = self._dispatch(ours)
                 later = to_come(outcome)
                 if later is None:
-                    peer.answer(ours.id, to_raw(outcome))
+                    result = to_raw(outcome)
+                    # It may be large, and is not needed while the answer is written.
+                    del outcome
+                    peer.answer(ours.id, result)
                 else:
                     _Work(peer, ours.id, later)
             except Exception:

@@ -13,12 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Functions called for one request and its answer, sixteen of which come in one read.
-OF_AN_APP = 80
-OF_WHAT_IS_PASSED_ON = 55
-SENT_BY_A_SESSION = 40
-ANSWERED_TO_A_SESSION = 28
+OF_AN_APP = 63
+OF_WHAT_IS_PASSED_ON = 42
+SENT_BY_A_SESSION = 37
+ANSWERED_TO_A_SESSION = 24
 # Copies of a large text that are held at the same time, the request and the answer among them.
-COPIES = 6.0
+COPIES = 5.4
 
 
 @pytest.fixture(scope="module")
