@@ -118,8 +118,6 @@ class ClientConnection(Connection):
             else:
                 self.message_received(member, binary)
 
-    masks = True
-
     def mask_key(self) -> bytes:
         return next(self._factory.mask_keys)
 

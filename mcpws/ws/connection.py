@@ -6,8 +6,9 @@ An Autobahn protocol forwards its events here and keeps nothing else of ours; it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from struct import pack
-from typing import Any, ClassVar
+from typing import Any
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.interfaces import IReactorTime, ITransport
@@ -138,12 +139,8 @@ class Connection(ABC):
     def transport_lost(self, reason: Failure) -> None:
         """Why the transport is gone; `gone` follows."""
 
-    masks: ClassVar[bool]
-    """Whether this end masks its frames (RFC 6455, section 5.1)."""
-
-    def mask_key(self) -> bytes:
-        """Four bytes with which to mask the next frame, at the end that does."""
-        raise NotImplementedError
+    mask_key: Callable[[], bytes] | None = None
+    """Gives four bytes with which to mask the next frame, at the end that does (RFC 6455, section 5.1)."""
 
     # What the rest of the package uses.
 
@@ -158,8 +155,8 @@ class Connection(ABC):
                 opcode = _BINARY if binary else _TEXT
                 self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
             else:
-                outbox = self._outbox
-                outbox.write(frame(data, binary, self.mask_key() if self.masks else None))
+                outbox, mask_key = self._outbox, self.mask_key
+                outbox.write(frame(data, binary, None if mask_key is None else mask_key()))
                 if outbox.queued:
                     self._check_queue()
 

@@ -27,7 +27,6 @@ class ServerConnection(Connection):
 
     __slots__ = ("_factory", "_identity", "_initialize_by", "_replies", "front")
 
-    masks = False
     front: Front
     _identity: Identity
     _initialize_by: float
