@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
+from itertools import accumulate
 from struct import Struct
 
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]  # it is in there
@@ -31,7 +32,7 @@ _MASKED = 0x80
 _XOR_AT_ONCE = 1536
 
 # As many words of 32 bits as the index, each of them 1: times a key, this is the key again and again.
-_ONE_IN_EACH = [sum(1 << 32 * word for word in range(words)) for words in range(_XOR_AT_ONCE // 4 + 1)]
+_ONE_IN_EACH = list(accumulate(range(_XOR_AT_ONCE // 4), lambda ones, _: ones << 32 | 1, initial=0))
 
 _number = int.from_bytes
 _head, _head_16, _head_64 = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
