@@ -66,10 +66,11 @@ class ServerConnection(Connection):
         replies.settle(self.front.ledger.inbound)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
-        replies = self._heard(binary)
         id = error.id if isinstance(error, InvalidRequest) else None
-        if binary and id is not None and not self._is_open(id):
-            replies.owe_in_binary(id)
+        if self._replies is not None or binary:
+            replies = self._heard(binary)
+            if binary and id is not None and not self._is_open(id):
+                replies.owe_in_binary(id)
         self.front.refuse(error, id)
 
     @property
