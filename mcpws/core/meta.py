@@ -60,7 +60,10 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_meta(request: Request) -> RequestMeta:
-    """What the request's `_meta` says; NOTHING where that is neither a progress token nor a protocol version."""
+    """What the request's `_meta` says; NOTHING where there is none that is an object.
+
+    It may be NOTHING as well where there is neither a progress token nor a protocol version: the rest goes with one.
+    """
     params, data = request.params, request.data
     if params is None:
         return NOTHING
@@ -77,7 +80,7 @@ def read_meta(request: Request) -> RequestMeta:
 def read_modern(request: Request) -> RequestMeta | None:
     """`read_meta` of a request that is modern; None of any other."""
     meta = read_meta(request)
-    return None if meta is NOTHING or meta.protocol_version is UNSET else meta
+    return meta if meta is not NOTHING and meta.is_modern else None
 
 
 def _without_token(params: Raw) -> RequestMeta:

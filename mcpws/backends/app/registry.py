@@ -57,8 +57,7 @@ class Registry(Generic[T]):
         :raises InvalidParams: the cursor is none that a registry of this kind gives out.
         """
         after = 0 if cursor is None else self._read(cursor)
-        numbered = zip(self._numbers.values(), self._entries.values(), strict=True)
-        rest = [(number, entry) for number, entry in numbered if number > after]
+        rest = [(number, self._entries[key]) for key, number in self._numbers.items() if number > after]
         page = rest[: self._page_size]
         following = self._write(page[-1][0]) if len(rest) > len(page) else None
         return [entry for _, entry in page], following
