@@ -136,11 +136,10 @@ class Conversation:
         self,
         method: str,
         params: dict[str, Any] | None = None,
-        *,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
-        on_sent: Callable[[RequestId], None] | None = None,
         type: Any = Any,
+        on_sent: Callable[[RequestId], None] | None = None,
     ) -> Deferred[Any]:
         """Ask the other end; fires with the result, decoded as `type`.
 
@@ -151,26 +150,25 @@ class Conversation:
         request, before this returns, unless nothing was sent.
         """
         call = _Call(self.peer, method, on_progress, type)
-        deferred = call.deferred
         if self._lost is not None:
-            deferred.errback(self._lost)
-            return deferred
+            call.errback(self._lost)
+            return call
         try:
             progressed = None if on_progress is None else call.progressed
             call.id = self.peer.request(method, params, call.answered, progressed)
         except (McpwsError, TypeError):
-            deferred.errback()
-            return deferred
+            call.errback()
+            return call
         if on_sent is not None:
             on_sent(call.id)
-        if timeout is not None and not deferred.called:
+        if timeout is not None and not call.called:
             if self._deadlines is None:
                 self._deadlines = {}
             deadlines = self._deadlines.get(timeout)
             if deadlines is None:
                 deadlines = _Deadlines(self._deadlines, self._clock, timeout)
             deadlines.add(call)
-        return deferred
+        return call
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the other end; after the loss it does nothing."""
@@ -211,37 +209,34 @@ class Conversation:
             self.peer.lost(reason)
 
 
-class _Call:
-    """A request of ours that waits for its answer."""
+class _Call(Deferred[Any]):
+    """A request of ours that waits for its answer, and what its caller gets: one object, as there is one for each."""
 
-    __slots__ = ("deadlines", "deferred", "id", "method", "on_progress", "peer", "type")
+    __slots__ = ("deadlines", "id", "method", "on_progress", "peer", "type")
 
     def __init__(self, peer: Peer, method: str, on_progress: OnProgress | None, type: Any) -> None:
+        super().__init__(_withdraw)
         self.peer = peer
         self.method = method
         self.on_progress = on_progress
         self.type = type
         self.id: RequestId = -1
         self.deadlines: _Deadlines | None = None
-        self.deferred: Deferred[Any] = Deferred(self._cancelled)
 
     def answered(self, answer: Answer | McpwsError) -> None:
         if self.deadlines is not None:
             self.deadlines.remove(self)
-        if isinstance(answer, McpwsError):
-            self.deferred.errback(answer)
-            return
         try:
             if not isinstance(answer, Result):
-                raise answer.exception()
+                raise answer if isinstance(answer, McpwsError) else answer.exception()
             result = msgspec.json.decode(answer.result, type=self.type)
         except msgspec.DecodeError as error:
-            self.deferred.errback(MalformedResult(self.method, str(error)))
+            self.errback(MalformedResult(self.method, str(error)))
         except Exception:
             # Decoding runs the code of the caller's `type` too, and the Deferred has to fire.
-            self.deferred.errback()
+            self.errback()
         else:
-            self.deferred.callback(result)
+            self.callback(result)
 
     def progressed(self, progress: Progress) -> None:
         assert self.on_progress is not None
@@ -252,12 +247,15 @@ class _Call:
 
     def timed_out(self, seconds: float) -> None:
         self.peer.withdraw(self.id, f"no answer within {seconds:g} s")
-        self.deferred.errback(RequestTimeout(self.method, seconds))
+        self.errback(RequestTimeout(self.method, seconds))
 
-    def _cancelled(self, _: Deferred[Any]) -> None:
-        if self.deadlines is not None:
-            self.deadlines.remove(self)
-        self.peer.withdraw(self.id, "cancelled")
+
+def _withdraw(call: Deferred[Any]) -> None:
+    """The canceller of a call."""
+    assert isinstance(call, _Call)
+    if call.deadlines is not None:
+        call.deadlines.remove(call)
+    call.peer.withdraw(call.id, "cancelled")
 
 
 class _Deadlines:

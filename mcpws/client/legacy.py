@@ -56,14 +56,13 @@ class Legacy:
         self,
         method: str,
         params: dict[str, Any] | None = None,
-        *,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
         log_level: str | None = None,
         type: Any = Any,
     ) -> Deferred[Any]:
         """As `Session.request`; the log level is the affair of `logging/setLevel`."""
-        return self._conversation.request(method, params, timeout=timeout, on_progress=on_progress, type=type)
+        return self._conversation.request(method, params, timeout, on_progress, type)
 
     def listen(self, wanted: Filter, on_notification: OnNotification, timeout: float | None) -> Deferred[Subscription]:
         """As `Session.listen`: by `resources/subscribe`. Changes of lists are told to everybody anyway."""

@@ -63,7 +63,6 @@ class Modern:
         self,
         method: str,
         params: dict[str, Any] | None = None,
-        *,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
         log_level: str | None = None,

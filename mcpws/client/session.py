@@ -89,14 +89,7 @@ class Session:
         """
         if self._behind and self._is_stalled:
             return fail(self._queue_full())
-        return self._era.request(
-            method,
-            params,
-            timeout=timeout,
-            on_progress=on_progress,
-            log_level=log_level or self.log_level,
-            type=type,
-        )
+        return self._era.request(method, params, timeout, on_progress, log_level or self.log_level, type)
 
     def batch(
         self,

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.messages import (
-    Answer,
     Error,
     ErrorObject,
     Message,
@@ -78,7 +77,9 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH, *, utf_8: bool = False) -> M
         _check_depth(data, max_depth)
     id, method = envelope.id, envelope.method
     if method is UNSET:
-        return _answer(envelope, id, data)
+        if envelope.result is UNSET or envelope.error is not UNSET or id is UNSET:
+            return _error(envelope, id, data)
+        return Result(id, envelope.result, data)
     if envelope.result is not UNSET or envelope.error is not UNSET:
         raise _invalid("$", _TOO_MUCH, id)
     raw = envelope.params
@@ -88,17 +89,16 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH, *, utf_8: bool = False) -> M
     return Request(id, method, params, data)
 
 
-def _answer(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Answer:
-    result, error = envelope.result, envelope.error
-    if result is UNSET:
+def _error(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Error:
+    """What has no method, and is no success."""
+    error = envelope.error
+    if envelope.result is UNSET:
         if error is UNSET:
             raise _invalid("$", "has neither a method, nor a result, nor an error", id)
         return Error(None if id is UNSET else id, error, data)
     if error is not UNSET:
         raise _invalid("$", _TOO_MUCH)
-    if id is UNSET:
-        raise _invalid("$.id", "missing in a response")
-    return Result(id, result, data)
+    raise _invalid("$.id", "missing in a response")
 
 
 def _params(params: Raw, id: RequestId | UnsetType) -> Raw | None:

@@ -68,6 +68,7 @@ class ClientConnection(Connection):
     def __init__(self, protocol: Any, id: int, factory: ConnectionFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
         self._factory = factory
+        self.mask_key = factory.mask_keys.__next__
         self.receiver: Receiver | None = None
         self._when_open: Deferred[ClientConnection] | None = Deferred(self._given_up)
         self.when_open: Deferred[ClientConnection] = self._when_open
@@ -117,9 +118,6 @@ class ClientConnection(Connection):
                 self.garbage_received(member, binary)
             else:
                 self.message_received(member, binary)
-
-    def mask_key(self) -> bytes:
-        return next(self._factory.mask_keys)
 
     def too_much_queued(self) -> None:
         if self.receiver is not None:

@@ -17,24 +17,20 @@ from __future__ import annotations
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
-from itertools import accumulate
 from struct import Struct
 
-from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]  # it is in there
-
 from mcpws.ws.pieces import join_small
+
+try:
+    from websockets.speedups import apply_mask as mask
+except ImportError:
+    # There is no C for every platform. This is many times slower, and does the same.
+    from websockets.utils import apply_mask as mask  # type: ignore[no-redef]
 
 FINAL_TEXT = 0x81
 FINAL_BINARY = 0x82
 _MASKED = 0x80
 
-# Up to here one XOR of big integers is quicker than Autobahn's masker.
-_XOR_AT_ONCE = 1536
-
-# As many words of 32 bits as the index, each of them 1: times a key, this is the key again and again.
-_ONE_IN_EACH = list(accumulate(range(_XOR_AT_ONCE // 4), lambda ones, _: ones << 32 | 1, initial=0))
-
-_number = int.from_bytes
 _head, _head_16, _head_64 = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
 _utf_8_decoder = getincrementaldecoder("utf-8")
 
@@ -123,12 +119,11 @@ class FastLane:
 class Begun:
     """A frame of which the rest is still to come. Parts are unmasked as they come: so nothing large is copied twice."""
 
-    __slots__ = ("_decoder", "_head", "_key", "_masker", "_parts", "is_binary", "missing")
+    __slots__ = ("_decoder", "_head", "_key", "_next_key", "_parts", "is_binary", "missing")
 
     def __init__(self, head: bytes, size: int, key: bytes) -> None:
         self._head = head
-        self._key = key
-        self._masker = create_xor_masker(key, size) if key else None
+        self._key = self._next_key = key
         self._decoder: IncrementalDecoder | None = None
         self._parts: list[bytes] = []
         self.is_binary = head[0] == FINAL_BINARY
@@ -136,9 +131,11 @@ class Begun:
 
     def add(self, part: bytes) -> bool:
         """Add the next of the payload, no more than is missing; returns whether all may be UTF-8 so far, if text."""
-        if self._masker is not None:
-            part = self._masker.process(part)
         self.missing -= len(part)
+        if self._next_key:
+            key, turned = self._next_key, len(part) % 4
+            part = mask(part, key)
+            self._next_key = key[turned:] + key[:turned]
         self._parts.append(part)
         valid = self.is_binary or self._may_be_utf_8(part)
         join_small(self._parts)
@@ -180,17 +177,6 @@ def frame(payload: bytes, binary: bool, key: bytes | None = None) -> bytes:
     if key is None:
         return head + payload
     return head + key + mask(payload, key)
-
-
-def mask(payload: bytes, key: bytes) -> bytes:
-    """Mask or unmask (RFC 6455, section 5.3)."""
-    size = len(payload)
-    if size > _XOR_AT_ONCE:
-        masked: bytes = create_xor_masker(key, size).process(payload)
-        return masked
-    words = size + 3 >> 2
-    keys = _number(key, "little") * _ONE_IN_EACH[words]
-    return (_number(payload, "little") ^ keys).to_bytes(4 * words, "little")[:size]
 
 
 def _is_utf_8(payload: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import struct
 import tracemalloc
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from mcpws.core.messages import Message
 from mcpws.errors import McpwsError
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
-from mcpws.ws.fastlane import FastLane, frame, mask
+from mcpws.ws.fastlane import FastLane, frame
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
 # Above what is read at once, so that some frames come in parts whatever the cuts.
@@ -59,7 +59,8 @@ def frames(draw: st.DrawFn, masked: bool) -> bytes:
     key = draw(KEYS) if has_mask else b""
     first, second = final << 7 | reserved << 4 | opcode, bool(key) << 7 | length
     head = bytes([first, second]) + (size.to_bytes(width, "big") if width else b"")
-    return head + key + (mask(payload, key) if key else payload)
+    wire = bytes(byte ^ one for byte, one in zip(payload, cycle(key), strict=False)) if key else payload
+    return bytes(head + key + wire)
 
 
 @st.composite
