@@ -241,9 +241,9 @@ class Connection(ABC):
         self.counters.last_activity = self._clock.seconds()
 
     @property
-    def fast_lane(self) -> bool:
+    def has_fast_lane(self) -> bool:
         """Whether whole frames may go past Autobahn."""
-        return self._config.fast_lane and self.state is _CONNECTED
+        return self._config.fast_lane
 
     def opened(self) -> None:
         self.state = self.state.to(_CONNECTED)

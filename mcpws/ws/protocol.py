@@ -15,6 +15,10 @@ from mcpws.ws.connection import Connection
 from mcpws.ws.fastlane import FastLane
 from mcpws.ws.pieces import join_small
 
+_OPEN = WebSocketProtocol.STATE_OPEN
+_CLOSING = WebSocketProtocol.STATE_CLOSING
+_CLOSED = WebSocketProtocol.STATE_CLOSED
+
 
 class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
     """Mixed in before an Autobahn protocol. Adds two attributes: `_mcpws`, which the factory sets, and `_lane`."""
@@ -62,7 +66,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     )
 
     _mcpws: Connection
-    _lane: FastLane
+    _lane: FastLane | None
 
     def connectionMade(self) -> None:
         # First: a client sends its handshake from within Autobahn's connectionMade.
@@ -79,7 +83,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def dataReceived(self, data: bytes) -> None:
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
-        if self.state != WebSocketProtocol.STATE_CLOSED:
+        if self.state != _CLOSED:
             self._mcpws.bytes_received()
             # What the messages in one read are answered with leaves in one write.
             with burst:
@@ -87,35 +91,33 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
                 self.consumeData()
 
     def consumeData(self) -> None:
-        if self.state in (WebSocketProtocol.STATE_OPEN, WebSocketProtocol.STATE_CLOSING):
-            self._consume_frames()
-        else:
-            super().consumeData()
-
-    def _consume_frames(self) -> None:
-        """Take frames from what was read, for as long as messages are wanted."""
+        """Take from what was read, for as long as messages are wanted: the lane what it can, Autobahn the rest."""
+        autobahn: Any = self
         connection = self._mcpws
+        if autobahn.state != _OPEN and autobahn.state != _CLOSING:
+            super().consumeData()
+            return
         if connection.consuming:
             # Whoever resumes reading from within a message begins no second round inside the first.
             return
         connection.consuming = True
         try:
-            while connection.reading and self._step() and self.state != WebSocketProtocol.STATE_CLOSED:
-                pass
+            while connection.reading and autobahn.state != _CLOSED:
+                lane = self._lane
+                if lane is not None and (
+                    lane.begun is not None
+                    or (autobahn.state == _OPEN and autobahn.current_frame is None and not autobahn.inside_message)
+                ):
+                    before = len(self.data)
+                    self.data = lane.take(self.data, self.onMessage)
+                    if not self.data:
+                        break
+                    if len(self.data) < before:
+                        continue
+                if not autobahn.processData():
+                    break
         finally:
             connection.consuming = False
-
-    def _step(self) -> bool:
-        """Take frames, the lane or one by Autobahn; returns whether there may be more in the buffer."""
-        autobahn: Any = self
-        between_messages = autobahn.current_frame is None and not autobahn.inside_message
-        if self._lane.begun is not None or (between_messages and self._mcpws.fast_lane):
-            before = len(self.data)
-            self.data = self._lane.take(self.data, self.onMessage)
-            if len(self.data) < before:
-                return bool(self.data)
-        more: bool = self.processData()
-        return more
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.
@@ -154,7 +156,9 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def _onOpen(self) -> None:
         autobahn: Any = self
-        self._lane = FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize)
+        self._lane = (
+            FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize) if self._mcpws.has_fast_lane else None
+        )
         super()._onOpen()
         self._mcpws.opened()
 
