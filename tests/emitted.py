@@ -305,21 +305,9 @@ def _watch_connection(module: Any, report: Report) -> None:
     _around(module.ClientConnection, "send_message", send_message)
 
 
-def _watch_session(module: Any, report: Report) -> None:
-    """What goes to a WebSocket server in a batch."""
-
-    def send(real: Callable[..., Any], self: Any, message: Any) -> None:
-        if self._batch is not None:
-            self._connection.side.says(message)
-        real(self, message)
-
-    _around(module.Session, "_send", send)
-
-
 PLACES: Mapping[str, Callable[[Any, Report], None]] = {
     "mcpws.front": _watch_front,
     "mcpws.ws.client": _watch_connection,
-    "mcpws.client.session": _watch_session,
     "mcpws.backends.app.application": lambda module, report: _watch_backend(module.App, report),
     "mcpws.backends.eras.backend": lambda module, report: _watch_backend(module.DualEra, report),
     "mcpws.backends.eras.inner": lambda module, report: _watch_link(module.Inner, report),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ from mcpws.client.opening import Opening, Terms
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.conversation import Conversation
 from mcpws.core.batch import VERSION as BATCH_VERSION
-from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.peer import OnProgress, Progress
@@ -53,10 +52,10 @@ class Session:
         self._requests = dict(requests)
         self._notifications = dict(notifications)
         self._conversation = Conversation(
-            self._send, clock, self._answer, self._notified, max_working=connection.max_in_flight
+            connection.send_message, clock, self._answer, self._notified, max_working=connection.max_in_flight
         )
+        self._settle = self._conversation.peer.settle
         self._era: Legacy | Modern = Legacy(self._conversation, "", {})
-        self._batch: list[bytes] | None = None
         # Whether the server fell behind and has not caught up yet; only then has `_is_stalled` to look how far.
         self._behind = False
         self._lost: Once[McpwsError] = Once()
@@ -108,7 +107,7 @@ class Session:
         limit = self._connection.max_in_flight
         numbered = [(position, method, params) for position, (method, params) in enumerate(requests)]
         for start in range(0, len(numbered), limit):
-            with self._together():
+            with self._connection.together() if self.protocol_version == BATCH_VERSION else nullcontext():
                 for position, method, params in numbered[start : start + limit]:
                     progressed = None if on_progress is None else partial(on_progress, position)
                     asked.append(self.request(method, params, timeout=timeout, on_progress=progressed, type=type))
@@ -193,26 +192,6 @@ class Session:
     def _queue_full(self) -> QueueFull:
         return QueueFull("the queue to the server", self._connection.max_queued_bytes)
 
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """What is sent meanwhile goes as one batch, if the protocol version has batches."""
-        if self.protocol_version != BATCH_VERSION:
-            yield
-            return
-        self._batch = []
-        try:
-            yield
-        finally:
-            batch, self._batch = self._batch, None
-            if batch:
-                self._connection.send(b"[%b]" % b",".join(batch))
-
-    def _send(self, message: Message) -> None:
-        if self._batch is None:
-            self._connection.send_message(message)
-        else:
-            self._batch.append(encode(message))
-
     def _answer(self, request: Request) -> object:
         if request.method == "ping":
             return EMPTY
@@ -235,7 +214,7 @@ class Session:
     def receive(self, message: Message) -> None:
         if type(message) is Result:
             # The same in both eras, and most of what comes.
-            self._conversation.peer.settle(message)
+            self._settle(message)
         else:
             self._era.receive(message)
 

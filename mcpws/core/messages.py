@@ -83,7 +83,7 @@ class Error(_Message, frozen=True, gc=False):
 Answer: TypeAlias = Result | Error
 Message: TypeAlias = Request | Notification | Result | Error
 
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
 
 
 def to_raw(value: Any) -> Raw:
@@ -95,6 +95,6 @@ def to_raw(value: Any) -> Raw:
     if type(value) is Raw:
         return value
     try:
-        return Raw(_encoder.encode(value))
+        return Raw(_encode(value))
     except (ValueError, RecursionError) as error:
         raise TypeError(f"cannot be written as JSON: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from os import urandom
 from struct import iter_unpack
@@ -70,6 +71,7 @@ class ClientConnection(Connection):
         self._factory = factory
         self.mask_key = factory.mask_keys.__next__
         self.receiver: Receiver | None = None
+        self._batch: list[bytes] | None = None
         self._when_open: Deferred[ClientConnection] | None = Deferred(self._given_up)
         self.when_open: Deferred[ClientConnection] = self._when_open
         self._refused: McpwsError | None = None
@@ -91,7 +93,21 @@ class ClientConnection(Connection):
 
     def send_message(self, message: Message) -> None:
         """Send it; nothing once the connection is closing."""
-        self.send(encode(message))
+        if self._batch is None:
+            self.send(encode(message))
+        else:
+            self._batch.append(encode(message))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent meanwhile goes as one batch (JSON-RPC 2.0, section 6)."""
+        self._batch = []
+        try:
+            yield
+        finally:
+            batch, self._batch = self._batch, None
+            if batch:
+                self.send(b"[%b]" % b",".join(batch))
 
     def opened(self) -> None:
         super().opened()
@@ -101,8 +117,9 @@ class ClientConnection(Connection):
             opened.callback(self)
 
     def message_received(self, message: Message, binary: bool) -> None:
-        if self.receiver is not None:
-            self.receiver.receive(message)
+        receiver = self.receiver
+        if receiver is not None:
+            receiver.receive(message)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         log.warn("{peer} sent what is no message: {error} {data}", peer=self.peer, error=error, data=error.data)
