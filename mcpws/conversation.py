@@ -188,7 +188,7 @@ class Conversation:
                 return
             try:
                 outcome = self._dispatch(ours)
-                later = to_come(outcome)
+                later = None if isinstance(outcome, Struct) else to_come(outcome)
                 if later is None:
                     result = to_raw(outcome)
                     # It may be large, and is not needed while the answer is written.

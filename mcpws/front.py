@@ -421,7 +421,7 @@ class Front:
             self._answer(answer)
 
     def _deliver(self, message: Message) -> None:
-        data = encode(message)
+        data = message.data or encode(message)
         if len(data) > self._max_outbound_size:
             self._too_large(message, len(data))
             return

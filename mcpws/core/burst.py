@@ -16,15 +16,13 @@ class Burst:
     Whoever writes may keep it meanwhile, as long as `depth` is above 0, and ask once for the end with `at_end`.
     """
 
-    __slots__ = ("_flushes", "depth")
+    __slots__ = ("_flushes", "at_end", "depth")
 
     def __init__(self) -> None:
         self.depth = 0
         self._flushes: list[Callable[[], None]] = []
-
-    def at_end(self, flush: Callable[[], None]) -> None:
-        """Call `flush` when the burst is over. It must not raise."""
-        self._flushes.append(flush)
+        self.at_end: Callable[[Callable[[], None]], None] = self._flushes.append
+        """Has what it is given called when the burst is over; that must not raise."""
 
     def __enter__(self) -> None:
         self.depth += 1

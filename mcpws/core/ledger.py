@@ -184,7 +184,9 @@ class Ledger:
             return True
         if id not in self.inbound:
             return self._keep(False)
-        self._close(id)
+        token = self.inbound.pop(id)
+        if token is not None or self.listening:
+            self._closed(id, token)
         if self._initialize is not None and id == self._initialize:
             self._initialize = None
             self.phase = self.phase.initialize_answered(type(answer) is Result)
@@ -192,9 +194,10 @@ class Ledger:
         return True
 
     def _close(self, id: RequestId) -> None:
-        if self.listening:
-            self.listening.pop(id, None)
-        token = self.inbound.pop(id)
+        self._closed(id, self.inbound.pop(id))
+
+    def _closed(self, id: RequestId, token: RequestId | None) -> None:
+        self.listening.pop(id, None)
         if token is not None:
             del self._tokens[token]
 

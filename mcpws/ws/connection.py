@@ -54,7 +54,6 @@ class Connection(ABC):
     __slots__ = (
         "_bad_recently",
         "_bad_since",
-        "_clock",
         "_closing_since",
         "_config",
         "_most_queued",
@@ -63,6 +62,7 @@ class Connection(ABC):
         "_ping_pending",
         "_ping_sent",
         "_protocol",
+        "clock",
         "close_code",
         "close_reason",
         "consuming",
@@ -85,7 +85,7 @@ class Connection(ABC):
         self._protocol = protocol
         self._config = config
         self._most_queued = config.max_queued_bytes + config.max_outbound_size
-        self._clock = clock
+        self.clock = clock
         self._bad_since = 0.0
         self._bad_recently = 0
         self._closing_since: float | None = None
@@ -193,7 +193,7 @@ class Connection(ABC):
         if not self.reading:
             self.reading = True
             # The silence was of our making.
-            self.counters.last_activity = self._clock.seconds()
+            self.counters.last_activity = self.clock.seconds()
             self._protocol.transport.resumeProducing()
             self._protocol.consumeData()
 
@@ -220,7 +220,7 @@ class Connection(ABC):
         tune(transport)
         self._outbox = outbox(
             transport,
-            self._clock,
+            self.clock,
             self._config.max_queued_bytes,
             self.too_much_queued,
             self.queue_has_space,
@@ -236,10 +236,6 @@ class Connection(ABC):
             self._outbox.discard()
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
-    def bytes_received(self) -> None:
-        """Bytes have come."""
-        self.counters.last_activity = self._clock.seconds()
-
     @property
     def has_fast_lane(self) -> bool:
         """Whether whole frames may go past Autobahn."""
@@ -247,7 +243,7 @@ class Connection(ABC):
 
     def opened(self) -> None:
         self.state = self.state.to(_CONNECTED)
-        self._ping_sent = self._clock.seconds()
+        self._ping_sent = self.clock.seconds()
 
     def payload_received(self, payload: bytes, binary: bool) -> bool:
         """A whole message came in, valid UTF-8 unless `binary`; returns whether the next may come."""
@@ -277,7 +273,7 @@ class Connection(ABC):
     def pong_received(self, payload: bytes) -> None:
         if payload == self._ping_pending:
             self._ping_pending = None
-            self.counters.round_trip = self._clock.seconds() - self._ping_sent
+            self.counters.round_trip = self.clock.seconds() - self._ping_sent
 
     def close_begins(self, code: int | None, reason: bytes | None, reply: bool) -> None:
         """A Close frame is about to be sent; as a `reply`, what still waits is of no use to the peer any more."""
@@ -289,13 +285,13 @@ class Connection(ABC):
                 self.close_code = ABNORMAL if code is None else code
                 self.close_reason = (reason or b"").decode()
         if self._closing_since is None:
-            self._closing_since = self._clock.seconds()
+            self._closing_since = self.clock.seconds()
 
     def transport_closes(self) -> None:
         """The transport is about to be closed by us."""
         self._outbox.hand_over()
         if self._closing_since is None:
-            self._closing_since = self._clock.seconds()
+            self._closing_since = self.clock.seconds()
 
     def connection_lost(self, code: int | None, reason: str | None) -> None:
         if self.close_code == ABNORMAL:
@@ -340,7 +336,7 @@ class Connection(ABC):
 
     def _count_garbage(self) -> None:
         self.counters.bad_messages += 1
-        now = self._clock.seconds()
+        now = self.clock.seconds()
         if now - self._bad_since >= 60:
             self._bad_since = now
             self._bad_recently = 0

@@ -206,9 +206,28 @@ class Outbox(ABC):
 class SocketOutbox(Outbox):
     """Writes straight to a socket, without a turn through the reactor, and never more than it takes."""
 
-    __slots__ = ()
+    __slots__ = ("_socket",)
 
     streaming = False
+
+    def __init__(self, transport: Any, *others: Any) -> None:
+        super().__init__(transport, *others)
+        self._socket = transport.getHandle()
+
+    def _send(self, frame: bytes) -> None:
+        given = 0
+        if not self._over:
+            # What Twisted does around this costs as much as all that a message is counted for.
+            try:
+                given = self._socket.send(frame)
+            except OSError:
+                # It is full, or lost: below, Twisted is asked which, and comes to know of it.
+                given = 0
+            if given == len(frame):
+                return
+        given = self._give(frame, given)
+        if given < len(frame):
+            self._wait(frame, given)
 
     def _give(self, frame: bytes, offset: int) -> int:
         socket, end = self._transport, len(frame)

@@ -84,7 +84,8 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def dataReceived(self, data: bytes) -> None:
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
         if self.state != _CLOSED:
-            self._mcpws.bytes_received()
+            connection = self._mcpws
+            connection.counters.last_activity = connection.clock.seconds()
             # What the messages in one read are answered with leaves in one write.
             with burst:
                 self.data += data

@@ -47,7 +47,7 @@ class ServerConnection(Connection):
         self.front = Front(
             self,
             self._identity,
-            self._clock,
+            self.clock,
             max_in_flight=self._config.max_in_flight,
             max_outbound_size=self._config.max_outbound_size,
             progress_gap=self._config.progress_gap,
