@@ -36,8 +36,6 @@ from mcpws.errors import (
 
 log = Logger()
 
-_decode = msgspec.json.Decoder().decode
-
 
 # Deferred is an abstract class: to ask whether something is one takes longer than what most methods do.
 RETURNED = frozenset({bool, bytes, dict, float, int, list, Raw, str, tuple, type(None)})
@@ -231,9 +229,7 @@ class _Call(Deferred[Any]):
         try:
             if not isinstance(answer, Result):
                 raise answer if isinstance(answer, McpwsError) else answer.exception()
-            # Most want any JSON, for which there is a decoder already.
-            wanted = self.type
-            result = _decode(answer.result) if wanted is Any else msgspec.json.decode(answer.result, type=wanted)
+            result = msgspec.json.decode(answer.result, type=self.type)
         except msgspec.DecodeError as error:
             self.errback(MalformedResult(self.method, str(error)))
         except Exception:

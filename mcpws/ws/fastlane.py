@@ -32,7 +32,6 @@ FINAL_BINARY = 0x82
 _MASKED = 0x80
 
 _head, _head_16, _head_64 = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
-_masked_head, _masked_head_16, _masked_head_64 = Struct("!BB4s").pack, Struct("!BBH4s").pack, Struct("!BBQ4s").pack
 _utf_8_decoder = getincrementaldecoder("utf-8")
 
 
@@ -168,18 +167,16 @@ def frame(payload: bytes, binary: bool, key: bytes | None = None) -> bytes:
     """A final data frame, masked with the four bytes of `key` if there are any."""
     size = len(payload)
     first = FINAL_BINARY if binary else FINAL_TEXT
-    if key is None:
-        if size < 126:
-            return _head(first, size) + payload
-        if size < 65_536:
-            return _head_16(first, 126, size) + payload
-        return _head_64(first, 127, size) + payload
-    masked = mask(payload, key)
+    second = 0 if key is None else _MASKED
     if size < 126:
-        return _masked_head(first, _MASKED | size, key) + masked
-    if size < 65_536:
-        return _masked_head_16(first, _MASKED | 126, size, key) + masked
-    return _masked_head_64(first, _MASKED | 127, size, key) + masked
+        head = _head(first, second | size)
+    elif size < 65_536:
+        head = _head_16(first, second | 126, size)
+    else:
+        head = _head_64(first, second | 127, size)
+    if key is None:
+        return head + payload
+    return head + key + mask(payload, key)
 
 
 def _is_utf_8(payload: bytes) -> bool:

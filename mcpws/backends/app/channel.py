@@ -20,7 +20,7 @@ from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.conversation import RETURNED, Conversation, to_come
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
-from mcpws.core.meta import NOTHING, RequestMeta, read_meta
+from mcpws.core.meta import RequestMeta, read_modern
 from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
 from mcpws.interfaces import Link
 
@@ -229,8 +229,8 @@ class AppChannel:
         self.gate.shut()
 
     def _dispatch(self, request: Request) -> object:
-        meta = read_meta(request)
-        if meta is not NOTHING and meta.is_modern:
+        meta = read_modern(request)
+        if meta is not None:
             return self._stateless(self, request, meta)
         method = self._methods.get(request.method)
         if method is None:
