@@ -8,7 +8,7 @@ from inspect import iscoroutine
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 from twisted.internet.defer import CancelledError, Deferred, FirstError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -21,7 +21,6 @@ from mcpws.core.messages import (
     Request,
     RequestId,
     Result,
-    to_raw,
 )
 from mcpws.core.peer import OnProgress, Peer, Progress
 from mcpws.errors import (
@@ -113,7 +112,7 @@ class Conversation:
         else sees to that.
     """
 
-    __slots__ = ("_clock", "_deadlines", "_dispatch", "_lost", "_max_working", "_notified", "peer")
+    __slots__ = ("_clock", "_deadlines", "_dispatch", "_lost", "_max_working", "_notified", "_send", "peer")
 
     def __init__(
         self,
@@ -125,6 +124,7 @@ class Conversation:
         max_working: int | None = None,
     ) -> None:
         self.peer = Peer(send, max_pending)
+        self._send = send
         self._clock = clock
         self._dispatch = dispatch
         self._notified = notified
@@ -188,10 +188,10 @@ class Conversation:
                 outcome = self._dispatch(ours)
                 later = None if isinstance(outcome, Struct) else to_come(outcome)
                 if later is None:
-                    result = to_raw(outcome)
+                    answer = Result.answering(ours.id, outcome)
                     # It may be large, and is not needed while the answer is written.
                     del outcome
-                    peer.answer(ours.id, result)
+                    self._send(answer)
                 else:
                     _Work(peer, ours.id, later)
             except Exception:
@@ -229,7 +229,8 @@ class _Call(Deferred[Any]):
         try:
             if not isinstance(answer, Result):
                 raise answer if isinstance(answer, McpwsError) else answer.exception()
-            result = msgspec.json.decode(answer.result, type=self.type)
+            raw = answer.raw
+            result = msgspec.json.decode(answer.result if raw is UNSET else raw, type=self.type)
         except msgspec.DecodeError as error:
             self.errback(MalformedResult(self.method, str(error)))
         except Exception:
@@ -343,7 +344,7 @@ class _Work:
 
     def _done(self, result: object) -> None:
         if not self.cancelled:
-            self.peer.answer(self.id, to_raw(result))
+            self.peer.answer(self.id, result)
 
     def _failed(self, failure: Failure) -> None:
         if not self.cancelled:

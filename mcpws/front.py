@@ -6,6 +6,7 @@ stands a Ledger, so neither a hostile client nor a broken backend disturbs more 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -94,7 +95,11 @@ class Front:
         "errors",
         "identity",
         "ledger",
+        "text_sender",
     )
+
+    text_sender: Callable[[bytes], None] | None
+    """Takes what goes out, encoded, in place of `Client.deliver`, which is one call less; None for nobody."""
 
     def __init__(
         self,
@@ -111,6 +116,7 @@ class Front:
         self.draining = False
         self.errors = 0
         self.coalesced = 0
+        self.text_sender = None
         self._client = client
         self._clock = clock
         self._held: list[Answer] = []
@@ -142,12 +148,13 @@ class Front:
             self._wait_for_backend(message)
             return
         ledger = self.ledger
+        open = len(ledger.inbound)
         try:
             if type(message) is Request:
                 if self.draining:
                     self.refuse(ShuttingDown(), message.id)
                     return
-                if len(ledger.inbound) >= self._max_in_flight and self._has_enough(message):
+                if open >= self._max_in_flight and self._has_enough(message):
                     self.refuse(TooManyRequests(self._max_in_flight), message.id)
                     return
                 passes = ledger.requested(message)
@@ -159,7 +166,7 @@ class Front:
         if passes:
             self._channel.receive(message)
         # Otherwise more may come, as before.
-        if len(ledger.inbound) >= self._max_in_flight or self.draining or not (self._reading and self._sending):
+        if open + 1 >= self._max_in_flight or self.draining or not (self._reading and self._sending):
             self._settle()
 
     def refuse(self, error: RpcError, id: str | int | None) -> None:
@@ -366,7 +373,7 @@ class Front:
         """What a server does that goes down (MCP 2026-07-28, subscriptions)."""
         cancelled = Notification(CANCELLED, to_raw({"requestId": id}))
         self._to_backend(cancelled)
-        self._answer(Result(id, to_raw({"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}})))
+        self._answer(Result.answering(id, {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}}))
         self._deliver(cancelled)
 
     def _to_backend(self, message: Message) -> None:
@@ -427,7 +434,11 @@ class Front:
             return
         if type(message) is Error:
             self.errors += 1
-        self._client.deliver(message, data)
+        send = self.text_sender
+        if send is None:
+            self._client.deliver(message, data)
+        else:
+            send(data)
 
     def _too_large(self, message: Message, size: int) -> None:
         """Somebody waits for this message: tell them that it does not come."""

@@ -95,7 +95,7 @@ class Side:
 
     def hears(self, message: Any) -> None:
         """What came in; it may be anything."""
-        if message.data is None:
+        if _was_made(message):
             _remember(_came_in, _identity(message), None)
         match _kind(message):
             case "Request":
@@ -114,7 +114,7 @@ class Side:
                 about = self._heard.get(message.id, ())
             case _:
                 about = (About(message.method, self._version_of(message)),)
-        passed_on = message.data is not None or _identity(message) in _came_in
+        passed_on = not _was_made(message) or _identity(message) in _came_in
         self._report(Said(self._sender, about, message, passed_on))
 
     def _asked(self, asked: dict[Any, tuple[About, ...]], request: Any) -> About:
@@ -172,7 +172,13 @@ def _identity(message: Any) -> tuple[int, int]:
 
 def _held(message: Any) -> Any:
     """What is in a message, as the object that it is."""
-    return getattr(message, {"Result": "result", "Error": "error"}.get(_kind(message), "params"))
+    held = getattr(message, {"Result": "raw", "Error": "error"}.get(_kind(message), "params"))
+    return message.data if held is msgspec.UNSET else held
+
+
+def _was_made(message: Any) -> bool:
+    """Whether it was not read from bytes. A result may have been made as bytes."""
+    return message.data is None or getattr(message, "raw", None) is msgspec.UNSET
 
 
 def forget() -> None:
@@ -265,7 +271,13 @@ def _watch_front(module: Any, report: Report) -> None:
         self._client.side.hears(message)
         real(self, message)
 
+    def deliver(real: Callable[..., Any], self: Any, message: Any) -> None:
+        if self.text_sender is not None:
+            self._client.side.says(message)
+        real(self, message)
+
     _around(module.Front, "__init__", begin)
+    _around(module.Front, "_deliver", deliver)
     _around(module.Front, "receive", receive)
     _watch_link(module.Front, report)
 
@@ -292,6 +304,17 @@ def _watch_connection(module: Any, report: Report) -> None:
         real(self, *arguments)
         self.side = Side("client", report)
 
+    def opened(real: Callable[..., Any], self: Any) -> None:
+        real(self)
+        receive = self.text_receiver
+
+        def received(message: Any) -> None:
+            self.side.hears(message)
+            receive(message)
+
+        if receive is not None:
+            self.text_receiver = received
+
     def message_received(real: Callable[..., Any], self: Any, message: Any, binary: bool) -> None:
         self.side.hears(message)
         real(self, message, binary)
@@ -301,6 +324,7 @@ def _watch_connection(module: Any, report: Report) -> None:
         real(self, message)
 
     _around(module.ClientConnection, "__init__", begin)
+    _around(module.ClientConnection, "opened", opened)
     _around(module.ClientConnection, "message_received", message_received)
     _around(module.ClientConnection, "send_message", send_message)
 

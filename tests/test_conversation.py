@@ -420,7 +420,7 @@ async def failing_coroutine() -> object:
 def test_a_method_may_answer_in_several_ways(server: End, method: Callable[[Request], object]) -> None:
     server.methods["add"] = method
     server.conversation.receive(Request("7", "add"))
-    assert list(server.out) == [Result("7", Raw(b"[1]"))]
+    assert list(server.out) == [Result.answering("7", [1])]
     assert server.conversation.peer.working == 0
 
 
@@ -447,7 +447,7 @@ def test_an_answer_may_come_later(server: End) -> None:
     assert not server.out
     assert server.conversation.peer.working == 1
     work.callback(3)
-    assert list(server.out) == [Result(1, Raw(b"3"))]
+    assert list(server.out) == [Result.answering(1, 3)]
 
 
 def later(value: object) -> Callable[[Request], Deferred[object]]:

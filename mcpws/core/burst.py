@@ -13,7 +13,8 @@ from types import TracebackType
 class Burst:
     """Whoever reads, handles what came within `with burst:`, which may be nested.
 
-    Whoever writes may keep it meanwhile, as long as `depth` is above 0, and ask once for the end with `at_end`.
+    Whoever writes may keep it meanwhile, as long as `depth` is above 0, and ask once for the end with `at_end`. Where
+    it counts, to add 1 to `depth`, and to call `end` afterwards whatever happens, is one call less than `with`.
     """
 
     __slots__ = ("_flushes", "at_end", "depth")
@@ -30,6 +31,10 @@ class Burst:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End what adding 1 to `depth` began; with the outermost, what was asked for is called."""
         self.depth -= 1
         if not self.depth:
             flushes = self._flushes

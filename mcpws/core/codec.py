@@ -54,7 +54,7 @@ _TOO_MUCH = "has more than one of method, result and error"
 _COUNTED = 1024
 
 
-def decode(data: bytes, max_depth: int = MAX_DEPTH, *, utf_8: bool = False) -> Message:
+def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Message:
     """The one message that `data` holds.
 
     :param utf_8: whether it is known to be UTF-8.

@@ -9,7 +9,7 @@ side, and it reads parameters only where the rules depend on them.
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
@@ -182,9 +182,9 @@ class Ledger:
         id = answer.id
         if id is None:
             return True
-        if id not in self.inbound:
+        token = self.inbound.pop(id, UNSET)
+        if token is UNSET:
             return self._keep(False)
-        token = self.inbound.pop(id)
         if token is not None or self.listening:
             self._closed(id, token)
         if self._initialize is not None and id == self._initialize:

@@ -43,11 +43,24 @@ class Notification(_Message, frozen=True, gc=False):
 
 
 class Result(_Message, frozen=True, gc=False):
-    """Answers the request `id` with success."""
+    """Answers the request `id` with success. What it answers is in `raw` or, where that is UNSET, in `data` alone."""
 
     id: RequestId
-    result: Raw
+    raw: Raw | UnsetType = msgspec.field(name="result", default=UNSET)
     data: bytes | None = None
+
+    @classmethod
+    def answering(cls, id: RequestId, value: Any) -> Result:
+        """The answer with `value`, encoded at once: takes what `to_raw` takes, and raises as that does."""
+        try:
+            return cls(id, UNSET, _encode(_Answered(id, value)))
+        except (ValueError, RecursionError) as error:
+            raise _not_json(error) from error
+
+    @property
+    def result(self) -> Raw:
+        """What it answers, as JSON."""
+        return _decode_answered(self.data or b"").result if self.raw is UNSET else self.raw
 
 
 class ErrorObject(Struct, frozen=True, gc=False):
@@ -80,10 +93,22 @@ class Error(_Message, frozen=True, gc=False):
         return RemoteError(self.error.code, self.error.message, decoded)
 
 
+class _Answered(_Message, frozen=True, gc=False):
+    """A Result while it is encoded."""
+
+    id: RequestId
+    result: Any
+
+
+class _Read(Struct, gc=False):
+    result: Raw
+
+
 Answer: TypeAlias = Result | Error
 Message: TypeAlias = Request | Notification | Result | Error
 
 _encode = msgspec.json.Encoder().encode
+_decode_answered = msgspec.json.Decoder(_Read).decode
 
 
 def to_raw(value: Any) -> Raw:
@@ -97,4 +122,8 @@ def to_raw(value: Any) -> Raw:
     try:
         return Raw(_encode(value))
     except (ValueError, RecursionError) as error:
-        raise TypeError(f"cannot be written as JSON: {error}") from error
+        raise _not_json(error) from error
+
+
+def _not_json(error: Exception) -> TypeError:
+    return TypeError(f"cannot be written as JSON: {error}")

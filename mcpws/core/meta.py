@@ -47,8 +47,9 @@ class RequestMeta(Struct, frozen=True, gc=False):
 
 NOTHING = RequestMeta()
 
-# One of the first two is in the name of whatever may be of interest, unless a name is spelled with an escape.
-_T, _V, _ESCAPE = b"TV\\"
+# `_meta` has the first of these, and the name of whatever may be of interest in it one of the next two, unless
+# a name is spelled with an escape.
+_UNDERSCORE, _T, _V, _ESCAPE = b"_TV\\"
 
 
 class _WithMeta(Struct, gc=False):
@@ -68,7 +69,7 @@ def read_meta(request: Request) -> RequestMeta:
     if params is None:
         return NOTHING
     # To look for a byte costs next to nothing, whatever the size.
-    if data is not None and _T not in data and _V not in data and _ESCAPE not in data:
+    if data is not None and _ESCAPE not in data and (_UNDERSCORE not in data or (_T not in data and _V not in data)):
         return NOTHING
     try:
         meta = _decode_params(params).meta
@@ -79,6 +80,10 @@ def read_meta(request: Request) -> RequestMeta:
 
 def read_modern(request: Request) -> RequestMeta | None:
     """`read_meta` of a request that is modern; None of any other."""
+    data = request.data
+    # Every message of a legacy client is asked.
+    if data is not None and _V not in data and _ESCAPE not in data:
+        return None
     meta = read_meta(request)
     return meta if meta is not NOTHING and meta.is_modern else None
 

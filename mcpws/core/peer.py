@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Raw
 
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS, cancelled_id, reported_token
 from mcpws.core.messages import (
@@ -175,10 +174,13 @@ class Peer:
         else:
             self.at_work[id] = cancel
 
-    def answer(self, id: RequestId, result: Raw) -> None:
-        """Answer request `id` with success."""
+    def answer(self, id: RequestId, value: Any) -> None:
+        """Answer request `id` with success; raises TypeError, and answers nothing, for a `value` that is no JSON."""
+        answer = Result.answering(id, value)
+        # What is large is not needed while the answer is written.
+        del value
         self.at_work.pop(id, None)
-        self._send(Result(id, result))
+        self._send(answer)
 
     def fail(self, id: RequestId, error: RpcError) -> None:
         """Answer request `id` with failure."""

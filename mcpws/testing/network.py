@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -100,6 +101,10 @@ class MemoryTransport(FileDescriptor):
         if data and not taken:
             raise BlockingIOError
         return taken
+
+    def sendmsg(self, buffers: Iterable[bytes]) -> int:
+        """As `socket.sendmsg` does."""
+        return self.send(b"".join(buffers))
 
     def connectionLost(self, reason: Failure) -> None:
         if self.disconnected:

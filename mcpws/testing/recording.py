@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.messages import Error, Message, Notification, Request, Result, to_raw
+from mcpws.core.messages import Error, Message, Notification, Request, Result
 from mcpws.core.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
 from mcpws.errors import MethodNotFound, RpcError
 from mcpws.interfaces import Channel, Link
@@ -51,7 +51,7 @@ class RecordedConversation:
         if isinstance(result, RpcError):
             self.link.send(Error.answering(request.id, result))
         else:
-            self.link.send(Result(request.id, to_raw(result)))
+            self.link.send(Result.answering(request.id, result))
 
     # interfaces.Channel
 

@@ -112,6 +112,7 @@ class ClientConnection(Connection):
     def opened(self) -> None:
         super().opened()
         self.receiver = self._factory.receiver(self)
+        self.text_receiver = self.receiver.receive
         if self._when_open is not None:
             opened, self._when_open = self._when_open, None
             opened.callback(self)
@@ -151,6 +152,7 @@ class ClientConnection(Connection):
         self._factory.connection_gone(self)
         reason = self._refused or ConnectionClosed(self.close_code, self.close_reason)
         receiver, self.receiver = self.receiver, None
+        self.text_receiver = None
         if receiver is not None:
             receiver.lost(reason)
         if self._when_open is not None:

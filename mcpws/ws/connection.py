@@ -22,8 +22,8 @@ from mcpws.core.messages import Message
 from mcpws.errors import RpcError
 from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
 from mcpws.ws.compression import deflate
-from mcpws.ws.fastlane import frame
-from mcpws.ws.outbox import Outbox, outbox
+from mcpws.ws.fastlane import frame, head
+from mcpws.ws.outbox import WHOLE, Outbox, outbox
 from mcpws.ws.tuning import tune
 
 log = Logger()
@@ -68,12 +68,18 @@ class Connection(ABC):
         "consuming",
         "counters",
         "id",
+        "mask_key",
         "peer",
         "reading",
         "state",
+        "text_receiver",
     )
 
     _outbox: Outbox
+    text_receiver: Callable[[Message], None] | None
+    """Takes what comes in text frames in place of `message_received`, which is one call less; None for nobody."""
+    mask_key: Callable[[], bytes] | None
+    """Gives four bytes with which to mask the next frame, at the end that does (RFC 6455, section 5.1)."""
 
     def __init__(self, protocol: Any, id: int, config: WebSocketConfig, clock: IReactorTime) -> None:
         self.id = id
@@ -94,12 +100,14 @@ class Connection(ABC):
         self._ping_pending: bytes | None = None
         self.reading = True
         self.consuming = False
+        self.mask_key = None
+        self.text_receiver = None
 
     # What subclasses define.
 
     @abstractmethod
     def message_received(self, message: Message, binary: bool) -> None:
-        """A message came in, in a `binary` or a text frame."""
+        """A message came in, in a `binary` or a text frame, that `text_receiver` does not take."""
 
     @abstractmethod
     def garbage_received(self, error: RpcError, binary: bool) -> None:
@@ -139,24 +147,24 @@ class Connection(ABC):
     def transport_lost(self, reason: Failure) -> None:
         """Why the transport is gone; `gone` follows."""
 
-    mask_key: Callable[[], bytes] | None = None
-    """Gives four bytes with which to mask the next frame, at the end that does (RFC 6455, section 5.1)."""
-
     # What the rest of the package uses.
 
     def send(self, data: bytes, binary: bool = False) -> None:
         """Send one encoded message; nothing after the close began."""
         if self.state is _CONNECTED:
-            counters = self.counters
+            counters, size = self.counters, len(data)
             counters.messages_sent += 1
-            counters.bytes_sent += len(data)
+            counters.bytes_sent += size
             compressor = self._protocol._perMessageCompress
-            if compressor is not None and len(data) >= self._config.compression_min_size:
+            if compressor is not None and size >= self._config.compression_min_size:
                 opcode = _BINARY if binary else _TEXT
                 self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
             else:
                 outbox, mask_key = self._outbox, self.mask_key
-                outbox.write(frame(data, binary, None if mask_key is None else mask_key()))
+                if size > WHOLE and mask_key is None:
+                    outbox.write_large(head(size, binary), data)
+                else:
+                    outbox.write(frame(data, binary, None if mask_key is None else mask_key()))
                 if outbox.queued:
                     self._check_queue()
 
@@ -256,18 +264,19 @@ class Connection(ABC):
             self.close(UNSUPPORTED_DATA, "binary messages are refused here")
             return False
         try:
-            if payload[:1] != b"{" and is_batch(payload) and self.takes_batches:
-                members = self._members(payload)
-                # What is wrong with them may have been too much.
-                if self.state is _CONNECTED:
-                    self.batch_received(members, binary)
-                return self.reading and self.state is _CONNECTED
-            message = decode(payload, self._config.max_depth, utf_8=not binary)
+            message = decode(payload, self._config.max_depth, not binary)
         except RpcError as error:
-            self._count_garbage()
-            self.garbage_received(error, binary)
+            if is_batch(payload) and self.takes_batches:
+                self._batch_received(payload, binary)
+            else:
+                self._count_garbage()
+                self.garbage_received(error, binary)
         else:
-            self.message_received(message, binary)
+            receive = self.text_receiver
+            if receive is None or binary:
+                self.message_received(message, binary)
+            else:
+                receive(message)
         return self.reading and self.state is _CONNECTED
 
     def pong_received(self, payload: bytes) -> None:
@@ -327,12 +336,19 @@ class Connection(ABC):
                 self._ping_pending = pack("!Q", self._ping_number)
                 self._protocol.sendPing(self._ping_pending)
 
-    def _members(self, payload: bytes) -> list[Message | RpcError]:
-        members = decode_batch(payload, self._config.max_in_flight, self._config.max_depth)
+    def _batch_received(self, payload: bytes, binary: bool) -> None:
+        try:
+            members = decode_batch(payload, self._config.max_in_flight, self._config.max_depth)
+        except RpcError as error:
+            self._count_garbage()
+            self.garbage_received(error, binary)
+            return
         for member in members:
             if isinstance(member, RpcError):
                 self._count_garbage()
-        return members
+        # What is wrong with them may have been too much.
+        if self.state is _CONNECTED:
+            self.batch_received(members, binary)
 
     def _count_garbage(self) -> None:
         self.counters.bad_messages += 1

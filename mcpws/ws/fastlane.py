@@ -59,21 +59,21 @@ class FastLane:
         :param deliver: called with each payload, and whether it is binary; unless it returns something true, the rest
             stays for the time being.
         """
+        taken, end = 0, len(data)
         begun = self.begun
         if begun is not None:
             if not data:
                 return data
-            part, data = data[: begun.missing], data[begun.missing :]
-            if not begun.add(part):
+            taken = min(begun.missing, end)
+            if not begun.add(data if taken == end else memoryview(data)[:taken]):
                 self.begun = None
-                return begun.as_it_came() + data
+                return begun.as_it_came() + data[taken:]
             if begun.missing:
-                return data
+                return b""
             self.begun = None
             if not deliver(begun.payload(), begun.is_binary):
-                return data
+                return data[taken:]
         mask_bit, key_size, limit = self._mask_bit, self._key_size, self._limit
-        taken, end = 0, len(data)
         while end - taken >= 2:
             first = data[taken]
             if first != FINAL_TEXT and first != FINAL_BINARY:
@@ -101,7 +101,7 @@ class FastLane:
                 break
             if stop > end:
                 begun = Begun(data[taken:start], size, data[start - key_size : start])
-                if begun.add(data[start:]):
+                if begun.add(memoryview(data)[start:]):
                     self.begun = begun
                     return b""
                 break
@@ -129,13 +129,15 @@ class Begun:
         self.is_binary = head[0] == FINAL_BINARY
         self.missing = size
 
-    def add(self, part: bytes) -> bool:
+    def add(self, data: bytes | memoryview) -> bool:
         """Add the next of the payload, no more than is missing; returns whether all may be UTF-8 so far, if text."""
-        self.missing -= len(part)
+        self.missing -= len(data)
         if self._next_key:
-            key, turned = self._next_key, len(part) % 4
-            part = mask(part, key)
+            key, turned = self._next_key, len(data) % 4
+            part = mask(data, key)
             self._next_key = key[turned:] + key[:turned]
+        else:
+            part = bytes(data)
         self._parts.append(part)
         valid = self.is_binary or self._may_be_utf_8(part)
         join_small(self._parts)
@@ -166,17 +168,29 @@ class Begun:
 def frame(payload: bytes, binary: bool, key: bytes | None = None) -> bytes:
     """A final data frame, masked with the four bytes of `key` if there are any."""
     size = len(payload)
-    first = FINAL_BINARY if binary else FINAL_TEXT
-    second = 0 if key is None else _MASKED
-    if size < 126:
-        head = _head(first, second | size)
-    elif size < 65_536:
-        head = _head_16(first, second | 126, size)
-    else:
-        head = _head_64(first, second | 127, size)
+    if size < _SHORT and not binary:
+        if key is None:
+            return _short_heads[size] + payload
+        return _short_masked_heads[size] + key + mask(payload, key)
     if key is None:
-        return head + payload
-    return head + key + mask(payload, key)
+        return head(size, binary) + payload
+    return head(size, binary, _MASKED) + key + mask(payload, key)
+
+
+def head(size: int, binary: bool, mask_bit: int = 0) -> bytes:
+    """The beginning of a final data frame, up to where the key is, if `mask_bit` says that there is one."""
+    first = FINAL_BINARY if binary else FINAL_TEXT
+    if size < 126:
+        return _head(first, mask_bit | size)
+    if size < 65_536:
+        return _head_16(first, mask_bit | 126, size)
+    return _head_64(first, mask_bit | 127, size)
+
+
+# Text up to here, which is most of what is sent, finds its head ready.
+_SHORT = 1024
+_short_heads = tuple(head(size, False) for size in range(_SHORT))
+_short_masked_heads = tuple(head(size, False, _MASKED) for size in range(_SHORT))
 
 
 def _is_utf_8(payload: bytes) -> bool:

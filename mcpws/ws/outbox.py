@@ -88,10 +88,7 @@ class Outbox(ABC):
         # First: what is gathered goes out before what has to wait from now on.
         if gathered is not None:
             gathered.append(frame)
-        elif self._blocked_at is not None:
-            self._wait(frame, 0)
-            return
-        elif burst.depth:
+        elif burst.depth and self._blocked_at is None:
             self._gathered = [frame]
             burst.at_end(self.flush)
         else:
@@ -101,19 +98,20 @@ class Outbox(ABC):
         if self._gathered_bytes > WHOLE:
             self.flush()
 
+    def write_large(self, head: bytes, payload: bytes) -> None:
+        """`write` for a frame in two parts, which are put together only if they cannot go out at once."""
+        self.write(head + payload)
+
     def flush(self) -> None:
         """Send what was gathered in one write."""
         gathered, self._gathered = self._gathered, None
         if gathered is not None:
             data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
             self._gathered_bytes = 0
-            if self._blocked_at is None:
-                self._send(data)
-            else:
-                self._wait(data, 0)
+            self._send(data)
 
     def _send(self, frame: bytes) -> None:
-        left = self._give(frame, 0)
+        left = len(frame) if self._blocked_at is not None else self._give(frame, 0)
         if left:
             self._wait(frame, len(frame) - left)
 
@@ -214,6 +212,19 @@ class SocketOutbox(Outbox):
     def __init__(self, transport: Any, *others: Any) -> None:
         super().__init__(transport, *others)
         self._socket = transport.getHandle()
+
+    def write_large(self, head: bytes, payload: bytes) -> None:
+        self.flush()
+        if self._over or self.behind:
+            self.write(head + payload)
+            return
+        try:
+            taken: int = self._socket.sendmsg((head, payload))
+        except OSError:
+            taken = 0
+        if taken < len(head) + len(payload):
+            self._transport.startWriting()
+            self._wait(head + payload, taken)
 
     def _give(self, frame: bytes, offset: int) -> int:
         if self._over:

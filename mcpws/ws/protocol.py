@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketAdapterProtocol
@@ -87,9 +88,12 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
             connection = self._mcpws
             connection.counters.last_activity = connection.clock.seconds()
             # What the messages in one read are answered with leaves in one write.
-            with burst:
+            burst.depth += 1
+            try:
                 self.data += data
                 self.consumeData()
+            finally:
+                burst.end()
 
     def consumeData(self) -> None:
         """Take from what was read, for as long as messages are wanted: the lane what it can, Autobahn the rest."""
@@ -146,9 +150,13 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         if not self.failedByMe:
             join_small(self.message_data)
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> bool:  # type: ignore[override]  # Autobahn does not look
-        """Returns whether the next may come at once; if not, that is asked again."""
-        return self._mcpws.payload_received(payload, isBinary)
+    @property
+    def onMessage(self) -> Callable[[bytes, bool], bool]:  # type: ignore[override]  # Autobahn looks at no result
+        """Takes a payload, and whether it is binary; returns whether the next may come at once.
+
+        It is looked up once for all messages in one read.
+        """
+        return self._mcpws.payload_received
 
     def onPong(self, payload: bytes) -> None:
         self._mcpws.pong_received(payload)

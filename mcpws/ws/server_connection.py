@@ -52,13 +52,12 @@ class ServerConnection(Connection):
             max_outbound_size=self._config.max_outbound_size,
             progress_gap=self._config.progress_gap,
         )
+        self.text_receiver = self.front.receive
+        self.front.text_sender = self.send
         self._factory.connection_opened(self)
         self.front.open(self._factory.backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
-        if self._replies is None and not binary:
-            self.front.receive(message)
-            return
         replies = self._heard(binary)
         if binary and type(message) is Request and not self._is_open(message.id):
             replies.owe_in_binary(message.id)
@@ -93,6 +92,7 @@ class ServerConnection(Connection):
     def _heard(self, binary: bool) -> Replies:
         if self._replies is None:
             self._replies = Replies(self.send, self._config.max_outbound_size)
+            self.text_receiver = self.front.text_sender = None
         self._replies.last_was_binary = binary
         return self._replies
 

@@ -8,8 +8,8 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import ITCPTransport, ITransport
 
-READ = 256 * 1024
-"""Bytes that are read from a socket at a time."""
+READ = 512 * 1024
+"""Bytes that are read from a socket at a time. Half as many make a message of a mebibyte up to a fifth dearer."""
 
 MOST_KEPT = 16 * 1024 * 1024
 """Bytes. Blocks up to this size the allocator is taught to keep."""

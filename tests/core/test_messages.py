@@ -51,6 +51,20 @@ def test_to_raw_refuses_what_is_no_json_with_one_error(value: object) -> None:
         to_raw(value)
 
 
+@pytest.mark.parametrize("value", [{"a": "é"}, Point(1, 2), None, Raw(b'{ "a": 1 }')])
+def test_a_result_can_be_read_back_from_what_it_was_encoded_as(value: object) -> None:
+    answer = Result.answering("7", value)
+    assert answer.result == to_raw(value)
+    assert encode(answer) == answer.data
+    assert decode(encode(answer)) == Result("7", to_raw(value), answer.data)
+
+
+@pytest.mark.parametrize("value", [object(), "\ud800", {"\udfff": 1}, {(1,): 2}, within_itself()])
+def test_what_is_no_json_is_no_result(value: object) -> None:
+    with pytest.raises(TypeError):
+        Result.answering(1, value)
+
+
 def test_an_error_answers_with_its_code_message_and_data() -> None:
     answer = Error.answering("7", InvalidParams("too small", {"path": "$.n"}))
     assert answer == Error("7", ErrorObject(-32602, "too small", Raw(b'{"path":"$.n"}')))

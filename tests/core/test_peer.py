@@ -247,7 +247,7 @@ def test_a_request_can_be_answered_at_once_or_later(end: End) -> None:
     end.peer.fail("1", RpcError("taken", {"by": 2}, code=409))
     assert end.peer.working == 0
     assert end.sent == [
-        Result(1, Raw(b"{}")),
+        Result.answering(1, {}),
         Error("1", ErrorObject(409, "taken", Raw(b'{"by":2}'))),
     ]
 

@@ -15,7 +15,7 @@ from mcpws.core.messages import Message
 from mcpws.errors import McpwsError
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
-from mcpws.ws.fastlane import FastLane, frame
+from mcpws.ws.fastlane import FastLane, frame, head
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
 # Above what is read at once, so that some frames come in parts whatever the cuts.
@@ -181,6 +181,15 @@ def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None
     for payload, key in messages:
         data = frame(payload, True, key)
         assert taken(data, masked=key is not None, limit=100_000) == (b"", [(payload, True)])
+
+
+@pytest.mark.parametrize("key", [None, b"keys"])
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 1023, 1024, 65_535, 65_536])
+def test_text_of_every_length_is_framed_and_taken(size: int, key: bytes | None) -> None:
+    payload = b"x" * size
+    data = frame(payload, False, key)
+    assert data.startswith(head(size, False, 0 if key is None else 0x80))
+    assert taken(data, masked=key is not None, limit=100_000) == (b"", [(payload, False)])
 
 
 @pytest.mark.parametrize(

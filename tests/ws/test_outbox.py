@@ -129,6 +129,53 @@ def test_a_large_frame_goes_in_slices_as_fast_as_a_buffer_takes_them() -> None:
     assert rig.outbox.queued == 0
 
 
+@both
+@pytest.mark.parametrize("size", [WHOLE + 1, 5 * WHOLE])
+def test_a_large_frame_in_two_parts_is_one_frame(kind: type[Outbox], size: int) -> None:
+    rig = Rig(kind)
+    payload = bytes(range(256)) * (size // 256)
+    rig.outbox.write_large(b"head", payload)
+    assert rig.outbox.queued == 4 + len(payload) - rig.given
+    rig.read()
+    assert rig.peer.received == b"head" + payload
+
+
+@both
+def test_of_a_large_frame_in_two_parts_none_is_left_without_the_other(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
+    rig.outbox.write_large(b"head", b"x" * WHOLE)
+    assert rig.outbox.queued == 4 + WHOLE
+    rig.outbox.discard()
+    assert rig.outbox.queued == 0
+    begun = Rig(kind)
+    begun.outbox.write_large(b"head", b"x" * 5 * WHOLE)
+    assert begun.outbox.queued > 0
+    begun.outbox.discard()
+    begun.read()
+    assert begun.peer.received == b"head" + b"x" * 5 * WHOLE
+
+
+@both
+def test_a_large_frame_goes_out_after_what_was_gathered(kind: type[Outbox]) -> None:
+    rig = Rig(kind)
+    with burst:
+        rig.outbox.write(b"one")
+        rig.outbox.write_large(b"two", b"x" * WHOLE)
+        rig.outbox.write(b"three")
+    rig.read()
+    assert rig.peer.received == b"onetwo" + b"x" * WHOLE + b"three"
+
+
+@both
+def test_a_large_frame_is_left_to_a_transport_that_is_to_send_all(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
+    rig.outbox.hand_over()
+    rig.outbox.write_large(b"head", b"x" * WHOLE)
+    assert rig.outbox.queued == 0
+    rig.read()
+    assert rig.peer.received.endswith(b"-head" + b"x" * WHOLE)
+
+
 def test_a_socket_gets_no_more_than_it_takes_at_once() -> None:
     rig = Rig(SocketOutbox)
     frame = bytes(range(256)) * (3 * WHOLE // 256)
@@ -286,6 +333,17 @@ def test_a_connection_that_is_lost_while_it_is_written_to_is_for_the_reactor_to_
     assert rig.outbox.queued == 0
 
 
+def test_a_large_frame_for_a_connection_that_is_lost_waits_for_the_reactor_to_find_out() -> None:
+    rig = Rig(SocketOutbox)
+    rig.peer.wire.abortConnection()
+    rig.clock.advance(0)
+    rig.outbox.write_large(b"head", b"x" * WHOLE)
+    assert rig.transport.writing
+    rig.network.flush()
+    assert rig.transport.disconnected
+    assert rig.outbox.queued == 0
+
+
 def test_a_transport_that_is_no_plain_socket_is_written_to_through_its_buffer() -> None:
     def chosen(transport: Any) -> type[Outbox]:
         def nothing() -> None: ...
@@ -324,6 +382,13 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.number += 1
         self.written += len(frame)
         self.rig.outbox.write(frame)
+
+    @rule(size=st.sampled_from([WHOLE + 1, 5 * WHOLE]))
+    def write_large(self, size: int) -> None:
+        head = struct.pack("!II", self.number, size)
+        self.number += 1
+        self.written += len(head) + size
+        self.rig.outbox.write_large(head, bytes(size))
 
     @rule()
     def read(self) -> None:

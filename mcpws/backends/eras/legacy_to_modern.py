@@ -18,7 +18,7 @@ from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subsc
 from mcpws.backends.eras.watches import LISTS, Watches
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
-from mcpws.core.messages import EMPTY, Message, Notification, Request, Result, to_raw
+from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
@@ -93,7 +93,7 @@ class LegacyToModern:
         }
         if not isinstance(discovery.instructions, UnsetType):
             result["instructions"] = discovery.instructions
-        self._link.send(Result(self._initialize.id, to_raw(result)))
+        self._link.send(Result.answering(self._initialize.id, result))
 
     def receive(self, message: Message) -> None:
         """From the client."""
