@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import NODEFAULT, Raw
 
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
+from mcpws.core.messages import EMPTY, Request
 from mcpws.errors import InvalidParams
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Arguments:
             _check(signature, parameter)
         self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
         self._decode = msgspec.json.Decoder(self._type).decode
+        call = msgspec.defstruct("Call", [("name", str), ("arguments", self._type)])
+        self._decode_call = msgspec.json.Decoder(call).decode
         self.schema = schema_of(self._type)
         del self.schema["title"]
         for parameter in signature.parameters:
@@ -51,12 +54,39 @@ class Arguments:
         except (ValueError, RecursionError) as error:
             raise invalid_params(error, at) from None
 
+    def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
+        """What is called, and the values, from `params` in one pass; None if they do not fit, or more is to be said."""
+        try:
+            name, arguments = msgspec.structs.astuple(self._decode_call(params))
+        except (ValueError, RecursionError):
+            return None
+        return name, msgspec.structs.astuple(arguments)
+
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
         """The same from strings: where a number is wanted, one that is written in a string will do."""
         try:
             return msgspec.structs.astuple(msgspec.convert(values, self._type, strict=False))
         except ValueError as error:
             raise invalid_params(error, at) from None
+
+
+def reader(type: type[T]) -> Callable[[Request], T]:
+    """Reads the parameters of a request as `type`; raises InvalidParams, with paths that begin at them."""
+    read_params = msgspec.json.Decoder(type).decode
+
+    def read(request: Request) -> T:
+        try:
+            return read_params(EMPTY if request.params is None else request.params)
+        except (ValueError, RecursionError) as error:
+            raise invalid_params(error, "$") from None
+
+    return read
+
+
+def unknown(kind: str, path: str, name: str) -> InvalidParams:
+    """There is no such tool, or whatever else is of that `kind`."""
+    shown = name[:MAX_REASON]
+    return InvalidParams(f"Unknown {kind}: {shown}", {"path": path, "reason": f"no {kind} {shown!r}"})
 
 
 def decode(decoder: msgspec.json.Decoder[T], raw: Raw, at: str) -> T:

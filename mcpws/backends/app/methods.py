@@ -11,12 +11,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 from msgspec import Meta, Raw, Struct
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from mcpws.backends.app.arguments import MAX_REASON, invalid_params
+from mcpws.backends.app.arguments import reader, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
 from mcpws.backends.app.content import Implementation, ToolResult
@@ -27,13 +26,14 @@ from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.stateless import StatelessCall
+from mcpws.backends.app.tool_call import read_tool_call
 from mcpws.backends.app.tools import failed
 from mcpws.conversation import cause_of, to_come
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
 from mcpws.core.meta import DISCOVER, LISTEN
-from mcpws.errors import CapabilityMissing, InvalidParams, McpwsError, ResourceNotFound, ToolError
+from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
 
 T = TypeVar("T")
 
@@ -53,11 +53,6 @@ class _Initialized(Struct, omit_defaults=True, rename="camel"):
 
 class _Page(Struct):
     cursor: str | None = None
-
-
-class _Call(Struct):
-    name: str
-    arguments: Raw = EMPTY
 
 
 class _Uri(Struct):
@@ -99,27 +94,14 @@ class _Listen(Struct):
     notifications: Filter
 
 
-def _reader(type: type[T]) -> Callable[[Request], T]:
-    read_params = msgspec.json.Decoder(type).decode
-
-    def read(request: Request) -> T:
-        try:
-            return read_params(EMPTY if request.params is None else request.params)
-        except (ValueError, RecursionError) as error:
-            raise invalid_params(error, "$") from None
-
-    return read
-
-
-_read_initialize = _reader(_Initialize)
-_read_page = _reader(_Page)
-_read_call = _reader(_Call)
-_read_uri = _reader(_Uri)
-_read_subscribe = _reader(_Subscribe)
-_read_get = _reader(_Get)
-_read_complete = _reader(_Complete)
-_read_level = _reader(_SetLevel)
-_read_listen = _reader(_Listen)
+_read_initialize = reader(_Initialize)
+_read_page = reader(_Page)
+_read_uri = reader(_Uri)
+_read_subscribe = reader(_Subscribe)
+_read_get = reader(_Get)
+_read_complete = reader(_Complete)
+_read_level = reader(_SetLevel)
+_read_listen = reader(_Listen)
 
 
 def _initialize(channel: AppChannel, request: Request) -> _Initialized:
@@ -155,11 +137,7 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
         return failed(error) if isinstance(error, told) else failure
 
     def answer(scope: Scope, request: Request) -> object:
-        params = _read_call(request)
-        tool = scope.catalog.tools.get(params.name)
-        if tool is None:
-            raise _unknown("tool", "$.name", params.name)
-        values = tool.arguments.decode(params.arguments, "$.arguments")
+        tool, values = read_tool_call(scope.catalog, request)
         try:
             outcome = scope.run(tool.signature, values, request, tool.result)
         except told as error:
@@ -213,7 +191,7 @@ def _get_prompt(scope: Scope, request: Request) -> object:
     params = _read_get(request)
     prompt = scope.catalog.prompts.get(params.name)
     if prompt is None:
-        raise _unknown("prompt", "$.name", params.name)
+        raise unknown("prompt", "$.name", params.name)
     values = prompt.arguments.convert(params.arguments, "$.arguments")
     return scope.run(prompt.signature, values, request, prompt.result)
 
@@ -224,11 +202,11 @@ def _complete(scope: Scope, request: Request) -> object:
     if isinstance(reference, _PromptReference):
         name = reference.name
         if catalog.prompts.get(name) is None:
-            raise _unknown("prompt", "$.ref.name", name)
+            raise unknown("prompt", "$.ref.name", name)
     else:
         name = reference.uri
         if catalog.templates.get(name) is None and catalog.resources.get(name) is None:
-            raise _unknown("resource template", "$.ref.uri", name)
+            raise unknown("resource template", "$.ref.uri", name)
     completion = catalog.completions.get((name, params.argument.name))
     if completion is None:
         return completed([])
@@ -238,11 +216,6 @@ def _complete(scope: Scope, request: Request) -> object:
 def _set_level(channel: AppChannel, request: Request) -> Raw:
     channel.client.level = _read_level(request).level
     return EMPTY
-
-
-def _unknown(kind: str, path: str, name: str) -> InvalidParams:
-    shown = name[:MAX_REASON]
-    return InvalidParams(f"Unknown {kind}: {shown}", {"path": path, "reason": f"no {kind} {shown!r}"})
 
 
 def _ready(channel: AppChannel, notification: Notification) -> None:

@@ -1,0 +1,57 @@
+"""Which tool a `tools/call` is for, and with what (MCP 2025-11-25, tools)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from mcpws.backends.app.arguments import invalid_params, unknown
+from mcpws.backends.app.catalog import Catalog
+from mcpws.backends.app.tools import Tool
+from mcpws.core.messages import EMPTY, Request
+
+LARGE = 16 * 1024
+"""Bytes of a request from which on it pays to look for the name first."""
+
+
+class _Call(Struct):
+    name: str
+    arguments: Raw = EMPTY
+
+
+_decode_call = msgspec.json.Decoder(_Call).decode
+_begins_with_name = re.compile(rb'\s*\{\s*"name"\s*:\s*"([A-Za-z0-9_.-]{1,128})"').match
+
+
+def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any, ...]]:
+    """The tool, and what its function is to be called with; InvalidParams when that cannot be."""
+    if request.data is not None and len(request.data) >= LARGE and request.params is not None:
+        at_once = _read_at_once(catalog, request.params)
+        if at_once is not None:
+            return at_once
+    try:
+        params = _decode_call(EMPTY if request.params is None else request.params)
+    except (ValueError, RecursionError) as error:
+        raise invalid_params(error, "$") from None
+    tool = catalog.tools.get(params.name)
+    if tool is None:
+        raise unknown("tool", "$.name", params.name)
+    return tool, tool.arguments.decode(params.arguments, "$.arguments")
+
+
+def _read_at_once(catalog: Catalog, params: Raw) -> tuple[Tool, tuple[Any, ...]] | None:
+    """The same in one pass, by the type of the tool that is named first; None where that does not do.
+
+    Otherwise the first pass has to go through the arguments only to see where they end, and a mebibyte takes 0.18 ms.
+    """
+    named = _begins_with_name(params)
+    tool = None if named is None else catalog.tools.get(named[1].decode())
+    read = None if tool is None else tool.arguments.decode_call(params)
+    if tool is None or read is None:
+        return None
+    name, values = read
+    # Of a member that is there twice, the last one counts.
+    return (tool, values) if name == tool.name else None
