@@ -62,7 +62,7 @@ class Conversation:
         if self._ended:
             return
         if type(message) is Request:
-            if message.method != INITIALIZE and read_modern(message) is not None:
+            if read_modern(message) is not None and message.method != INITIALIZE:
                 if self._modern is None:
                     self._modern = ModernClient(self._link, self._inners, self._shared)
                 self._modern.take(message)

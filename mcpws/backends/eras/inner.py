@@ -70,6 +70,16 @@ class Inner:
         if self._channel is not None:
             self._channel.receive(message)
 
+    def pass_through(self) -> Callable[[Message], None] | None:
+        """Let the server talk to the client itself: all that the owner still hears is `lost`, and the client with it.
+
+        Returns what takes messages for the server until then; None if there is none, or a probe has no answer yet.
+        """
+        if self._channel is None or self._probe is not None:
+            return None
+        self.send = self._inners.link.send  # type: ignore[method-assign]  # not one call more for each answer
+        return self._channel.receive
+
     def close(self, reason: str) -> None:
         """Nobody needs it any more."""
         self.owner = None

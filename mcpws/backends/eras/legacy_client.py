@@ -18,7 +18,7 @@ class LegacyClient:
     """Passes everything through, byte for byte, to a server of its own.
 
     Only when the server refuses `initialize` it is asked which era it is of. A modern one is translated for; otherwise
-    its refusal is the answer.
+    its refusal is the answer. When it accepts, there is nothing left to do here: server and client have each other.
 
     :param lost: called when the server is gone.
     :raises RpcError: no further server can be had now.
@@ -33,13 +33,14 @@ class LegacyClient:
         self._refusal: Error | None = None
         self._translation: LegacyToModern | None = None
         self._inner = inners.get(self)
+        self.receive: Callable[[Message], None] = self._receive
+        """From the client."""
 
     def begin(self) -> None:
         """Have the server there."""
         self._inner.start()
 
-    def receive(self, message: Message) -> None:
-        """From the client."""
+    def _receive(self, message: Message) -> None:
         if self._translation is not None:
             self._translation.receive(message)
         elif self._unsent is not None:
@@ -78,6 +79,7 @@ class LegacyClient:
             self._initialize = None
             if self._inner.probed and not self._inner.found_modern:
                 self._shared.known.legacy = True
+            self.receive = self._inner.pass_through() or self.receive
         self._link.send(message)
 
     def lost(self, reason: McpwsError) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mcpws.backends.eras.legacy_client import LegacyClient
 from mcpws.core.codec import decode, encode
 from mcpws.errors import BackendLost
 
 if TYPE_CHECKING:
-    from tests.backends.eras.conftest import Client, World
+    from tests.backends.eras.conftest import Client, Server, World
+
+
+def accept(server: Server, initialize: dict[str, Any]) -> None:
+    server.answer(
+        initialize,
+        protocolVersion="2025-11-25",
+        capabilities={},
+        serverInfo={"name": "a", "version": "1"},
+    )
 
 
 @pytest.mark.not_mcp("what is said is chosen for its bytes")
@@ -37,6 +47,43 @@ def test_what_a_legacy_client_and_a_legacy_server_say_passes_byte_for_byte(world
     assert world.backend.translated == 0
 
 
+def test_once_it_is_accepted_nothing_stands_between_a_client_and_its_server(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.initialize()
+    [server] = world.servers
+    accept(server, server.take("initialize"))
+    client.result("init")
+    # Neither is looked up any more.
+    monkeypatch.delattr(LegacyClient, "received")
+    monkeypatch.delattr(LegacyClient, "_receive")
+    client.ask(1, "tools/list")
+    server.answer(server.take("tools/list"), tools=[])
+    assert client.result(1) == {"tools": []}
+    # The client may be modern as well, and then it has another one.
+    client.call(2, "tools/list")
+    assert server.waiting == []
+    reason = BackendLost("it is gone")
+    server.lose(reason)
+    assert client.ended is reason
+
+
+def test_what_a_server_was_asked_before_it_was_accepted_is_none_of_the_clients_business(
+    world: World, client: Client
+) -> None:
+    client.call(1, "tools/list")
+    [server] = world.servers
+    discover = server.take("server/discover")
+    client.tell("notifications/cancelled", requestId=1)
+    client.initialize()
+    accept(server, server.take("initialize"))
+    client.result("init")
+    server.fail(discover, -32601)
+    client.ask(2, "ping")
+    server.answer(server.take("ping"))
+    assert [message["id"] for message in client.got] == [2]
+
+
 def test_a_server_that_refuses_initialize_is_asked_which_era_it_is_of(world: World, client: Client) -> None:
     client.initialize(version="2025-06-18")
     [server] = world.servers
@@ -55,12 +102,7 @@ def test_a_legacy_server_that_refuses_initialize_has_its_say(world: World, clien
     server.refuse_probe()
     assert client.error("init") == {"code": -32602, "message": "bad", "data": {"why": "so"}}
     client.initialize("again")
-    server.answer(
-        server.take("initialize"),
-        protocolVersion="2025-11-25",
-        capabilities={},
-        serverInfo={"name": "a", "version": "1"},
-    )
+    accept(server, server.take("initialize"))
     assert client.result("again")["protocolVersion"] == "2025-11-25"
 
 
