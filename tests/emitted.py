@@ -256,8 +256,22 @@ def _watch_link(link: Any, report: Report) -> None:
             self._channel.side.hears(message)
         real(self, message)
 
+    def pass_through(real: Callable[..., Any], self: Any) -> Any:
+        receive = real(self)
+        if receive is not None and isinstance(self._channel, Watched):
+            side, pass_on = self._channel.side, self.send
+
+            def heard(message: Any) -> None:
+                side.hears(message)
+                pass_on(message)
+
+            self.send = heard
+        return receive
+
     _around(link, "_opened", opened)
     _around(link, "send", send)
+    if hasattr(link, "pass_through"):
+        _around(link, "pass_through", pass_through)
 
 
 def _watch_front(module: Any, report: Report) -> None:
