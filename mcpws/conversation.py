@@ -229,6 +229,7 @@ class _Call(Deferred[Any]):
         try:
             if not isinstance(answer, Result):
                 raise answer if isinstance(answer, McpwsError) else answer.exception()
+            # There mostly is one, and then not to ask for the result is one call less.
             raw = answer.raw
             result = msgspec.json.decode(answer.result if raw is UNSET else raw, type=self.type)
         except msgspec.DecodeError as error:

@@ -256,6 +256,13 @@ def _watch_link(link: Any, report: Report) -> None:
             self._channel.side.hears(message)
         real(self, message)
 
+    _around(link, "_opened", opened)
+    _around(link, "send", send)
+
+
+def _watch_inner(module: Any, report: Report) -> None:
+    """As any Link; but once it lets all pass, its `send` is another one."""
+
     def pass_through(real: Callable[..., Any], self: Any) -> Any:
         receive = real(self)
         if receive is not None and isinstance(self._channel, Watched):
@@ -268,10 +275,8 @@ def _watch_link(link: Any, report: Report) -> None:
             self.send = heard
         return receive
 
-    _around(link, "_opened", opened)
-    _around(link, "send", send)
-    if hasattr(link, "pass_through"):
-        _around(link, "pass_through", pass_through)
+    _watch_link(module.Inner, report)
+    _around(module.Inner, "pass_through", pass_through)
 
 
 def _watch_front(module: Any, report: Report) -> None:
@@ -348,7 +353,7 @@ PLACES: Mapping[str, Callable[[Any, Report], None]] = {
     "mcpws.ws.client": _watch_connection,
     "mcpws.backends.app.application": lambda module, report: _watch_backend(module.App, report),
     "mcpws.backends.eras.backend": lambda module, report: _watch_backend(module.DualEra, report),
-    "mcpws.backends.eras.inner": lambda module, report: _watch_link(module.Inner, report),
+    "mcpws.backends.eras.inner": _watch_inner,
     "mcpws.backends.stdio.child": _watch_child,
     "mcpws.backends.stdio.run": lambda module, report: _watch_link(module.Run, report),
     "mcpws.backends.stdio.shared": lambda module, report: _watch_backend(module.SharedStdio, report),

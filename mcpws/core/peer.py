@@ -177,8 +177,6 @@ class Peer:
     def answer(self, id: RequestId, value: Any) -> None:
         """Answer request `id` with success; raises TypeError, and answers nothing, for a `value` that is no JSON."""
         answer = Result.answering(id, value)
-        # What is large is not needed while the answer is written.
-        del value
         self.at_work.pop(id, None)
         self._send(answer)
 

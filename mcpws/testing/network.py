@@ -90,7 +90,7 @@ class MemoryTransport(FileDescriptor):
         return len(taken)
 
     def getHandle(self) -> MemoryTransport:
-        """As far as `send` goes, this is its own socket."""
+        """As far as `send` and `sendmsg` go, this is its own socket."""
         return self
 
     def send(self, data: bytes) -> int:

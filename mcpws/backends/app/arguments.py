@@ -55,7 +55,7 @@ class Arguments:
             raise invalid_params(error, at) from None
 
     def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
-        """What is called, and the values, from `params` in one pass; None if they do not fit, or more is to be said."""
+        """What is called, and the values, from the `params` of a call in one pass; None if they do not fit."""
         try:
             name, arguments = msgspec.structs.astuple(self._decode_call(params))
         except (ValueError, RecursionError):
@@ -72,13 +72,10 @@ class Arguments:
 
 def reader(type: type[T]) -> Callable[[Request], T]:
     """Reads the parameters of a request as `type`; raises InvalidParams, with paths that begin at them."""
-    read_params = msgspec.json.Decoder(type).decode
+    decoder = msgspec.json.Decoder(type)
 
     def read(request: Request) -> T:
-        try:
-            return read_params(EMPTY if request.params is None else request.params)
-        except (ValueError, RecursionError) as error:
-            raise invalid_params(error, "$") from None
+        return decode(decoder, EMPTY if request.params is None else request.params, "$")
 
     return read
 

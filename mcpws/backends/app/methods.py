@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from msgspec import Meta, Raw, Struct
 from twisted.internet.defer import Deferred
@@ -34,8 +34,6 @@ from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
 from mcpws.core.meta import DISCOVER, LISTEN
 from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
-
-T = TypeVar("T")
 
 
 class _Initialize(Struct, rename="camel"):

@@ -32,6 +32,7 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
         at_once = _read_at_once(catalog, request.params)
         if at_once is not None:
             return at_once
+    # What a `reader` does, without its two calls: most requests come here.
     try:
         params = _decode_call(EMPTY if request.params is None else request.params)
     except (ValueError, RecursionError) as error:
@@ -49,9 +50,8 @@ def _read_at_once(catalog: Catalog, params: Raw) -> tuple[Tool, tuple[Any, ...]]
     """
     named = _begins_with_name(params)
     tool = None if named is None else catalog.tools.get(named[1].decode())
-    read = None if tool is None else tool.arguments.decode_call(params)
-    if tool is None or read is None:
+    if tool is None:
         return None
-    name, values = read
-    # Of a member that is there twice, the last one counts.
-    return (tool, values) if name == tool.name else None
+    read = tool.arguments.decode_call(params)
+    # Of a name that is there twice, the last one counts.
+    return None if read is None or read[0] != tool.name else (tool, read[1])
