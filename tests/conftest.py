@@ -61,6 +61,8 @@ class LoggedErrors:
         last reference to the Deferred is gone.
         """
         gc.collect()
+        # What is left is pytest's and the modules': a later collection need not look at it again, test after test.
+        gc.freeze()
         claimed = [event for event in self._events if not types or _failed_with(event, types)]
         self._events = [event for event in self._events if event not in claimed]
         return claimed
