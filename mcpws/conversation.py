@@ -86,7 +86,7 @@ def hear(listener: Callable[..., object], method: str, *arguments: object) -> No
     """Call what listens to notifications of `method`; what goes wrong, now or later, is logged."""
     try:
         outcome = listener(*arguments)
-    except Exception:
+    except BaseException:
         _not_taken(Failure(), method)
         return
     later = to_come(outcome)
@@ -194,7 +194,8 @@ class Conversation:
                     self._send(answer)
                 else:
                     _Work(peer, ours.id, later)
-            except Exception:
+            except BaseException:
+                # As for a Deferred: a method that calls sys.exit() fails, and ends neither program nor connection.
                 _fail(peer, ours.id, Failure())
         elif type(ours) is Notification:
             hear(self._notified, ours.method, ours)
@@ -234,7 +235,7 @@ class _Call(Deferred[Any]):
             result = msgspec.json.decode(answer.result if raw is UNSET else raw, type=self.type)
         except msgspec.DecodeError as error:
             self.errback(MalformedResult(self.method, str(error)))
-        except Exception:
+        except BaseException:
             # Decoding runs the code of the caller's `type` too, and the Deferred has to fire.
             self.errback()
         else:
@@ -244,7 +245,7 @@ class _Call(Deferred[Any]):
         assert self.on_progress is not None
         try:
             self.on_progress(progress)
-        except Exception:
+        except BaseException:
             log.failure("progress could not be taken: {method}", method=self.method)
 
     def timed_out(self, seconds: float) -> None:
@@ -340,7 +341,7 @@ class _Work:
         self.cancelled = True
         try:
             self.deferred.cancel()
-        except Exception:
+        except BaseException:
             log.failure("a method could not be cancelled")
 
     def _done(self, result: object) -> None:

@@ -6,6 +6,7 @@ fixture here turns each into an error of the test that caused it; the other does
 that leaves mcpws meanwhile and is not what the schema of MCP says.
 """
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from typing import Any, cast
@@ -97,6 +98,12 @@ def pytest_collection_finish() -> None:
 def clock() -> Clock:
     """A clock that stands still until the test calls ``advance``."""
     return Clock()
+
+
+@pytest.fixture(params=[LookupError, SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError])
+def raised(request: pytest.FixtureRequest) -> type[BaseException]:
+    """What a function of a user's may raise: also what `except Exception` does not catch, as `sys.exit()` does."""
+    return cast(type[BaseException], request.param)
 
 
 @pytest.fixture

@@ -138,25 +138,19 @@ def test_a_result_of_another_type_fails_the_request(client: End, server: End) ->
     assert "$.sum" in str(failure_of(answer, MalformedResult))
 
 
-class Picky(msgspec.Struct):
-    sum: int
+def test_whatever_a_type_raises_fails_the_request(client: End, server: End, raised: type[BaseException]) -> None:
+    class Picky(msgspec.Struct):
+        sum: int
 
-    def __post_init__(self) -> None:
-        raise LookupError("never good enough")
+        def __post_init__(self) -> None:
+            raise raised("never good enough")
 
-
-@pytest.mark.parametrize(
-    ("type", "error"),
-    [(Picky, LookupError), (object(), TypeError)],
-    ids=["raises of its own", "no type"],
-)
-def test_whatever_a_type_raises_fails_the_request(
-    client: End, server: End, type: object, error: type[Exception]
-) -> None:
     server.methods["add"] = lambda request: {"sum": 3}
-    answer = client.conversation.request("add", type=type, timeout=5)
+    answers = [client.conversation.request("add", type=type, timeout=5) for type in (Picky, object(), Sum)]
     run(client, server)
-    failure_of(answer, error)
+    failure_of(answers[0], raised)
+    failure_of(answers[1], TypeError)
+    assert result_of(answers[2]) == Sum(3)
 
 
 def test_a_result_that_is_not_utf_8_fails_the_request(client: End) -> None:
@@ -361,15 +355,17 @@ def test_progress_reaches_the_caller(client: End, server: End) -> None:
     assert result_of(answer) == 3
 
 
-def test_a_caller_that_fails_on_progress_still_gets_the_answer(client: End, logged_errors: LoggedErrors) -> None:
+def test_a_caller_that_fails_on_progress_still_gets_the_answer(
+    client: End, logged_errors: LoggedErrors, raised: type[BaseException]
+) -> None:
     def take(progress: Progress) -> None:
-        raise LookupError("no bar to move")
+        raise raised("no bar to move")
 
     answer = client.conversation.request("add", on_progress=take)
     client.conversation.receive(Notification("notifications/progress", Raw(b'{"progressToken":0,"progress":1}')))
     client.conversation.receive(Result(0, Raw(b"3")))
     assert result_of(answer) == 3
-    [event] = logged_errors.flush(LookupError)
+    [event] = logged_errors.flush(raised)
     assert event["method"] == "add"
 
 
@@ -386,13 +382,15 @@ def test_a_notification_reaches_the_other_end(client: End, server: End) -> None:
     ]
 
 
-def test_a_notification_that_cannot_be_taken_is_logged(clock: Clock, logged_errors: LoggedErrors) -> None:
+def test_a_notification_that_cannot_be_taken_is_logged(
+    clock: Clock, logged_errors: LoggedErrors, raised: type[BaseException]
+) -> None:
     def refuse(notification: Notification) -> None:
-        raise LookupError("what is that")
+        raise raised("what is that")
 
     conversation = Conversation(lambda message: None, clock, lambda request: None, refuse)
     conversation.receive(Notification("notifications/message"))
-    [event] = logged_errors.flush(LookupError)
+    [event] = logged_errors.flush(raised)
     assert event["method"] == "notifications/message"
 
 
@@ -507,6 +505,28 @@ def test_what_a_method_did_not_foresee_is_answered_with_a_reference_to_the_log(
     assert server.conversation.peer.working == 0
 
 
+@pytest.mark.parametrize("when", ["now", "later", "in a coroutine"])
+def test_whatever_a_method_raises_is_one_failed_request(
+    server: End, logged_errors: LoggedErrors, raised: type[BaseException], when: str
+) -> None:
+    async def leave() -> None:
+        raise raised("leave")
+
+    def method(request: Request) -> object:
+        if when == "now":
+            raise raised("leave")
+        return fail(raised("leave")) if when == "later" else leave()
+
+    server.methods = {"leave": method, "stay": lambda request: "here"}
+    server.conversation.receive(Request(1, "leave"))
+    server.conversation.receive(Request(2, "stay"))
+    left, stayed = server.out
+    [event] = logged_errors.flush(raised)
+    assert left == Error.answering(1, InternalError(event["reference"]))
+    assert isinstance(stayed, Result)
+    assert server.conversation.peer.working == 0
+
+
 def test_an_error_that_is_meant_for_the_peer_is_found_among_several(server: End) -> None:
     def together(*errors: Exception) -> Deferred[object]:
         waiting: list[Deferred[object]] = [Deferred(), *map(fail, errors)]
@@ -584,17 +604,17 @@ def test_a_method_that_fails_otherwise_when_it_is_cancelled_is_logged(server: En
 
 
 def test_a_method_that_cannot_be_cancelled_is_logged_and_disturbs_no_other(
-    server: End, logged_errors: LoggedErrors
+    server: End, logged_errors: LoggedErrors, raised: type[BaseException]
 ) -> None:
     def refuse(_: Deferred[object]) -> None:
-        raise LookupError("no brake")
+        raise raised("no brake")
 
     stubborn, docile = Deferred[object](refuse), Deferred[object]()
     server.methods = {"a": lambda request: stubborn, "b": lambda request: docile}
     server.conversation.receive(Request(1, "a"))
     server.conversation.receive(Request(2, "b"))
     server.conversation.lost(GONE)
-    assert len(logged_errors.flush(LookupError)) == 1
+    assert len(logged_errors.flush(raised)) == 1
     assert docile.called
     stubborn.callback(3)
     assert not server.out

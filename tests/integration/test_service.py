@@ -13,7 +13,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from mcpws import ConnectFailed, ConnectionClosed, connect
+from mcpws import ConnectFailed, ConnectionClosed, RemoteError, connect
 
 pytestmark = pytest.mark.integration
 
@@ -31,6 +31,18 @@ app = App("slow", "1")
 @app.tool
 def slow(seconds: float) -> str:
     return deferLater(reactor, seconds, lambda: "done")
+"""
+
+LEAVING = """
+import sys
+
+@app.tool
+def leave() -> str:
+    sys.exit("leave")
+
+@app.notification("leave")
+def left() -> None:
+    sys.exit("leave")
 """
 
 
@@ -62,6 +74,23 @@ async def test_an_app_of_the_users_own_is_served_from_the_working_directory(serv
     answer = await session.request("tools/call", {"name": "slow", "arguments": {"seconds": 0}})
     await session.close()
     assert answer["content"] == [{"type": "text", "text": "done"}]
+
+
+@ensureDeferred
+async def test_a_tool_that_exits_is_one_failed_call(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SLOW_APP + LEAVING)
+    service = serve("--app", "own:app")
+    session = await connect(service.url)
+    call = session.request("tools/call", {"name": "slow", "arguments": {"seconds": 0.5}})
+    session.notify("leave")
+    with pytest.raises(RemoteError, match="Internal error") as caught:
+        await session.request("tools/call", {"name": "leave"})
+    assert (await call)["content"][0]["text"] == "done"
+    await session.close()
+    assert f"a method failed, reference {caught.value.data['reference']}" in service.log()
+    assert service.log().count("SystemExit: leave") == 2
+    service.terminate()
+    assert await threads.deferToThread(service.wait) == 0
 
 
 @ensureDeferred

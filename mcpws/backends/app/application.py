@@ -42,8 +42,8 @@ class App:
     Every decorator returns the function as it was. A function may return at once, return a Deferred, or be a
     coroutine; a parameter annotated with Context gets the Context of the call. Parameters are described to clients by
     their annotations (what msgspec knows), defaults and docstring, and what clients send is checked against them. An
-    RpcError answers the request as it says; any other exception is logged, and the client gets a reference to the log.
-    What cannot be registered raises ConfigError.
+    RpcError answers the request as it says; any other exception, that of `sys.exit()` included, is logged, and the
+    client gets a reference to the log. What cannot be registered raises ConfigError.
 
     Tools, resources and prompts may come and go at any time: clients are told.
 

@@ -212,7 +212,7 @@ class AppChannel:
         for work in list(self._heard):
             try:
                 work.cancel()
-            except Exception:
+            except BaseException:
                 log.failure("what a notification began could not be cancelled")
         self.gate.end(gone)
         for uri in list(self.client.subscriptions):

@@ -123,7 +123,7 @@ class StatelessCall:
                 return succeed(decode(msgspec.json.Decoder(type), answer, f"$.inputResponses.{key}"))
         except InvalidParams as refusal:
             return fail(MalformedAnswer(method, refusal))
-        except Exception:
+        except BaseException:
             # No JSON, or what the caller's `type` raises.
             return fail()
         if self._ending is None:
@@ -156,7 +156,7 @@ class StatelessCall:
         assert replay is not None
         try:
             required = replay.required()
-        except Exception:
+        except BaseException:
             answer.errback()
         else:
             answer.callback(required)
@@ -170,7 +170,7 @@ class StatelessCall:
         assert self._outcome is not None
         try:
             self._outcome.cancel()
-        except Exception:
+        except BaseException:
             log.failure("a function could not be cancelled")
         for question in self._questions:
             # gatherResults, for one, looks after the first failure only.
@@ -182,7 +182,7 @@ class StatelessCall:
             return
         try:
             result = convert(value)
-        except Exception:
+        except BaseException:
             answer.errback()
         else:
             answer.callback(result)

@@ -59,5 +59,5 @@ class Subscriptions(Generic[T]):
         for watcher in self._watchers.get(uri, ()):
             try:
                 watcher(anyone)
-            except Exception:
+            except BaseException:
                 log.failure("a watcher of {uri} failed", uri=uri)

@@ -99,6 +99,59 @@ def test_a_defect_is_logged_and_the_client_gets_a_reference(
     assert caught.value.data == {"reference": event["reference"]}
 
 
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize("takes_context", [False, True])
+@pytest.mark.parametrize("coroutine", [False, True])
+def test_whatever_a_function_raises_is_one_failed_request(
+    app: App,
+    new_client: Callable[[], "AppClient"],
+    stateless: "StatelessClient",
+    logged_errors: "LoggedErrors",
+    raised: type[BaseException],
+    modern: bool,
+    takes_context: bool,
+    coroutine: bool,
+) -> None:
+    def leave(text: str) -> str:
+        raise raised(text)
+
+    def leave_with_context(text: str, context: Context) -> str:
+        raise raised(text)
+
+    async def leave_later(text: str) -> str:
+        raise raised(text)
+
+    async def leave_later_with_context(text: str, context: Context) -> str:
+        raise raised(text)
+
+    functions: dict[tuple[bool, bool], Any] = {
+        (False, False): leave,
+        (False, True): leave_with_context,
+        (True, False): leave_later,
+        (True, True): leave_later_with_context,
+    }
+    function = functions[coroutine, takes_context]
+    app.tool(name="a")(function)
+    app.prompt(name="a")(function)
+    app.completion("a", "text")(function)
+    app.resource("a://{text}")(function)
+    client = stateless if modern else new_client().initialize()
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("tools/call", {"name": "a", "arguments": {"text": "x"}}),
+        ("prompts/get", {"name": "a", "arguments": {"text": "x"}}),
+        ("resources/read", {"uri": "a://x"}),
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "a"}, "argument": {"name": "text", "value": "x"}},
+        ),
+    ]
+    for method, params in calls:
+        with pytest.raises(RemoteError) as caught:
+            client.call(method, **params)
+        [event] = logged_errors.flush(raised)
+        assert (caught.value.code, caught.value.data) == (-32603, {"reference": event["reference"]})
+
+
 def test_a_cancelled_method_is_stopped_and_not_answered(app: App, client: "AppClient", clock: Clock) -> None:
     stopped: list[str] = []
 

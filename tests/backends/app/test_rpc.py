@@ -100,23 +100,25 @@ def test_a_notification_is_given_to_its_function_and_not_answered(app: App, clie
     assert client.sent == []
 
 
-def test_a_notification_that_fails_is_logged(app: App, client: "AppClient", logged_errors: "LoggedErrors") -> None:
+def test_a_notification_that_fails_is_logged(
+    app: App, client: "AppClient", logged_errors: "LoggedErrors", raised: type[BaseException]
+) -> None:
     @app.notification("now")
     def now() -> None:
-        raise RuntimeError("now")
+        raise raised("now")
 
     @app.notification("later")
     async def later() -> None:
-        raise RuntimeError("later")
+        raise raised("later")
 
     client.tell("now")
     client.tell("later")
-    assert [str(event["log_failure"].value) for event in logged_errors.flush(RuntimeError)] == ["now", "later"]
+    assert [event["log_failure"].value.args for event in logged_errors.flush(raised)] == [("now",), ("later",)]
     assert client.sent == []
 
 
 def test_what_a_notification_began_is_cancelled_with_the_conversation(
-    app: App, client: "AppClient", clock: Clock, logged_errors: "LoggedErrors"
+    app: App, client: "AppClient", clock: Clock, logged_errors: "LoggedErrors", raised: type[BaseException]
 ) -> None:
     ended: list[str] = []
 
@@ -130,7 +132,7 @@ def test_what_a_notification_began_is_cancelled_with_the_conversation(
             raise
 
     def cannot(deferred: Deferred[None]) -> None:
-        raise RuntimeError("no way")
+        raise raised("no way")
 
     @app.notification("stubborn")
     def stubborn() -> Deferred[None]:
@@ -143,7 +145,7 @@ def test_what_a_notification_began_is_cancelled_with_the_conversation(
     client.channel.close("gone")
     assert ended == ["done", "cancelled"]
     assert clock.getDelayedCalls() == []
-    assert len(logged_errors.flush(RuntimeError)) == 1
+    assert len(logged_errors.flush(raised)) == 1
 
 
 @pytest.mark.parametrize("name", ["initialize", "tools/call", "notifications/initialized", "notifications/cancelled"])

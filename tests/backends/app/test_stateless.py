@@ -1,9 +1,10 @@
 """Questions from within a call, asked by functions that know nothing of eras."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, inlineCallbacks, succeed
 from twisted.internet.task import Clock, deferLater
 
@@ -565,11 +566,13 @@ def test_what_fails_then_is_logged(app: App, caller: Caller, logged_errors: "Log
     assert len(logged_errors.flush(RuntimeError)) == 1
 
 
-def test_a_function_that_cannot_be_stopped_is_logged(app: App, caller: Caller, logged_errors: "LoggedErrors") -> None:
+def test_a_function_that_cannot_be_stopped_is_logged(
+    app: App, caller: Caller, logged_errors: "LoggedErrors", raised: type[BaseException]
+) -> None:
     works: list[Deferred[str]] = []
 
     def cannot(_: Deferred[str]) -> None:
-        raise RuntimeError("no way")
+        raise raised("no way")
 
     @app.tool
     def work(context: Context) -> Deferred[str]:
@@ -578,22 +581,25 @@ def test_a_function_that_cannot_be_stopped_is_logged(app: App, caller: Caller, l
         return works[0]
 
     assert caller.tool("work")["resultType"] == "input_required"
-    assert len(logged_errors.flush(RuntimeError)) == 1
+    assert len(logged_errors.flush(raised)) == 1
     works[0].callback("")
 
 
 def test_a_question_that_cannot_be_put_is_a_defect(
-    clock: Clock, new_stateless: Callable[..., "StatelessClient"], logged_errors: "LoggedErrors"
+    clock: Clock,
+    new_stateless: Callable[..., "StatelessClient"],
+    logged_errors: "LoggedErrors",
+    raised: type[BaseException],
 ) -> None:
     def broken() -> float:
-        raise RuntimeError("no time")
+        raise raised("no time")
 
     app = App("a", "1", clock=clock, now=broken)
     add_greeter(app)
     with pytest.raises(RemoteError) as caught:
         Caller(new_stateless(app), clock).tool("greet")
     assert caught.value.code == -32603
-    assert len(logged_errors.flush(RuntimeError)) == 1
+    assert len(logged_errors.flush(raised)) == 1
 
 
 def test_a_cancelled_call_asks_nothing(app: App, caller: Caller) -> None:
@@ -650,6 +656,44 @@ def test_a_result_that_cannot_be_sent_is_a_defect(app: App, caller: Caller, logg
         caller.once("prompts/get", name="work")
     assert caught.value.code == -32603
     assert len(logged_errors.flush(TypeError)) == 1
+
+
+def test_a_result_that_raises_while_it_is_written_is_a_defect(
+    app: App, caller: Caller, logged_errors: "LoggedErrors", raised: type[BaseException]
+) -> None:
+    class Leaving(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            raise raised("leave")
+
+    @app.prompt
+    async def work(context: Context) -> Any:
+        await deferLater(caller.clock, 1)
+        return Leaving()
+
+    id = caller.client.begin("prompts/get", name="work")
+    caller.clock.advance(1)
+    with pytest.raises(RemoteError) as caught:
+        caller.client.answer(id)
+    assert caught.value.code == -32603
+    assert len(logged_errors.flush(raised)) == 1
+
+
+def test_a_type_that_raises_while_an_answer_is_read_fails_the_question(
+    app: App, caller: Caller, raised: type[BaseException]
+) -> None:
+    class Picky(Struct):
+        def __post_init__(self) -> None:
+            raise raised("never good enough")
+
+    @app.tool
+    async def work(context: Context) -> str:
+        try:
+            await context.request("roots/list", type=Picky)
+        except raised as error:
+            return str(error)
+        return ""
+
+    assert text(caller.call("tools/call", name="work")) == "never good enough"
 
 
 def test_after_the_call_its_context_is_of_no_use(app: App, caller: Caller) -> None:
