@@ -163,7 +163,13 @@ class Options(usage.Options):
         )
         if self["stdio-mode"] == PER_CLIENT:
             return stdio if self["no-translate"] else DualEra(stdio, clock=reactor)
-        return SharedStdio(stdio, clock=reactor, max_queued_bytes=self.config.max_queued_bytes)
+        return SharedStdio(
+            stdio,
+            clock=reactor,
+            # As many calls as a connection may have in flight, and as many subscriptions.
+            max_open=2 * self.config.max_in_flight,
+            max_queued_bytes=self.config.max_queued_bytes,
+        )
 
     def _config(self) -> WebSocketConfig:
         settings: dict[str, Any] = {

@@ -51,25 +51,27 @@ class _Own(Struct):
 class Mux(Generic[M]):
     """The tables of one channel. `M` is whatever the owner knows a conversation by.
 
-    What a method returns is to be sent, in order; what it raises is to be answered to whoever sent the message.
-    `dropped` counts by kind what was let through to nobody: `answer`, `progress`, `cancelled`, `subscription` and
-    `notification` of the server's that name no open request, `request` of the server's, `client` for what clients send
-    besides requests and their cancellation.
+    What a method returns is to be sent, in order; what it raises is to be answered to whoever sent the message. What
+    one member has open takes nothing from another. `refused` counts requests over `max_open`. `dropped` counts by kind
+    what was let through to nobody: `answer`, `progress`, `cancelled`, `subscription` and `notification` of the server's
+    that name no open request, `request` of the server's, `client` for what clients send besides requests and their
+    cancellation.
 
-    :param max_open: requests of all members together that may wait for an answer.
+    :param max_open: requests of one member that may wait for an answer.
     :param broadcast: notifications of the server's that go to every member when they name no request, as
         `notifications/tools/list_changed` does in the legacy era. They must not hold what is one member's business.
     """
 
-    __slots__ = ("_broadcast", "_last", "_max_open", "_members", "_open", "dropped")
+    __slots__ = ("_broadcast", "_last", "_max_open", "_members", "_open", "dropped", "refused")
 
-    def __init__(self, max_open: int = 4096, broadcast: Collection[str] = ()) -> None:
+    def __init__(self, max_open: int = 128, broadcast: Collection[str] = ()) -> None:
         self._max_open = max_open
         self._broadcast = frozenset(broadcast)
         self._last = 0
         self._open: dict[RequestId, _Open[M]] = {}
         self._members: dict[M, _Own] = {}
         self.dropped: Counter[str] = Counter()
+        self.refused = 0
 
     @property
     def open(self) -> int:
@@ -109,7 +111,7 @@ class Mux(Generic[M]):
 
         :raises InvalidRequest: the member has a request with this id, or with this progress token, already.
         :raises InvalidParams: a progress token that is none.
-        :raises TooManyRequests: `max_open` are waiting.
+        :raises TooManyRequests: `max_open` of the member's are waiting.
         """
         if type(message) is Request:
             return self._request(member, message)
@@ -136,7 +138,8 @@ class Mux(Generic[M]):
         own = self._members[member]
         if request.id in own.numbers:
             raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
-        if len(self._open) >= self._max_open:
+        if len(own.numbers) >= self._max_open:
+            self.refused += 1
             raise TooManyRequests(self._max_open)
         number = self._last + 1
         params, token = request.params, None

@@ -147,15 +147,20 @@ def test_an_id_in_use_is_refused_and_the_first_request_stays(pair: Pair) -> None
     assert pair.ask("ann", 1) != number
 
 
-def test_over_the_limit_requests_are_refused_whoever_sends_them() -> None:
+def test_over_the_limit_requests_of_a_member_are_refused_and_those_of_others_are_not() -> None:
     pair = Pair(max_open=2)
     number = pair.ask("ann", 1)
+    pair.ask("ann", 2, method=LISTEN)
+    for id in (3, "3"):
+        with pytest.raises(TooManyRequests):
+            pair.up("ann", call(id))
+    assert pair.mux.refused == 2
     pair.ask("bob", 1)
-    with pytest.raises(TooManyRequests):
-        pair.up("ann", call(2))
+    pair.ask("bob", 2)
     pair.down(id=number, result={})
-    assert pair.mux.open == 1
-    pair.ask("ann", 2)
+    assert pair.mux.open == 3
+    pair.ask("ann", 4)
+    assert pair.mux.refused == 2
 
 
 @pytest.mark.parametrize("id", [2, "1", None])
@@ -428,7 +433,7 @@ class History(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mux: Mux[str] = Mux(max_open=6, broadcast=["all"])
+        self.mux: Mux[str] = Mux(max_open=2, broadcast=["all"])
         self.members: list[str] = []
         self.open: dict[int, tuple[str, RequestId, RequestId | None, bool]] = {}
         self.numbers: list[int] = []
@@ -484,7 +489,7 @@ class History(RuleBasedStateMachine):
         sent = sent if encoded else replace(sent, data=None)
         ids_used = any(same(id, one[1]) for one in mine)
         tokens_used = token is not None and any(same(token, one[2]) for one in mine)
-        if ids_used or tokens_used or len(self.open) == 6:
+        if ids_used or tokens_used or len(mine) == 2:
             with pytest.raises((InvalidRequest, TooManyRequests)):
                 self.mux.from_client(member, sent)
             return

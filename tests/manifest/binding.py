@@ -724,6 +724,18 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/core/test_mux.py::test_in_any_interleaving_each_message_reaches_exactly_its_own_member",
         "tests/backends/stdio/test_shared.py::test_progress_and_subscriptions_reach_their_own_client",
     ),
+    "G-8": (
+        "Clients that share a process have a share each.",
+        "tests/core/test_mux.py::test_over_the_limit_requests_of_a_member_are_refused_and_those_of_others_are_not",
+        "tests/backends/stdio/test_shared.py::test_more_requests_than_one_client_shall_have_are_refused_to_it_alone",
+        "tests/backends/stdio/test_shared.py::test_a_client_that_does_not_read_at_all_is_given_up_alone",
+        "tests/backends/stdio/test_shared.py::test_when_too_much_waits_for_all_together_the_slowest_pays_for_it",
+        "tests/backends/stdio/test_shared.py::test_slow_clients_with_large_answers_each_hold_up_nobody_but_themselves",
+        "tests/backends/stdio/test_shared.py::test_when_a_slow_process_reads_again_whoever_filled_it_is_read_last",
+        "tests/integration/test_shares.py::test_slow_readers_of_large_answers_hold_up_nobody",
+        "tests/integration/test_shares.py::test_clients_that_have_all_open_that_they_may_keep_nobody_from_asking",
+        "tests/integration/test_shares.py::test_clients_that_send_as_much_as_they_can_leave_others_their_turn",
+    ),
     "L-1": (
         "No message is longer, nor is more of one held.",
         "tests/ws/test_connection.py::test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large",
@@ -810,6 +822,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_server.py::test_many_clients_do_not_disturb_each_other",
         "tests/integration/test_endurance.py::test_a_client_that_does_not_read_costs_little_and_disturbs_nobody",
         "tests/integration/test_wire.py::test_a_client_that_does_not_read_is_closed_with_1013",
+        "tests/integration/test_shares.py::test_slow_readers_of_large_answers_hold_up_nobody",
     ),
     "A-1": (
         "Pings go out at their interval.",

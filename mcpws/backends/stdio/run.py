@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -12,7 +11,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.core.messages import Answer, Error, Message, Request, Result, to_raw
+from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION
 from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
 from mcpws.interfaces import Backend, Channel, Identity
@@ -47,7 +47,7 @@ _decode_discovered = msgspec.json.Decoder(_Discovered).decode
 
 
 class Run:
-    """The Link of a process that is shared. What is for the process waits until it has answered the probe.
+    """The Link of a process that is shared. Requests wait until it has answered the probe, if nobody cancels them.
 
     :param probe_timeout: seconds for that.
     :param on_message: takes what comes from the process.
@@ -73,7 +73,7 @@ class Run:
         self._on_lost = on_lost
         self._opening: Deferred[Channel] | None = None
         self._channel: Channel | None = None
-        self._waiting: deque[Message] = deque()
+        self._waiting: dict[RequestId, Request] = {}
         self._timer: IDelayedCall | None = None
         self._full = False
         self._ended = False
@@ -90,19 +90,16 @@ class Run:
 
     def receive(self, message: Message) -> None:
         """To the process."""
-        if self.ready and self._channel is not None:
+        if not self.ready:
+            if type(message) is Request:
+                self._waiting[message.id] = message
+                return
+            if type(message) is Notification and message.method == CANCELLED:
+                id = cancelled_id(message)
+                if id is not None and self._waiting.pop(id, None) is not None:
+                    return
+        if self._channel is not None:
             self._channel.receive(message)
-        else:
-            self._waiting.append(message)
-
-    def pause_output(self) -> None:
-        """Read the process no more until `resume_output`."""
-        if self._channel is not None:
-            self._channel.pauseProducing()
-
-    def resume_output(self) -> None:
-        if self._channel is not None:
-            self._channel.resumeProducing()
 
     def end(self, reason: str) -> None:
         """Nobody wants it any more."""
@@ -173,7 +170,7 @@ class Run:
         self._stop_timer()
         # One by one: what comes meanwhile has its place behind.
         while self._waiting:
-            self._channel.receive(self._waiting.popleft())
+            self._channel.receive(self._waiting.pop(next(iter(self._waiting))))
         if not self._ended:
             self.ready = True
             self._on_change()

@@ -46,13 +46,16 @@ class SharedStdio:
     A process that ends fails what was open, and the next request starts another; one that did not last is given time
     before that. The clients stay.
 
+    What a client leaves unread or unanswered costs itself alone: the process is read whatever its clients do, and they
+    take turns when it reads slowly.
+
     :param backend: starts the process; from now on it is stopped from here.
     :param clock: for timeouts.
     :param backoff: for a process that ended within `backoff.most` seconds of its start.
     :param random: gives a number from 0 to 1, for the backoff.
-    :param max_open: requests of all clients together that may wait for an answer; more are refused.
+    :param max_open: requests of one client that may wait for an answer, subscriptions included; more are refused.
     :param max_queued_bytes: for one client that reads slowly; one that would need more loses its conversation.
-    :param max_queued_total: for all of them together; over it the process is not read, and so nobody is answered.
+    :param max_queued_total: for all of them together; over it the one for which most waits loses its conversation.
     :param probe_timeout: seconds for the process to show that it serves the protocol version; its start included.
     :raises ConfigError: a limit is not above 0.
     """
@@ -64,7 +67,7 @@ class SharedStdio:
         clock: IReactorTime,
         backoff: Backoff | None = None,
         random: Callable[[], float] | None = None,
-        max_open: int = 4096,
+        max_open: int = 128,
         max_queued_bytes: int = 4 * MIB,
         max_queued_total: int = 64 * MIB,
         probe_timeout: float = 60,
@@ -93,7 +96,6 @@ class SharedStdio:
         self._members: dict[_Member, None] = {}
         self._reading = True
         self._queued = 0
-        self._throttled = False
         self._stopping = False
         self._too_slow = 0
         log.info(
@@ -116,10 +118,19 @@ class SharedStdio:
         """How many conversations ended because the client did not read."""
         return self._too_slow
 
+    @property
+    def refused(self) -> int:
+        """How many requests were refused, as their client had too many open."""
+        return self._mux.refused
+
     def counted(self) -> dict[str, int]:
         """These, and what `backend` has counted."""
         dropped = {f"shared.dropped.{kind}": count for kind, count in self._mux.dropped.items()}
-        own = {"shared.conversations": self.conversations, "shared.too_slow": self._too_slow}
+        own = {
+            "shared.conversations": self.conversations,
+            "shared.too_slow": self._too_slow,
+            "shared.refused": self.refused,
+        }
         return own | dropped | counted_by(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:
@@ -169,6 +180,10 @@ class SharedStdio:
             return
         if passes is not None:
             self._send(passes)
+            if not self._reading and member in self._members:
+                # It has had its turn, and is read last when there is room again: who comes first fills the pipe.
+                del self._members[member]
+                self._members[member] = None
 
     def _leave(self, member: _Member) -> None:
         """Forget `member`; what it has open is cancelled."""
@@ -180,20 +195,14 @@ class SharedStdio:
     def _count(self, change: int) -> None:
         """So many bytes more wait for slow clients, or fewer."""
         self._queued += change
-        if self._queued > self._max_queued_total and not self._throttled:
-            self._throttled = True
-            log.warn("the shared process is not read: {bytes} bytes wait for clients", bytes=self._queued)
-            if self._run is not None and self._run.ready:
-                self._run.pause_output()
-        elif self._queued * 2 <= self._max_queued_total and self._throttled:
-            self._throttled = False
-            if self._run is not None:
-                self._run.resume_output()
+        if self._queued > self._max_queued_total:
+            slowest = max(self._members, key=lambda member: member.queued)
+            self._give_up(slowest, f"More than {self._max_queued_total} bytes wait for slow clients, most of them here")
 
-    def _give_up(self, member: _Member) -> None:
+    def _give_up(self, member: _Member, problem: str) -> None:
         """The client of `member` does not read: the others shall not wait for it."""
         self._too_slow += 1
-        reason = BackendLost(f"More than {self._max_queued_bytes} bytes wait: this client reads too slowly")
+        reason = BackendLost(f"{problem}: this client reads too slowly")
         log.warn("{peer} is given up: it reads too slowly", peer=member.link.identity.peer)
         self._leave(member)
         member.lost(reason)
@@ -230,8 +239,6 @@ class SharedStdio:
         """The process has become ready, or takes more, or less."""
         self._flow()
         if self._run is not None and self._run.ready:
-            if self._throttled:
-                self._run.pause_output()
             opening, self._opening = self._opening, {}
             for member, opened in opening.items():
                 self._admit(member)
@@ -285,6 +292,11 @@ class _Member:
         self._paused = False
         self._ended = False
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait for the client to read."""
+        return self._backlog.size
+
     def receive(self, message: Message) -> None:
         if not self._ended:
             self._shared._receive(self, message)
@@ -317,7 +329,7 @@ class _Member:
             return
         before = self._backlog.size
         if before > self._max_queued_bytes:
-            self._shared._give_up(self)
+            self._shared._give_up(self, f"More than {self._max_queued_bytes} bytes wait")
             return
         self._backlog.add(message)
         self._shared._count(self._backlog.size - before)

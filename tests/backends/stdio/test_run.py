@@ -83,6 +83,24 @@ def test_what_is_for_the_process_waits_for_its_answer_and_keeps_its_order(clock:
     assert clock.getDelayedCalls() == []
 
 
+def test_what_is_cancelled_while_it_waits_never_reaches_the_process(owner: Owner) -> None:
+    for id in range(1, 100):
+        owner.run.receive(Request(id, "m"))
+        if id != 50:
+            owner.run.receive(Notification("notifications/cancelled", to_raw({"requestId": id})))
+    owner.run.send(Result(0, DISCOVERED))
+    assert owner.process.received == [PROBE, Request(50, "m")]
+    cancelled = Notification("notifications/cancelled", to_raw({"requestId": 50}))
+    owner.run.receive(cancelled)
+    assert owner.process.received[2:] == [cancelled]
+
+
+def test_what_the_process_asks_before_it_has_answered_is_refused_at_once(owner: Owner) -> None:
+    refusal = Error("s", ErrorObject(-32600, "no"))
+    owner.run.receive(refusal)
+    assert owner.process.received == [PROBE, refusal]
+
+
 def test_what_the_process_says_is_passed_on(ready: Owner) -> None:
     said: list[Message] = [Notification("n"), Result(1, to_raw({})), Result(0, to_raw({}))]
     for message in said:
@@ -169,13 +187,6 @@ def test_a_process_that_reads_slowly_slows_its_clients(ready: Owner) -> None:
     assert ready.changes == [True, False, True, False]
 
 
-def test_the_process_is_not_read_while_its_clients_are_slow(ready: Owner) -> None:
-    ready.run.pause_output()
-    assert ready.process.paused
-    ready.run.resume_output()
-    assert not ready.process.paused
-
-
 def test_who_ends_it_hears_no_more(clock: Clock, owner: Owner) -> None:
     owner.run.receive(REQUEST)
     owner.run.end("enough")
@@ -183,8 +194,6 @@ def test_who_ends_it_hears_no_more(clock: Clock, owner: Owner) -> None:
     owner.run.send(Result(0, DISCOVERED))
     owner.run.send(Notification("n"))
     owner.run.lost(ShuttingDown())
-    owner.run.pause_output()
-    owner.run.resume_output()
     assert (owner.messages, owner.changes, owner.losses) == ([], [], [])
     assert clock.getDelayedCalls() == []
 
@@ -218,7 +227,6 @@ def test_what_is_still_starting_is_given_up_at_the_end(clock: Clock) -> None:
     given_up: list[Any] = []
     opening: Deferred[Channel] = Deferred(given_up.append)
     owner = Owner(clock, Prepared(opening))
-    owner.run.pause_output()
     owner.run.end("enough")
     assert given_up == [opening]
     assert owner.losses == []

@@ -114,9 +114,6 @@ class Stage:
         self.ready()
         return clients
 
-    def is_read(self) -> bool:
-        return not self.process.paused
-
     def asked(self) -> list[Request]:
         """The requests that have come to the process since."""
         asked = self.process.requests
@@ -224,12 +221,18 @@ def test_an_id_in_use_is_refused(stage: Stage) -> None:
     assert len(stage.asked()) == 1
 
 
-def test_more_requests_than_the_process_shall_have_are_refused(clock: Clock) -> None:
-    ann, bob = (stage := Stage(clock, max_open=1)).clients("ann", "bob")
-    ann.ask(1)
-    bob.ask(1)
-    assert bob.errors() == [(1, 429)]
-    assert len(stage.asked()) == 1
+def test_more_requests_than_one_client_shall_have_are_refused_to_it_alone(clock: Clock) -> None:
+    *greedy, modest = (stage := Stage(clock, max_open=4)).clients("ann", "bob", "cyd", "modest")
+    for client in greedy:
+        for id in range(3):
+            client.ask(id)
+            client.ask(str(id), "subscriptions/listen")
+        assert client.errors() == [(2, 429), ("2", 429)]
+    assert stage.shared.refused == 6
+    assert stage.shared.counted()["shared.refused"] == 6
+    modest.ask(1)
+    assert len(stage.asked()) == 13
+    assert modest.take() == []
 
 
 # What is not for a shared process.
@@ -267,7 +270,12 @@ def test_a_notification_of_the_handshake_does_not_reach_the_process(stage: Stage
     client.say(method="notifications/cancelled", params={"requestId": 1})
     assert stage.process.received == []
     assert stage.shared.dropped == {"client": 2}
-    assert stage.shared.counted() == {"shared.conversations": 1, "shared.too_slow": 0, "shared.dropped.client": 2}
+    assert stage.shared.counted() == {
+        "shared.conversations": 1,
+        "shared.too_slow": 0,
+        "shared.refused": 0,
+        "shared.dropped.client": 2,
+    }
 
 
 def test_a_process_of_the_other_era_serves_nobody(stage: Stage, logged_errors: LoggedErrors) -> None:
@@ -358,10 +366,10 @@ def test_a_client_that_goes_while_the_process_starts_leaves_nothing(stage: Stage
     ann.channel.close("gone")
     bob.ask(1)
     stage.ready()
-    request, cancelled, other = stage.process.received
+    [request] = stage.process.received
     assert isinstance(request, Request)
-    assert json.loads(encode(cancelled))["params"]["requestId"] == request.id
-    assert isinstance(other, Request)
+    stage.say(id=request.id, result=DONE)
+    assert len(bob.take()) == 1
 
 
 def test_an_open_that_is_cancelled_leaves_nothing(stage: Stage) -> None:
@@ -478,43 +486,59 @@ def test_a_client_that_does_not_read_at_all_is_given_up_alone(clock: Clock) -> N
     assert stage.shared.counted() == {
         "shared.conversations": 1,
         "shared.too_slow": 1,
+        "shared.refused": 0,
         "shared.dropped.answer": 1,
     }
     answer(stage, quick, 1)
     assert len(quick.take()) == 1
 
 
-def test_when_too_much_waits_for_all_together_the_process_is_not_read(clock: Clock) -> None:
-    clients = (stage := Stage(clock, max_queued_total=20_000)).clients("a", "b", "c")
-    for client in clients:
+@pytest.mark.parametrize("sizes", [(9_000, 9_000, 12_000), (1, 12_000, 9_000), (100, 200, 30_000)])
+def test_when_too_much_waits_for_all_together_the_slowest_pays_for_it(clock: Clock, sizes: tuple[int, ...]) -> None:
+    *slow, quick = (stage := Stage(clock, max_queued_total=20_000)).clients("a", "b", "c", "quick")
+    for client, size in zip(slow, sizes, strict=True):
         client.channel.pauseProducing()
-    for client in clients[:2]:
-        answer(stage, client, 1, 9_000)
-    assert stage.is_read()
-    answer(stage, clients[2], 1, 9_000)
-    assert not stage.is_read()
-    clients[0].channel.resumeProducing()
-    assert not stage.is_read()
-    clients[1].channel.close("gone")
-    assert stage.is_read()
+        answer(stage, client, 1, size)
+        assert not stage.process.paused
+        answer(stage, quick, size)
+        assert len(quick.take()) == 1
+    lost = [client for client in slow if client.losses]
+    assert lost == [slow[sizes.index(max(sizes))]]
+    assert "20000 bytes" in str(lost[0].losses[0])
+    assert stage.shared.too_slow == 1
+    for client in slow:
+        client.channel.resumeProducing()
+        assert len(client.take()) == (client not in lost)
 
 
-def test_the_next_process_is_not_read_either_but_for_its_answer_to_the_probe(clock: Clock) -> None:
-    [slow] = (stage := Stage(clock, max_queued_total=20_000)).clients("slow")
-    slow.channel.pauseProducing()
-    for id in (1, 2, 3):
-        answer(stage, slow, id, 9_000)
-    assert not stage.is_read()
-    stage.clock.advance(30)
-    stage.process.link.lost(GONE)
-    slow.ask(4)
-    assert stage.runs == 2
-    assert stage.is_read()
-    stage.ready()
-    assert not stage.is_read()
-    slow.channel.resumeProducing()
-    assert stage.is_read()
-    assert [one["id"] for one in slow.take()] == [1, 2, 3]
+def test_slow_clients_with_large_answers_each_hold_up_nobody_but_themselves(clock: Clock) -> None:
+    *slow, quick = (stage := Stage(clock, max_queued_bytes=40, max_queued_total=640)).clients(*"abcdefghi", "quick")
+    for round in range(20):
+        for number, client in enumerate(slow):
+            if not client.losses:
+                client.channel.pauseProducing()
+                answer(stage, client, round, 150)
+            answer(stage, quick, f"{round} {number}")
+        assert len(quick.take()) == len(slow)
+        assert not stage.process.paused
+    assert all(client.losses for client in slow)
+    assert not quick.losses
+    assert stage.shared.conversations == 1
+
+
+def test_what_waits_is_read_in_the_end_by_whoever_is_within_its_share(clock: Clock) -> None:
+    modest, greedy = (stage := Stage(clock, max_queued_total=3_000)).clients("modest", "greedy")
+    for client in (modest, greedy):
+        client.channel.pauseProducing()
+    answer(stage, modest, 1, 500)
+    for id in range(5):
+        answer(stage, greedy, id, 500)
+        if greedy.losses:
+            break
+    assert modest.losses == []
+    assert len(greedy.losses) == 1
+    modest.channel.resumeProducing()
+    assert [one["id"] for one in modest.take()] == [1]
 
 
 def test_a_client_that_does_not_read_its_errors_is_given_up_too(clock: Clock) -> None:
@@ -530,7 +554,7 @@ def test_a_client_that_does_not_read_its_errors_is_given_up_too(clock: Clock) ->
 
 
 def test_what_waits_may_drain_and_grow_while_there_is_no_process(clock: Clock) -> None:
-    limit = 3 * OVERHEAD
+    limit = 5 * OVERHEAD
     [slow] = (stage := Stage(clock, max_queued_total=limit)).clients("slow")
     slow.channel.pauseProducing()
     for id in range(3):
@@ -548,6 +572,38 @@ def test_a_process_that_reads_slowly_slows_all_clients(stage: Stage) -> None:
     assert [client.paused for client in (ann, bob, late)] == [True, True, True]
     stage.process.link.resumeProducing()
     assert [client.paused for client in (ann, bob, late)] == [False, False, False]
+
+
+def test_when_a_slow_process_reads_again_whoever_filled_it_is_read_last(stage: Stage) -> None:
+    clients = stage.clients("ann", "bob", "cyd")
+    asked: list[str] = []
+
+    def eager(client: Client) -> Callable[[], None]:
+        """Asks as soon as it is read, and so much that nobody else can."""
+
+        def resume() -> None:
+            client.paused = False
+            if not stage.process.paused:
+                stage.process.paused = True
+                asked.append(client.identity.peer)
+                client.ask(len(asked))
+
+        return resume
+
+    receive = stage.process.receive
+
+    def fill(message: Message) -> None:
+        receive(message)
+        stage.process.link.pauseProducing()
+
+    stage.process.receive = fill  # type: ignore[method-assign]
+    for client in clients:
+        client.resumeProducing = eager(client)  # type: ignore[method-assign]
+    clients[0].ask(0)
+    for _ in range(6):
+        stage.process.paused = False
+        stage.process.link.resumeProducing()
+    assert asked == ["bob", "cyd", "ann"] * 2
 
 
 def test_a_process_that_takes_nothing_yet_is_not_ready_when_it_takes_more(stage: Stage) -> None:
