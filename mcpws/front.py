@@ -160,8 +160,8 @@ class Front:
                 passes = ledger.requested(message)
             else:
                 passes = ledger.from_client(message)
-        except InvalidRequest as error:
-            self.refuse(error, error.id)
+        except RpcError as error:
+            self.refuse(error, message.id if type(message) is Request else None)
             return
         if passes:
             self._channel.receive(message)

@@ -172,7 +172,7 @@ def test_a_request_before_initialize_is_refused() -> None:
     terminal = Terminal(RecordingBackend())
     terminal.says(request(1))
     [answer] = terminal.reads()
-    assert (answer["id"], answer["error"]["code"]) == (1, -32600)
+    assert (answer["id"], answer["error"]["code"]) == (1, -32602)
 
 
 def test_what_is_read_while_the_backend_begins_waits_in_order() -> None:
@@ -213,7 +213,7 @@ def test_what_follows_a_refused_initialize_is_refused_as_well() -> None:
     terminal.says(INITIALIZE, request(1))
     [remote] = backend.conversations
     remote.answer(remote.requests[0], InvalidParams("no such version"))
-    assert [(answer["id"], answer["error"]["code"]) for answer in terminal.reads()] == [(0, -32602), (1, -32600)]
+    assert [(answer["id"], answer["error"]["code"]) for answer in terminal.reads()] == [(0, -32602), (1, -32602)]
     assert terminal.is_read()
 
 

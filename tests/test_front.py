@@ -167,7 +167,7 @@ def test_only_what_belongs_passes() -> None:
 def test_a_request_before_initialize_is_refused() -> None:
     rig = Rig(initialize=False)
     rig.ask(1)
-    assert rig.codes() == [-32600]
+    assert rig.codes() == [-32602]
     assert rig.front.errors == 1
     assert rig.conversation.received == []
 

@@ -13,12 +13,14 @@ from msgspec import UNSET, Struct
 
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
-from mcpws.core.meta import LISTEN, NOTHING, read_meta
+from mcpws.core.meta import LISTEN, NOTHING, ONLY_MODERN, read_meta
 from mcpws.errors import InvalidRequest
 
 CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"
 INITIALIZE = "initialize"
+
+_OF_ONE_ERA = ONLY_MODERN | {INITIALIZE}
 
 # To look a member up takes CPython 3.11 longer than to compare it.
 _READY = Phase.READY
@@ -96,6 +98,7 @@ class Ledger:
 
         :raises InvalidRequest: for a request that may not come now, or whose id or progress token is
             in use. What is in use is not disturbed.
+        :raises InvalidParams: for one that does not name its protocol version and would have to.
         """
         if type(message) is Request:
             return self.requested(message)
@@ -161,7 +164,7 @@ class Ledger:
             self.stateless = True
             if request.method == LISTEN:
                 self.listening[request.id] = None
-        elif self.phase is not _READY or request.method == INITIALIZE:
+        elif self.phase is not _READY or request.method in _OF_ONE_ERA:
             self.phase = self.phase.permit(request.method, request.id)
             if request.method == INITIALIZE:
                 self._initialize = request.id

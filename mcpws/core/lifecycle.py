@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from mcpws.errors import IllegalTransition, InvalidRequest
+from mcpws.core.meta import ONLY_MODERN, PROTOCOL_VERSION
+from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
 
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The protocol versions that begin with an `initialize` exchange, oldest first."""
@@ -59,23 +60,27 @@ class Phase(Enum):
     READY = "ready"
 
     def permit(self, method: str, id: str | int) -> Phase:
-        """The phase after the client's request for `method`.
+        """The phase after the client's request for `method`, which does not name its protocol version.
 
-        Raises InvalidRequest where it may not come now:
         `ping` may come at any time; anything else waits for `initialize`, which comes once.
+
+        :raises InvalidRequest: it may not come now, or not again.
+        :raises InvalidParams: only by its version could it have come (MCP 2026-07-28, `_meta`): there was no
+            `initialize`, or the method is one of versions without.
         """
         if method == "initialize":
             if self is Phase.NEW:
                 return Phase.INITIALIZING
             raise InvalidRequest("Already initialized", {"method": method}, id=id)
-        if self is Phase.READY or method == "ping":
+        modern = method in ONLY_MODERN
+        if method == "ping" or (self is Phase.READY and not modern):
             return self
-        reason = (
-            "initialize has not been answered yet"
-            if self is Phase.INITIALIZING
-            else "the first request must be initialize"
-        )
-        raise InvalidRequest("Not initialized", {"method": method, "reason": reason}, id=id)
+        if self is Phase.INITIALIZING and not modern:
+            reason = "initialize has not been answered yet"
+            raise InvalidRequest("Not initialized", {"method": method, "reason": reason}, id=id)
+        path = f"$._meta.{PROTOCOL_VERSION}"
+        reason = "is required" if modern else "is required unless the first request is initialize"
+        raise InvalidParams(f"Invalid params: {path}: {reason}", {"path": path, "reason": reason})
 
     def initialize_answered(self, success: bool) -> Phase:
         """The phase once `initialize` has its answer: a refused one may be tried again."""

@@ -24,6 +24,8 @@ SUBSCRIPTION_ID = f"{PREFIX}subscriptionId"
 
 LISTEN = "subscriptions/listen"
 DISCOVER = "server/discover"
+ONLY_MODERN = frozenset({DISCOVER, LISTEN})
+"""Those that no earlier version has, whatever the request says of its own."""
 
 
 class RequestMeta(Struct, frozen=True, gc=False):

@@ -25,8 +25,8 @@ from mcpws.core.messages import (
     Result,
     to_raw,
 )
-from mcpws.core.meta import read_meta
-from mcpws.errors import InvalidRequest
+from mcpws.core.meta import PROTOCOL_VERSION, read_meta
+from mcpws.errors import InvalidParams, InvalidRequest, RpcError
 
 REFUSED = ErrorObject(-32603, "no")
 
@@ -211,7 +211,7 @@ def test_an_error_that_is_about_no_request_reaches_the_client(ledger: Ledger) ->
 
 def test_no_request_but_ping_passes_before_initialize() -> None:
     ledger = Ledger()
-    with pytest.raises(InvalidRequest, match="Not initialized"):
+    with pytest.raises(InvalidParams, match="protocolVersion"):
         ledger.from_client(request(1))
     assert ledger.inbound == {}
     assert ledger.from_client(request(1, "ping"))
@@ -301,7 +301,7 @@ def test_a_modern_request_needs_no_handshake_and_makes_none() -> None:
     assert (ledger.stateless, ledger.phase) == (True, Phase.NEW)
     assert ledger.to_client(progress(1))
     assert ledger.to_client(result(1))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidParams, match="protocolVersion"):
         ledger.from_client(request(2))
 
 
@@ -331,9 +331,19 @@ def test_a_server_may_end_a_subscription_but_no_other_request() -> None:
     assert ledger.to_client(result(2))
 
 
-def test_a_legacy_request_of_that_name_does_not_listen(ledger: Ledger) -> None:
-    assert ledger.from_client(request(1, "subscriptions/listen"))
-    assert ledger.busy == 1
+@pytest.mark.parametrize("method", ["server/discover", "subscriptions/listen"])
+@pytest.mark.parametrize("phase", Phase)
+def test_a_method_that_no_earlier_version_has_needs_its_version_whatever_came_before(method: str, phase: Phase) -> None:
+    ledger = Ledger()
+    if phase is not Phase.NEW:
+        ledger.from_client(request(1, "initialize"))
+    if phase is Phase.READY:
+        ledger.to_client(result(1))
+    with pytest.raises(InvalidParams, match=r"protocolVersion: is required$") as caught:
+        ledger.from_client(request(2, method))
+    assert caught.value.data == {"path": f"$._meta.{PROTOCOL_VERSION}", "reason": "is required"}
+    assert (ledger.phase, ledger.stateless, ledger.listening) == (phase, False, {})
+    assert ledger.from_client(modern(2, method))
 
 
 @pytest.mark.parametrize(
@@ -391,7 +401,7 @@ def test_an_abandoned_initialize_leaves_no_trace_on_its_id() -> None:
 
 ids = st.sampled_from([1, 2, 3, "1", "2"])
 tokens = st.sampled_from([None, None, "t", 1, "1"])
-methods = st.sampled_from(["initialize", "ping", "tools/call", "tools/call"])
+methods = st.sampled_from(["initialize", "ping", "server/discover", "tools/call", "tools/call"])
 nothing: st.SearchStrategy[Any] = st.sampled_from([None, 1.5, True, [], {}])
 
 
@@ -456,17 +466,20 @@ class History(RuleBasedStateMachine):
     def client_asks(self, id: RequestId, method: str, token: RequestId | None) -> None:
         message = request(id, method, token)
         phase = self.phase()
-        fits = phase is Phase.NEW if method == "initialize" else phase is Phase.READY
+        refusal: type[RpcError] | None = None
         if id in self.open_ids("client") or token in self.open_tokens():
-            fits = False
-        elif method == "ping":
-            fits = True
-        if fits:
+            refusal = InvalidRequest
+        elif method == "initialize":
+            refusal = None if phase is Phase.NEW else InvalidRequest
+        elif method == "server/discover":
+            refusal = InvalidParams
+        elif method != "ping" and phase is not Phase.READY:
+            refusal = InvalidParams if phase is Phase.NEW else InvalidRequest
+        if refusal is None:
             self.hand_over("client", message, True)
             return
-        with pytest.raises(InvalidRequest) as caught:
+        with pytest.raises(refusal):
             self.ledger.from_client(message)
-        assert caught.value.id == id
 
     @rule(id=ids | nothing)
     def client_cancels(self, id: Any) -> None:

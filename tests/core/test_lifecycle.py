@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState, Phase
-from mcpws.errors import IllegalTransition, InvalidRequest
+from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
 
 ARROWS = {
     "disconnected": "connecting",
@@ -36,13 +36,12 @@ def test_every_state_can_still_end() -> None:
 def test_the_first_request_is_initialize_or_ping() -> None:
     assert Phase.NEW.permit("ping", 1) is Phase.NEW
     assert Phase.NEW.permit("initialize", 1) is Phase.INITIALIZING
-    with pytest.raises(InvalidRequest, match="Not initialized") as caught:
+    with pytest.raises(InvalidParams) as caught:
         Phase.NEW.permit("tools/list", "7")
-    assert caught.value.id == "7"
-    assert caught.value.data == {
-        "method": "tools/list",
-        "reason": "the first request must be initialize",
-    }
+    path = "$._meta.io.modelcontextprotocol/protocolVersion"
+    reason = "is required unless the first request is initialize"
+    assert caught.value.message == f"Invalid params: {path}: {reason}"
+    assert caught.value.data == {"path": path, "reason": reason}
 
 
 def test_only_ping_may_come_while_initialize_waits_for_its_answer() -> None:

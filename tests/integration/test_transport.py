@@ -110,7 +110,7 @@ async def test_the_rules_of_a_conversation_hold_for_a_transport(url: str) -> Non
     client.send(Request(1, "tools/list"))
     incoming = await client.receive()
     assert isinstance(incoming.message, Error)
-    assert incoming.message.error.code == -32600
+    assert incoming.message.error.code == -32602
     await client.stop()
     await server.stop()
 

@@ -26,8 +26,9 @@ from twisted.python.failure import Failure
 
 from mcpws import App, ServerFactory, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
+from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
 from mcpws.interfaces import Backend
-from mcpws.testing import Frame, RawClient
+from mcpws.testing import Frame, RawClient, RecordingBackend
 from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, upgrade_request
 
 pytestmark = pytest.mark.integration
@@ -463,18 +464,80 @@ async def test_a_message_that_cannot_be_served_is_answered_in_kind_and_the_conne
 async def test_a_request_before_initialize_is_refused(served: Serve) -> None:
     server = await served()
     client = await server.upgraded()
+    path, reason = f"$._meta.{PROTOCOL_VERSION}", "is required unless the first request is initialize"
     assert (await client.ask(call(1, "ping")))["result"] == {}
     assert await client.ask(call(2, "tools/list")) == {
         "jsonrpc": "2.0",
         "id": 2,
         "error": {
-            "code": -32600,
-            "message": "Not initialized",
-            "data": {"method": "tools/list", "reason": "the first request must be initialize"},
+            "code": -32602,
+            "message": f"Invalid params: {path}: {reason}",
+            "data": {"path": path, "reason": reason},
         },
     }
     assert (await client.ask(INITIALIZE))["result"]["protocolVersion"] == "2025-11-25"
     await server.assert_the_next_is_served()
+
+
+BEFORE: dict[str, list[bytes | dict[str, Any]]] = {
+    "nothing": [],
+    "a ping": [call(1, "ping")],
+    "no JSON": [b"nonsense"],
+    "a modern request": [call(1, "tools/list", _meta={PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: {}})],
+    "a request without a version": [call(1, "tools/list")],
+    "a refused initialize": [call(1, "initialize", protocolVersion=5)],
+    "an initialize": [INITIALIZE],
+}
+
+WITHOUT_VERSION: list[dict[str, Any]] = [
+    {},
+    {"params": None},
+    {"params": []},
+    {"params": {}},
+    {"params": {"_meta": None}},
+    {"params": {"_meta": []}},
+    {"params": {"_meta": {}}},
+    {"params": {"_meta": {"progressToken": "token"}}},
+    {"params": {"_meta": {"progressToken": 1.5}}},
+    {"params": {"_meta": {CLIENT_CAPABILITIES: {}}}},
+]
+
+INCOMPLETE: list[dict[str, Any]] = [
+    {"params": {"_meta": {PROTOCOL_VERSION: None, CLIENT_CAPABILITIES: {}}}},
+    {"params": {"_meta": {PROTOCOL_VERSION: 20260728, CLIENT_CAPABILITIES: {}}}},
+    {"params": {"_meta": {PROTOCOL_VERSION: "2026-07-28"}}},
+    {"params": {"_meta": {PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: None}}},
+]
+
+
+@pytest.mark.not_mcp("something is missing")
+@pytest.mark.parametrize("method", ["tools/list", "server/discover", "subscriptions/listen", "no/such"])
+@pytest.mark.parametrize("before", BEFORE)
+@bounded
+async def test_a_request_without_what_its_meta_has_to_say_is_refused_whatever_came_before(
+    served: Serve, before: str, method: str
+) -> None:
+    server = await served()
+    belongs_to_handshake = before == "an initialize" and method in ("tools/list", "no/such")
+    for members in INCOMPLETE if belongs_to_handshake else WITHOUT_VERSION + INCOMPLETE:
+        client = await server.upgraded()
+        for message in BEFORE[before]:
+            client.send_frame(TEXT, message if isinstance(message, bytes) else msgspec.json.encode(message))
+            await client.next_message()
+        answer = await client.ask({"jsonrpc": "2.0", "id": 2, "method": method, **members})
+        assert answer["error"]["code"] == -32602, members
+        assert answer["error"]["data"]["path"].startswith("$._meta.io.modelcontextprotocol/"), members
+        assert (await client.ask(call(3, "ping")))["result"] == {}
+        client.tcp.abortConnection()
+
+
+@bounded
+async def test_between_initialize_and_its_answer_other_requests_come_too_early(served: Serve) -> None:
+    backend = RecordingBackend(initialize=False)
+    client = await (await served(backend)).upgraded()
+    client.send_message(INITIALIZE)
+    assert (await client.ask(call(2, "tools/list")))["error"]["message"] == "Not initialized"
+    assert (await client.ask(call(3, "server/discover")))["error"]["code"] == -32602
 
 
 @bounded

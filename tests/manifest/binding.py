@@ -364,7 +364,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "No message, or none that may come now: -32600 with what is known.",
         "tests/core/test_codec.py::test_what_is_no_message_is_an_invalid_request_that_says_where_and_why",
         "tests/integration/test_wire.py::test_a_message_that_cannot_be_served_is_answered_in_kind_and_the_connection_lives",
-        "tests/integration/test_wire.py::test_a_request_before_initialize_is_refused",
+        "tests/integration/test_wire.py::test_between_initialize_and_its_answer_other_requests_come_too_early",
         "tests/integration/test_wire.py::test_a_progress_token_in_use_is_refused",
         "tests/test_binding.py::test_the_codes_of_the_errors_are_those_of_the_table",
     ),
@@ -463,6 +463,8 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/core/test_lifecycle.py::test_only_ping_may_come_while_initialize_waits_for_its_answer",
         "tests/test_front.py::test_a_request_before_initialize_is_refused",
         "tests/integration/test_wire.py::test_a_request_before_initialize_is_refused",
+        "tests/integration/test_wire.py::test_a_request_without_what_its_meta_has_to_say_is_refused_whatever_came_before",
+        "tests/integration/test_wire.py::test_between_initialize_and_its_answer_other_requests_come_too_early",
     ),
     "V-3": (
         "The client initialises once, unless it was refused.",
@@ -533,6 +535,12 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/backends/eras/test_modern_to_legacy.py::test_discover_is_answered_with_what_the_server_said_when_it_was_initialized",
         "tests/backends/eras/test_modern_to_legacy.py::test_results_gain_what_is_modern",
         "tests/backends/eras/test_calls.py::test_an_ask_becomes_input_required_and_the_answer_of_the_retry_its_answer",
+    ),
+    "V-15": (
+        "A method that only the modern era has needs its version.",
+        "tests/core/test_ledger.py::test_a_method_that_no_earlier_version_has_needs_its_version_whatever_came_before",
+        "tests/integration/test_wire.py::test_a_request_without_what_its_meta_has_to_say_is_refused_whatever_came_before",
+        "tests/integration/test_wire.py::test_between_initialize_and_its_answer_other_requests_come_too_early",
     ),
     "R-1": (
         "A client that never initialised is asked nothing.",
@@ -649,7 +657,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "N-1": (
         "Who listens is not busy.",
         "tests/core/test_ledger.py::test_who_listens_is_not_busy",
-        "tests/core/test_ledger.py::test_a_legacy_request_of_that_name_does_not_listen",
+        "tests/core/test_ledger.py::test_a_method_that_no_earlier_version_has_needs_its_version_whatever_came_before",
         "tests/test_front.py::test_subscriptions_do_not_hold_up_a_drain_and_end_with_their_result",
     ),
     "N-2": (

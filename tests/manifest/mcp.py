@@ -228,6 +228,7 @@ MCP: dict[str, tuple[str, ...]] = {
         "tests/backends/app/test_modern.py::test_what_is_malformed_is_refused_with_its_place",
         "tests/core/test_meta.py::test_what_the_protocol_defines_is_read_and_left_as_it_came",
         "tests/core/test_ledger.py::test_a_modern_request_needs_no_handshake_and_makes_none",
+        "tests/integration/test_wire.py::test_a_request_without_what_its_meta_has_to_say_is_refused_whatever_came_before",
     ),
     "mcp/2026-07-28/basic#meta-of-the-client": (
         "A client says version, capabilities and name with every request.",

@@ -313,7 +313,7 @@ def test_a_new_connection_begins_anew() -> None:
     assert backend.conversations[0].closed == "closed with 1006"
     second = service.upgraded()
     say(service, second, call(1))
-    assert [answer["error"]["message"] for answer in second.take_messages()] == ["Not initialized"]
+    assert [answer["error"]["code"] for answer in second.take_messages()] == [-32602]
     backend.conversations[0].answer(backend.conversations[0].requests[0], "late")
     service.flush()
     assert second.take_messages() == []
