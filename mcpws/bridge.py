@@ -25,6 +25,9 @@ from mcpws.interfaces import Backend, Identity
 
 log = Logger()
 
+GRACE = 5.0
+"""Seconds for what is in flight after the end of the input, and for a client to read what it was sent."""
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class StdioFront(Protocol):
@@ -55,7 +58,7 @@ class StdioFront(Protocol):
         max_depth: int = MAX_DEPTH,
         max_in_flight: int = 64,
         max_queued_bytes: int = 4 * 1024 * 1024,
-        grace: float = 5,
+        grace: float = GRACE,
     ) -> None:
         self.began = False
         """Whether the backend has taken the conversation up."""

@@ -91,8 +91,10 @@ class WebSocketService(Service):
 def _endpoint(reactor: Any, description: str) -> tuple[str, IStreamServerEndpoint]:
     try:
         return description, serverFromString(reactor, description)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError("port", description, f"is no Twisted endpoint: {error}") from None
+    except Exception as error:
+        # Each kind of endpoint has a parser of its own, plugins bring more: they open files, and may raise anything.
+        problem = str(error) or type(error).__name__
+        raise ConfigError("port", description, f"is no Twisted endpoint: {problem}") from None
 
 
 def _problem(failure: Failure) -> str:

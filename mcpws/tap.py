@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn, cast
 
-from twisted.application.service import IService, MultiService, Service
-from twisted.logger import Logger
+from twisted.application.service import IService
 from twisted.python import usage
 
 from mcpws.backends.demo import demo_app
@@ -23,13 +23,13 @@ from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio, Stdio
 from mcpws.config import WebSocketConfig
 from mcpws.core.meta import MODERN_VERSIONS
-from mcpws.errors import ConfigError, McpwsError
+from mcpws.errors import ConfigError
 from mcpws.interfaces import Backend
+from mcpws.orphans import look_after_orphans
 from mcpws.policy.stats import ServerStatistics
+from mcpws.program import Signals, Start, Whole
 from mcpws.service import WebSocketService
 from mcpws.ws.server import ServerFactory
-
-log = Logger()
 
 DEFAULT_PORT = "8082"
 PER_CLIENT, SHARED = "per-client", "shared"
@@ -92,6 +92,7 @@ class Options(usage.Options):
         self["origins"] = []
         self["hosts"] = []
         self["paths"] = []
+        self.stdio: Stdio | None = None
 
     def opt_port(self, port: str) -> None:
         """Where to listen: a port number (on 127.0.0.1), or a Twisted endpoint string such as
@@ -151,7 +152,7 @@ class Options(usage.Options):
         return demo_app(statistics, reactor)
 
     def _stdio(self, reactor: Any) -> Backend:
-        stdio = Stdio(
+        stdio = self.stdio = Stdio(
             _split(self["stdio"]),
             reactor=reactor,
             env=self["env"],
@@ -200,16 +201,15 @@ def load_backend(name: str) -> Backend:
     if os.getcwd() not in sys.path:
         # The console script's path begins with its own folder, where nobody has their module.
         sys.path.insert(0, os.getcwd())
-    try:
+    with _running("--app", name, "cannot be imported"):
         found: Any = import_module(module_name)
-    except ImportError as error:
-        raise ConfigError("--app", name, f"cannot be imported: {error}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise ConfigError("--app", name, f"{module_name} has no {attribute}")
         found = getattr(found, part)
     if not _is_backend(found) and callable(found):
-        found = found()
+        with _running("--app", name, "fails when it is called"):
+            found = found()
     if not _is_backend(found):
         raise ConfigError("--app", name, "is neither an App nor a Backend")
     return cast(Backend, found)
@@ -219,6 +219,10 @@ def makeService(options: Options) -> IService:
     """The service for `twistd` and `twist`."""
     from twisted.internet import reactor
 
+    runner: Mapping[str, Any] = options.parent or {}
+    if runner.get("nodaemon", True):
+        look_after_orphans()
+
     def statistics() -> ServerStatistics:
         return factory.statistics()
 
@@ -227,9 +231,19 @@ def makeService(options: Options) -> IService:
         serving = WebSocketService(factory, options["ports"] or [DEFAULT_PORT], reactor)
     except ConfigError as error:
         fail(error)
-    whole = _Whole()
+    start = Start(runner)
+    whole = Whole(start)
     serving.setServiceParent(whole)
-    _GracefulExit(reactor).setServiceParent(whole)
+
+    def abandon() -> None:
+        start.remove_pidfile()
+        if options.stdio is not None:
+            options.stdio.kill()
+
+    seconds = options.config.drain_seconds + options.config.close_timeout
+    if options.stdio is not None:
+        seconds += options.stdio.stop_seconds
+    Signals(reactor, seconds, abandon).setServiceParent(whole)
     return whole
 
 
@@ -238,46 +252,24 @@ def fail(error: Exception) -> NoReturn:
     raise SystemExit(f"mcpws: {error}")
 
 
-class _Whole(MultiService):
-    """The plugin's services; an endpoint that cannot be had ends the program in one line."""
-
-    def privilegedStartService(self) -> None:
-        try:
-            super().privilegedStartService()
-        except McpwsError as error:
-            fail(error)
-
-    def startService(self) -> None:
-        try:
-            super().startService()
-        except McpwsError as error:
-            fail(error)
-
-
-class _GracefulExit(Service):
-    """Makes SIGTERM an orderly stop with status 0; Twisted's runners would end by that very signal after the stop."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-        self._stopping = False
-
-    def startService(self) -> None:
-        super().startService()
-        # The reactor sets its own signal functions when it begins to run: this has to come after.
-        self._reactor.callWhenRunning(signal.signal, signal.SIGTERM, self._terminate)
-
-    def _terminate(self, *_: object) -> None:
-        if not self._stopping:
-            self._stopping = True
-            log.info("SIGTERM: draining")
-            self._reactor.callFromThread(self._reactor.stop)
-
-
 def _split(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
         raise ConfigError("--stdio", command, f"cannot be split into words: {error}") from None
+
+
+@contextmanager
+def _running(key: str, name: str, problem: str) -> Iterator[None]:
+    """Code of the user's: whatever it raises is a ConfigError that says what, and where."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        places = traceback.extract_tb(error.__traceback__)
+        own = [place for place in places if os.path.isfile(place.filename)]
+        where = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, ImportError) else ""
+        raise ConfigError(key, name, f"{problem}: {what}{where}") from error
 
 
 def _is_backend(found: Any) -> bool:

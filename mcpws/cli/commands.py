@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
-from mcpws.bridge import StdioFront
+from mcpws.bridge import GRACE, StdioFront
 from mcpws.cli.listing import decoded, described, list_tools
 from mcpws.cli.options import Target, connecting, era_option, show, to_json_object
 from mcpws.cli.report import FAILED, USAGE, printable
@@ -62,19 +63,26 @@ def connect(target: Target) -> None:
     """Be a stdio MCP server that is really the one at URL, for programs that know only stdio.
 
     Standard output carries the protocol alone. The end of the input is the end of the connection, once what is in
-    flight is answered, or 5 seconds later; so is SIGTERM, at once. When the connection is lost, open requests are
-    answered with errors and the exit status is not 0.
+    flight is answered, or 5 seconds later; so is SIGTERM, at once, and a second one waits for nobody. When the
+    connection is lost, open requests are answered with errors and the exit status is not 0.
     """
     if sys.stdin is None or sys.stdout is None:
         click.echo("mcpws: standard input or output is closed", err=True)
         sys.exit(USAGE)
     blocking = {fd: os.get_blocking(fd) for fd in (0, 1)}
-    try:
-        reason = run(lambda reactor: _bridge(target, reactor), target.verbose)
-    finally:
+
+    def restore() -> None:
         # They may be a terminal, which its shell goes on to use.
         for fd, was_blocking in blocking.items():
-            os.set_blocking(fd, was_blocking)
+            # It may have been closed meanwhile.
+            with suppress(OSError):
+                os.set_blocking(fd, was_blocking)
+
+    end_seconds = GRACE + target.config.close_timeout
+    try:
+        reason = run(lambda reactor: _bridge(target, reactor), target.verbose, end_seconds=end_seconds, leave=restore)
+    finally:
+        restore()
     if reason is not None:
         raise reason
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -29,35 +31,67 @@ from mcpws.errors import ConnectFailed, ConnectionClosed
 
 T = TypeVar("T")
 
+PATIENCE = 0.5
+"""Seconds for an end that nobody needs to be told of."""
 
-def run(work: Callable[[Any], Coroutine[Any, Any, T]], verbose: bool = False) -> T:
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    with suppress(OSError):
+        print(f"mcpws: {text}", file=sys.stderr, flush=True)
+
+
+def run(
+    work: Callable[[Any], Coroutine[Any, Any, T]],
+    verbose: bool = False,
+    *,
+    end_seconds: float,
+    leave: Callable[[], None] | None = None,
+) -> T:
     """What `work(reactor)` returns, or raises. Once in a process: a reactor does not run twice.
 
-    SIGINT and SIGTERM cancel it. If it ends by that, so does the process, with 128 and the number of the signal.
+    SIGINT and SIGTERM cancel it. If it ends by that, so does the process, with 128 and the number of the signal; after
+    a second one at once.
 
     :param verbose: log everything to standard error, and not only what goes wrong.
+    :param end_seconds: that `work` may take to end once it is cancelled; told to whoever waits for it.
+    :param leave: called before the process ends at once.
     """
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
     outcome: list[Any] = []
     received: list[int] = []
+    # What is ignored stays so, as for a job in the background.
+    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
 
     def start() -> None:
         working = Deferred.fromCoroutine(work(reactor))
 
+        def cancel(name: str) -> None:
+            working.cancel()
+            if not outcome:
+                reactor.callLater(PATIENCE, say, f"{name}: ending, which may take {end_seconds:g} s; again: at once")
+
         def interrupted(number: int, frame: FrameType | None) -> None:
+            if received:
+                if leave is not None:
+                    leave()
+                os._exit(128 + number)
             received.append(number)
-            reactor.callFromThread(working.cancel)
+            reactor.callFromThread(cancel, signal.Signals(number).name)
 
         # In place of the reactor's own, which are set by now and would stop it at once.
-        signal.signal(signal.SIGINT, interrupted)
-        signal.signal(signal.SIGTERM, interrupted)
+        for number in heeded:
+            signal.signal(number, interrupted)
         working.addBoth(outcome.append).addCallback(lambda _: reactor.stop())
 
     _log_to_stderr(verbose)
     reactor.callWhenRunning(start)
     reactor.run()
+    # What is left to do may wait for a reader, and nobody else listens any more.
+    for number in heeded:
+        signal.signal(number, signal.SIG_DFL)
     [result] = outcome
     if isinstance(result, Failure):
         if received and result.check(CancelledError):
@@ -97,7 +131,7 @@ def with_session(
         finally:
             await session.close()
 
-    return run(connected, target.verbose)
+    return run(connected, target.verbose, end_seconds=target.config.close_timeout)
 
 
 def _log_to_stderr(verbose: bool) -> None:

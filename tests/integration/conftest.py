@@ -132,13 +132,15 @@ def _serving(folder: Path) -> Iterator[Callable[..., Service]]:
     running: list[Service] = []
     numbers = count()
 
-    def start(*arguments: str, program: str = "twistd", cwd: Path | None = None) -> Service:
+    def start(
+        *arguments: str, program: str = "twistd", cwd: Path | None = None, wrapper: tuple[str, ...] = ()
+    ) -> Service:
         log = folder / f"service-{next(numbers)}.log"
         # twist logs JSON when nobody watches.
         options = ["-n", "--pidfile="] if program == "twistd" else ["--log-format=text"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [BIN / program, *options, "mcpws", "--port", "0", *arguments],
+                [*wrapper, BIN / program, *options, "mcpws", "--port", "0", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -329,6 +329,31 @@ async def test_a_signal_ends_an_attempt_to_connect() -> None:
     assert (ran.status, ran.out, ran.err) == (128 + signal.SIGINT, b"", "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["connect", "tool"])
+@ensureDeferred
+async def test_after_a_second_signal_nothing_is_waited_for(command: str, number: signal.Signals) -> None:
+    async with serving() as server:
+        running = Running(command, server.url, *(["wait", '{"seconds": 60}'] if command == "tool" else []))
+        if command == "tool":
+            await running.complains()
+            await running.complains()
+        else:
+            running.writes(lines(INITIALIZE))
+            await running.reads()
+        # From now on it answers nothing, the Close neither.
+        [connection] = server.factory.connections
+        connection.pause_reading()
+        running.process.send_signal(number)
+        seconds = 7 if command == "connect" else 2
+        warning = await running.complains()
+        assert warning == f"mcpws: {number.name}: ending, which may take {seconds} s; again: at once\n".encode()
+        running.process.send_signal(number)
+        ran = await running.ends()
+        connection.resume_reading()
+    assert (ran.status, ran.err) == (128 + number, "")
+
+
 # Connections that cannot be
 
 

@@ -982,4 +982,9 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/integration/test_gateway.py::test_sigterm_leaves_no_child",
         "tests/backends/stdio/test_backend.py::test_stopping_ends_every_conversation_and_waits_for_every_child",
     ),
+    "D-5": (
+        "A second signal ends the program at once, with its children and theirs.",
+        "tests/integration/test_program.py::test_a_second_signal_ends_it_at_once",
+        "tests/integration/test_program.py::test_an_end_at_once_leaves_no_child_and_no_child_of_one",
+    ),
 }

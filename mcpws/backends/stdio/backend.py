@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.logger import Logger
 
 from mcpws.backends.stdio import launch
-from mcpws.backends.stdio.child import Child, Counters, Limits
+from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
 from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.interfaces import Channel, Link
@@ -143,6 +143,19 @@ class Stdio:
             child.stop(ShuttingDown())
         self._fire_stopped()
         return stopped
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long `stop` may take: a child that heeds nothing is killed after this."""
+        return len(ESCALATION) * self._limits.stop_grace + LAST_WORDS
+
+    def kill(self) -> None:
+        """End all children at once, with all their descendants, whatever becomes of the conversations.
+
+        For the end of the program, when nothing is waited for; signal functions may call it.
+        """
+        for child in list(self._children):
+            child.kill()
 
     def _ended(self, child: Child) -> None:
         self._children.discard(child)

@@ -138,6 +138,10 @@ class Child(ProcessProtocol):
         self._lose(reason)
         self._shut_down()
 
+    def kill(self) -> None:
+        """End the process and its descendants, now."""
+        self._signal(signal.SIGKILL)
+
     # What the reactor sees: IProcessProtocol.
 
     def connectionMade(self) -> None:
