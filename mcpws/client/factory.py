@@ -21,7 +21,7 @@ from mcpws.client.identity import ClientIdentity, NotificationFunction, RequestF
 from mcpws.client.opening import Era, Terms
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.errors import McpwsError
+from mcpws.errors import ConnectFailed, ConnectionClosed, McpwsError
 from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
 
 log = Logger()
@@ -92,17 +92,19 @@ class ClientFactory(ConnectionFactory):
             self._begun[connection.id] = begun
         else:
             begun.addCallback(self._on_session)
-            begun.addErrback(self._failed)
+            begun.addErrback(self._failed, connection)
         return session
 
     def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
         protocol = super().buildProtocol(addr)
         if self._on_session is not None:
-            protocol.connection.when_open.addErrback(self._failed)
+            protocol.connection.when_open.addErrback(self._failed, protocol.connection)
         return protocol
 
-    def _failed(self, failure: Failure) -> None:
-        if failure.check(McpwsError):
+    def _failed(self, failure: Failure, connection: ClientConnection) -> None:
+        if connection.given_up and failure.check(ConnectFailed, ConnectionClosed):
+            log.info("no session with {url}: it was given up", url=self.url)
+        elif failure.check(McpwsError):
             log.error("no session with {url}: {error}", url=self.url, error=failure.value)
         else:
             log.failure("no session with {url}", failure=failure, url=self.url)

@@ -22,7 +22,7 @@ from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError, RpcError
-from mcpws.ws.connection import Connection
+from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
@@ -75,6 +75,8 @@ class ClientConnection(Connection):
         self._when_open: Deferred[ClientConnection] | None = Deferred(self._given_up)
         self.when_open: Deferred[ClientConnection] = self._when_open
         self._refused: McpwsError | None = None
+        self.given_up = False
+        """Whether this side has closed it, without anything wrong."""
 
     @property
     def max_in_flight(self) -> int:
@@ -108,6 +110,13 @@ class ClientConnection(Connection):
             batch, self._batch = self._batch, None
             if batch:
                 self.send(b"[%b]" % b",".join(batch))
+
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
+        if self.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
+            self.given_up = code == NORMAL
+        if self.state is ConnectionState.CONNECTING:
+            self.refused(ConnectFailed(self._factory.url, reason or "it was closed before it was open"))
+        super().close(code, reason)
 
     def opened(self) -> None:
         super().opened()
@@ -159,8 +168,8 @@ class ClientConnection(Connection):
             failed, self._when_open = self._when_open, None
             failed.errback(reason)
 
-    def refused(self, reason: HandshakeRefused) -> None:
-        """The server's answer is no upgrade; the connection is about to be dropped."""
+    def refused(self, reason: HandshakeRefused | ConnectFailed) -> None:
+        """It will not open; the connection is about to be dropped."""
         self._refused = reason
 
     def transport_lost(self, reason: Failure) -> None:

@@ -233,6 +233,7 @@ class Connection(ABC):
             self.too_much_queued,
             self.queue_has_space,
             self.queue_empty,
+            self.close,
         )
 
     def write(self, data: bytes) -> None:

@@ -27,6 +27,8 @@ class Outbox(ABC):
     :param on_full: called when more than `limit` bytes wait.
     :param on_space: called once less than half of `limit` waits again.
     :param on_empty: called once nothing waits any more.
+    :param on_close: called in place of the transport's `loseConnection`, which a producer would keep waiting, until
+        `hand_over`: to end a WebSocket takes more than to end its transport, whoever asks for it.
     """
 
     streaming: ClassVar[bool]
@@ -57,6 +59,7 @@ class Outbox(ABC):
         on_full: Callable[[], None],
         on_space: Callable[[], None],
         on_empty: Callable[[], None],
+        on_close: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._clock = clock
@@ -74,6 +77,8 @@ class Outbox(ABC):
         self._over = False
         self.queued = 0
         transport.registerProducer(self, self.streaming)
+        # Whom an endpoint gave the transport to, as it does to a ClientService, has this very object.
+        transport.loseConnection = on_close
 
     @abstractmethod
     def _give(self, frame: bytes, offset: int) -> int:
@@ -167,6 +172,7 @@ class Outbox(ABC):
         if not self._over:
             self._over = True
             self._transport.unregisterProducer()
+            del self._transport.loseConnection
 
     def _wait(self, frame: bytes, offset: int) -> None:
         """Put a frame at the end; its first `offset` bytes are out."""
@@ -272,6 +278,7 @@ def outbox(
     on_full: Callable[[], None],
     on_space: Callable[[], None],
     on_empty: Callable[[], None],
+    on_close: Callable[[], None],
 ) -> Outbox:
     """The one that suits `transport`; the parameters are those of Outbox."""
     # With startTLS, a socket encrypts what it is given by `write` only. Not every descriptor is a socket.
@@ -280,5 +287,5 @@ def outbox(
         and hasattr(transport, "getHandle")
         and not getattr(transport, "TLS", False)
     ):
-        return SocketOutbox(transport, clock, limit, on_full, on_space, on_empty)
-    return BufferedOutbox(transport, clock, limit, on_full, on_space, on_empty)
+        return SocketOutbox(transport, clock, limit, on_full, on_space, on_empty, on_close)
+    return BufferedOutbox(transport, clock, limit, on_full, on_space, on_empty, on_close)

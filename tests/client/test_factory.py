@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
@@ -18,8 +19,10 @@ from mcpws.client.factory import ClientFactory, connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.messages import to_raw
 from mcpws.errors import ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
+from mcpws.testing.raw import CLOSE, TEXT
 
 if TYPE_CHECKING:
     from tests.conftest import LoggedErrors
@@ -173,3 +176,158 @@ def test_a_callback_that_raises_is_logged(logged_errors: LoggedErrors) -> None:
     service, _ = joined(ClientFactory(URL, on_session=broken, reactor=network.clock), network, RecordingBackend())
     service.flush()
     assert len(logged_errors.flush(RuntimeError)) == 1
+
+
+# ClientServices
+
+
+class Running:
+    """A ClientService that has connected, and its server, which only does what the test says."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.network = Network()
+        self.server = RawServer()
+        self.sessions: list[Session] = []
+        clock = self.network.clock
+        config = WebSocketConfig(server_mode=False, **settings)
+        factory = ClientFactory(URL, config, on_session=self.sessions.append, era="legacy", reactor=clock)
+        endpoint = self.network.endpoint(Factory.forProtocol(lambda: self.server))
+        self.service = ClientService(endpoint, factory, clock=clock)
+        self.service.startService()
+        self.network.flush()
+
+    def open(self) -> None:
+        """Accept the WebSocket."""
+        self.server.accept()
+        self.network.flush()
+
+    def begin(self) -> Session:
+        """Answer `initialize`."""
+        self.open()
+        [request] = self.server.take_messages()
+        result = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "a", "version": "1"}}
+        self.server.send_message({"jsonrpc": "2.0", "id": request["id"], "result": result})
+        self.network.flush()
+        assert len(self.server.take_messages()) == 1
+        return self.sessions[0]
+
+    def stop(self) -> list[object]:
+        """What the Deferred of `stopService` fires with, so far none or one."""
+        stopped: list[object] = []
+        self.service.stopService().addCallback(stopped.append)
+        self.network.flush()
+        return stopped
+
+    def answer_close(self) -> None:
+        """Take the Close frame, answer it, and hang up."""
+        [frame] = [frame for frame in self.server.take_frames() if frame.opcode == CLOSE]
+        assert frame.payload == b"\x03\xe8"
+        self.server.send_frame(CLOSE, frame.payload)
+        self.server.wire.loseConnection()
+        self.network.flush()
+
+    def assert_nothing_is_left(self) -> None:
+        assert self.server.is_gone()
+        self.network.advance(100)
+        assert self.network.clock.getDelayedCalls() == []
+
+
+def test_a_service_that_stops_closes_its_websocket() -> None:
+    running = Running()
+    session = running.begin()
+    stopped = running.stop()
+    assert stopped == []
+    running.answer_close()
+    assert stopped == [None]
+    assert str(result_of(session.when_lost())) == "connection closed with 1000"
+    running.assert_nothing_is_left()
+
+
+def test_a_service_that_stops_in_the_handshake_drops_the_connection() -> None:
+    running = Running()
+    assert running.stop() == [None]
+    assert running.sessions == []
+    running.assert_nothing_is_left()
+
+
+def test_a_service_that_stops_while_its_session_begins_closes_the_websocket() -> None:
+    running = Running()
+    running.open()
+    stopped = running.stop()
+    running.answer_close()
+    assert stopped == [None]
+    assert running.sessions == []
+    running.assert_nothing_is_left()
+
+
+def test_a_service_that_stops_while_nothing_is_read_hears_the_answer_to_its_close() -> None:
+    running = Running()
+    running.begin()._connection.pause_reading()
+    running.server.send_frame(TEXT, to_raw("x"))
+    running.network.flush()
+    stopped = running.stop()
+    running.answer_close()
+    assert stopped == [None]
+    running.assert_nothing_is_left()
+
+
+def test_what_waits_for_a_slow_server_goes_out_before_the_close() -> None:
+    running = Running()
+    session = running.begin()
+    running.server.wire.pauseProducing()
+    session.notify("a", {"b": "x" * 1_000_000})
+    stopped = running.stop()
+    assert session.statistics().queued_bytes > 0
+    running.server.wire.resumeProducing()
+    running.network.flush()
+    running.answer_close()
+    assert stopped == [None]
+    running.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("heartbeat", [30, 0])
+def test_a_service_that_stops_waits_a_while_for_the_server(reads: bool, heartbeat: float) -> None:
+    running = Running(close_timeout=3, heartbeat_interval=heartbeat)
+    session = running.begin()
+    if not reads:
+        running.server.wire.pauseProducing()
+        session.notify("a", {"b": "x" * 1_000_000})
+    stopped = running.stop()
+    running.network.advance(2)
+    assert stopped == []
+    running.network.advance(3)
+    assert stopped == [None]
+    running.server.wire.resumeProducing()
+    running.network.flush()
+    running.assert_nothing_is_left()
+
+
+def test_a_service_that_was_stopped_may_start_again() -> None:
+    running = Running()
+    running.begin()
+    stopped = running.stop()
+    running.service.startService()
+    running.server, first = RawServer(), running.server
+    first.send_frame(CLOSE, b"\x03\xe8")
+    first.wire.loseConnection()
+    running.network.flush()
+    assert stopped == [None]
+    assert running.begin() is running.sessions[0] is not running.sessions[1]
+    stopped = running.stop()
+    running.answer_close()
+    assert stopped == [None]
+
+
+def test_to_close_the_transport_of_a_protocol_closes_the_websocket() -> None:
+    running = Running()
+    session = running.begin()
+    protocol = result_of(running.service.whenConnected())
+    transport: Any = protocol.transport  # type: ignore[attr-defined]
+    transport.loseConnection()
+    transport.loseConnection()
+    running.network.flush()
+    running.answer_close()
+    assert str(result_of(session.when_lost())) == "connection closed with 1000"
+    running.service.stopService()
+    running.assert_nothing_is_left()

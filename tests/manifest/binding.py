@@ -957,6 +957,13 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_connection.py::test_a_peer_that_vanishes_is_1006",
         "tests/ws/test_connection.py::test_a_close_frame_without_a_code_is_1005",
     ),
+    "K-17": (
+        "To close the transport is to close the WebSocket.",
+        "tests/ws/test_outbox.py::test_whoever_closes_the_transport_closes_what_sends_on_it",
+        "tests/ws/test_connection.py::test_to_close_the_transport_closes_the_websocket",
+        "tests/client/test_factory.py::test_a_service_that_stops_closes_its_websocket",
+        "tests/integration/test_closing.py::test_to_close_what_a_websocket_stands_on_closes_it_in_order",
+    ),
     "D-1": (
         "What is new is refused, what is in flight goes on.",
         "tests/ws/test_server.py::test_a_drain_waits_for_what_is_in_flight_and_refuses_what_is_new",

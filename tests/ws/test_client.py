@@ -330,7 +330,9 @@ def test_giving_up_before_it_opened_drops_the_connection() -> None:
 def test_closing_before_it_opened_drops_the_connection() -> None:
     rig = Rig()
     rig.connection.close(4000, "changed my mind")
-    assert isinstance(rig.outcome(), ConnectFailed)
+    failed = rig.outcome()
+    assert isinstance(failed, ConnectFailed)
+    assert failed.problem == "changed my mind"
     assert rig.server.is_gone()
 
 

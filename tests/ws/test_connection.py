@@ -666,6 +666,31 @@ def test_a_connection_that_was_closed_in_order_ends_in_order() -> None:
     assert rig.client.lost.getErrorMessage() == "Connection was closed cleanly."
 
 
+def test_to_close_the_transport_closes_the_websocket() -> None:
+    rig = Rig()
+    rig.send(call(1))
+    connection = rig.connection
+    rig.conversation.link.pauseProducing()
+    for _ in range(2):
+        connection._protocol.transport.loseConnection()
+    assert rig.frames() == [Frame(CLOSE, struct.pack("!H", 1000))]
+    assert not rig.client.is_gone()
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    rig.flush()
+    assert rig.client.is_gone()
+    assert (connection.close_code, connection.close_reason) == (1000, "")
+    assert rig.conversation.closed == "closed with 1000"
+
+
+def test_to_close_the_transport_in_the_handshake_drops_the_connection() -> None:
+    rig = Rig()
+    client = rig.service.raw()
+    rig.service.server.connections[1]._protocol.transport.loseConnection()
+    rig.flush()
+    assert client.is_gone()
+    assert client.received == b""
+
+
 def test_a_peer_that_never_answers_a_close_is_dropped() -> None:
     rig = Rig(close_timeout=5)
     rig.connection.close()

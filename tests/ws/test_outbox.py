@@ -53,6 +53,7 @@ class Rig:
             lambda: self.events.append("full"),
             lambda: self.events.append("space"),
             self._empty,
+            lambda: self.events.append("close"),
         )
 
     def _empty(self) -> None:
@@ -104,6 +105,29 @@ def stuffed(kind: type[Outbox]) -> Rig:
     rig.network.flush()
     assert rig.outbox.queued == 0
     return rig
+
+
+@both
+def test_whoever_closes_the_transport_closes_what_sends_on_it(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
+    rig.outbox.write(b"=")
+    for _ in range(2):
+        rig.transport.loseConnection()
+    assert rig.events == ["close", "close"]
+    rig.read()
+    assert rig.peer.received.endswith(b"-=")
+    assert not rig.peer.is_gone()
+
+
+@both
+@pytest.mark.parametrize("end", ["hand_over", "stopProducing"])
+def test_a_transport_that_is_handed_over_closes_itself(kind: type[Outbox], end: str) -> None:
+    rig = Rig(kind)
+    getattr(rig.outbox, end)()
+    rig.transport.loseConnection()
+    rig.read()
+    assert rig.events == []
+    assert rig.peer.is_gone()
 
 
 @both
@@ -348,7 +372,7 @@ def test_a_transport_that_is_no_plain_socket_is_written_to_through_its_buffer() 
     def chosen(transport: Any) -> type[Outbox]:
         def nothing() -> None: ...
 
-        return type(outbox(transport, Clock(), LIMIT, nothing, nothing, nothing))
+        return type(outbox(transport, Clock(), LIMIT, nothing, nothing, nothing, nothing))
 
     plain, encrypted, wrapped = (RawPeer() for _ in range(3))
     Network().join(RawPeer(), Factory.forProtocol(lambda: plain))
