@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mcpws.core.backlog import OVERHEAD, held_bytes
 from mcpws.core.burst import burst
 from mcpws.core.codec import MAX_DEPTH, decode
 from mcpws.core.lifecycle import Phase
@@ -41,8 +42,10 @@ class StdioFront(Protocol):
     :param max_line: bytes of a message in either direction. After a longer line nothing more is read; a longer answer
         becomes an error.
     :param max_depth: JSON arrays and objects within each other.
-    :param max_in_flight: requests; over it the input is not read.
-    :param max_queued_bytes: for a client that does not read its output; over it the input is not read.
+    :param max_in_flight: open requests; over it further ones wait.
+    :param max_waiting: requests that wait; further ones are answered with error 429.
+    :param max_queued_bytes: of what waits here to go on; and for a client that does not read its output, of that. Over
+        it the input is not read.
     :param grace: seconds for what is in flight after the end of the input; while the client reads too slowly they do
         not count.
     """
@@ -57,6 +60,7 @@ class StdioFront(Protocol):
         max_line: int = 16 * 1024 * 1024,
         max_depth: int = MAX_DEPTH,
         max_in_flight: int = 64,
+        max_waiting: int = 64,
         max_queued_bytes: int = 4 * 1024 * 1024,
         grace: float = GRACE,
     ) -> None:
@@ -70,8 +74,17 @@ class StdioFront(Protocol):
         self._max_queued_bytes = max_queued_bytes
         self._grace = grace
         self._framer = LineFramer(max_line)
-        self._front = Front(self, Identity("stdio"), clock, max_in_flight=max_in_flight, max_outbound_size=max_line)
+        self._front = Front(
+            self,
+            Identity("stdio"),
+            clock,
+            max_in_flight=max_in_flight,
+            max_waiting=max_waiting,
+            max_waiting_bytes=max_queued_bytes,
+            max_outbound_size=max_line,
+        )
         self._read: deque[Message | RpcError] = deque()
+        self._read_bytes = 0
         self._consuming = False
         self._wanted = True
         self._reading = True
@@ -108,7 +121,6 @@ class StdioFront(Protocol):
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
         self._front.open(self._backend)
-        self.began = self._wanted and not self._ending
 
     def dataReceived(self, data: bytes) -> None:
         if self._input_over:
@@ -120,7 +132,8 @@ class StdioFront(Protocol):
             self._front.refuse(ParseError("Parse error", {"reason": str(error)}), None)
             self._input_ends(error)
         else:
-            self._read += map(self._decoded, lines)
+            for line in lines:
+                self._keep(self._decoded(line))
             with burst:
                 self._flow()
 
@@ -128,7 +141,7 @@ class StdioFront(Protocol):
         if not self._input_over:
             rest = self._framer.finish().strip()
             if rest:
-                self._read.append(self._decoded(rest))
+                self._keep(self._decoded(rest))
             self._input_ends(None)
 
     def writeConnectionLost(self) -> None:
@@ -178,7 +191,11 @@ class StdioFront(Protocol):
         self._flow()
 
     def resume_reading(self) -> None:
-        self.began = self._wanted = True
+        self._wanted = True
+        self._flow()
+
+    def backend_began(self) -> None:
+        self.began = True
         self._flow()
 
     def backend_lost(self, reason: McpwsError) -> None:
@@ -195,23 +212,31 @@ class StdioFront(Protocol):
         except RpcError as error:
             return error
 
-    def _flow(self) -> None:
-        """Pass on what was read for as long as it may go, and read on once it is gone.
+    def _keep(self, message: Message | RpcError) -> None:
+        self._read.append(message)
+        self._read_bytes += _bytes_of(message)
 
-        So one read more than wanted waits here, and a backend that cannot begin has whom to tell.
+    def _flow(self) -> None:
+        """Pass on what was read for as long as it may go, and read on while there is room for more.
+
+        What waits here is no reason not to see the end of the input.
         """
         if self._consuming or self._ending:
             return
         self._consuming = True
         try:
             while self._read and self._may_go(self._read[0]):
-                self._pass_on(self._read.popleft())
+                message = self._read.popleft()
+                self._read_bytes -= _bytes_of(message)
+                self._pass_on(message)
         finally:
             self._consuming = False
         if self._input_over:
             if self.began and not self._read:
                 self._front.drain()
-        elif self._reading is not (reading := not self._read and self._has_room()):
+        elif self._reading is not (
+            reading := self._wanted and self._has_room() and self._read_bytes <= self._max_queued_bytes
+        ):
             self._reading = reading
             if reading:
                 self.transport.resumeProducing()
@@ -223,7 +248,7 @@ class StdioFront(Protocol):
         return self._queued <= self._max_queued_bytes
 
     def _may_go(self, message: Message | RpcError) -> bool:
-        if not (self._wanted and self._has_room()):
+        if not (self.began and self._wanted and self._has_room()):
             return False
         if self._front.ledger.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
             return message.method == "ping"
@@ -263,6 +288,7 @@ class StdioFront(Protocol):
         """Answer with `error` all that has no answer, passed on or not."""
         self._front.abandon(error)
         read, self._read = self._read, deque()
+        self._read_bytes = 0
         for message in read:
             if type(message) is Request:
                 self._front.refuse(error, message.id)
@@ -298,3 +324,8 @@ class StdioFront(Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _bytes_of(message: Message | RpcError) -> int:
+    """Bytes that a line takes while it waits, about."""
+    return OVERHEAD if isinstance(message, RpcError) else held_bytes(message)

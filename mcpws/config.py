@@ -34,7 +34,9 @@ class WebSocketConfig:
     :param heartbeat_timeout: seconds without any inbound byte after which a connection is lost; 0 for never. Without
         Pings there is no reason to hear anything, so it counts only with a `heartbeat_interval`.
     :param max_outbound_size: bytes of an answer; over it the request gets an error instead.
-    :param max_in_flight: requests of one connection; over it the socket is not read.
+    :param max_in_flight: open requests of one connection; over it further ones wait.
+    :param max_waiting: requests of one connection that wait, with at most `max_queued_bytes` together; further ones
+        are answered with error 429.
     :param max_queued_bytes: for a client that reads slowly; over it what feeds the connection is paused.
     :param stall_timeout: seconds for which a slow client may take nothing at all, before it is closed with 1013.
     :param max_depth: JSON arrays and objects within each other.
@@ -69,6 +71,7 @@ class WebSocketConfig:
     heartbeat_timeout: float = 60
     max_outbound_size: int = 16 * MIB
     max_in_flight: int = 64
+    max_waiting: int = 64
     max_queued_bytes: int = 4 * MIB
     stall_timeout: float = 30
     max_depth: int = 128
@@ -113,6 +116,7 @@ class WebSocketConfig:
             "max_queued_bytes",
             "max_connections",
             "max_in_flight",
+            "max_waiting",
             "max_depth",
             "compression_min_size",
             "max_bad_messages",

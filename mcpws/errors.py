@@ -171,7 +171,7 @@ class ResultTooLarge(RpcError):
 
 
 class TooManyRequests(RpcError):
-    """The connection has `limit` requests in flight already."""
+    """The connection has `limit` requests in flight already, and as many wait as may."""
 
     code = 429
 

@@ -6,7 +6,7 @@ stands a Ledger, so neither a hostile client nor a broken backend disturbs more 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -14,19 +14,19 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.codec import encode
 from mcpws.core.ledger import CANCELLED, PROGRESS, Ledger
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
-from mcpws.core.meta import LISTEN, SUBSCRIPTION_ID
+from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.errors import (
     BackendLost,
     InvalidRequest,
     McpwsError,
     ResultTooLarge,
     RpcError,
-    ShuttingDown,
     TooManyRequests,
 )
 from mcpws.interfaces import Backend, Channel, Identity
@@ -54,6 +54,9 @@ class Client(Protocol):
 
     def resume_reading(self) -> None: ...
 
+    def backend_began(self) -> None:
+        """The backend has begun the conversation, or begun it anew."""
+
     def backend_lost(self, reason: McpwsError) -> None:
         """The backend is gone and what was open has its answer: end the conversation."""
 
@@ -64,8 +67,9 @@ class Client(Protocol):
 class Front:
     """One client's conversation with a backend; the Link that the backend holds.
 
-    :param max_in_flight: open requests above which the client is not read; where it must be read none the less,
-        because the backend waits for an answer of this client, further requests are refused.
+    :param max_in_flight: open requests of the client, and of the backend; of the client's, further ones wait.
+    :param max_waiting: requests that wait; further ones are refused.
+    :param max_waiting_bytes: of what waits; see `Admission.reads` for when the client is not read over it.
     :param max_outbound_size: bytes of a message to the client; a longer answer becomes an error.
     :param progress_gap: seconds at least between the last progress and the answer. The official TypeScript client
         forgets who waits for progress when the answer comes, and looks at progress only after it has looked at all
@@ -73,8 +77,9 @@ class Front:
     """
 
     __slots__ = (
+        "_admission",
+        "_admitting",
         "_backend",
-        "_backend_pauses",
         "_backlog",
         "_channel",
         "_client",
@@ -88,10 +93,7 @@ class Front:
         "_progress_gap",
         "_reading",
         "_release",
-        "_sending",
-        "_unread",
         "coalesced",
-        "draining",
         "errors",
         "identity",
         "ledger",
@@ -108,12 +110,13 @@ class Front:
         clock: IReactorTime,
         *,
         max_in_flight: int = 64,
+        max_waiting: int = 64,
+        max_waiting_bytes: int = 4 * 1024 * 1024,
         max_outbound_size: int = 16 * 1024 * 1024,
         progress_gap: float = 0.05,
     ) -> None:
         self.identity = identity
         self.ledger = Ledger()
-        self.draining = False
         self.errors = 0
         self.coalesced = 0
         self.text_sender = None
@@ -127,46 +130,58 @@ class Front:
         self._max_outbound_size = max_outbound_size
         self._backend: Backend | None = None
         self._channel: Channel | None = None
-        self._unread: list[Message] = []
+        self._admission = Admission(self.ledger, max_in_flight, max_waiting, max_waiting_bytes)
+        self._admitting = False
         self._backlog: Backlog | None = None
         self._opening: Deferred[Channel] | None = None
-        self._backend_pauses = False
         self._reading = True
-        self._sending = True
         self._closed = False
 
     def open(self, backend: Backend) -> None:
-        """Begin the conversation; the client is not read until the backend is ready."""
+        """Begin the conversation; what the client sends before the backend is ready waits."""
         self._backend = backend
         self._opening = maybeDeferred(backend.open, self)
         self._opening.addCallbacks(self._opened, self._not_opened)
         self._flow()
 
+    @property
+    def draining(self) -> bool:
+        """Whether new requests are refused."""
+        return self._admission.draining
+
+    @property
+    def unanswered(self) -> Collection[RequestId]:
+        """The ids of the client's requests that have no answer, whether the backend has them yet or not."""
+        return self._admission.unanswered
+
+    @property
+    def too_many(self) -> int:
+        """How many requests were refused since too many were open."""
+        return self._admission.too_many
+
     def receive(self, message: Message) -> None:
         """A message from the client."""
-        if self._channel is None:
-            self._wait_for_backend(message)
+        ledger, admission = self.ledger, self._admission
+        free = admission.free
+        if not free and self._closed:
             return
-        ledger = self.ledger
-        open = len(ledger.inbound)
         try:
             if type(message) is Request:
-                if self.draining:
-                    self.refuse(ShuttingDown(), message.id)
-                    return
-                if open >= self._max_in_flight and self._has_enough(message):
-                    self.refuse(TooManyRequests(self._max_in_flight), message.id)
+                if (not free or len(ledger.inbound) >= self._max_in_flight) and not admission.offer(message):
+                    self._kept()
                     return
                 passes = ledger.requested(message)
-            else:
+            elif free or admission.offer(message):
                 passes = ledger.from_client(message)
+            else:
+                self._kept()
+                return
         except RpcError as error:
             self.refuse(error, message.id if type(message) is Request else None)
             return
-        if passes:
+        if passes and self._channel is not None:
             self._channel.receive(message)
-        # Otherwise more may come, as before.
-        if open + 1 >= self._max_in_flight or self.draining or not (self._reading and self._sending):
+        if not free:
             self._settle()
 
     def refuse(self, error: RpcError, id: str | int | None) -> None:
@@ -180,19 +195,19 @@ class Front:
 
     def pause_sending(self) -> None:
         """The client reads too slowly: slow the backend down, and take no more requests."""
-        if self._sending:
-            self._sending = False
+        if self._admission.sending:
+            self._admission.sending = False
             if self._channel is not None:
                 self._channel.pauseProducing()
             self._flow()
 
     def resume_sending(self) -> None:
         """The client has caught up."""
-        if not self._sending:
-            self._sending = True
+        if not self._admission.sending:
+            self._admission.sending = True
             if self._channel is not None:
                 self._channel.resumeProducing()
-            self._flow()
+            self._settle()
 
     def caught_up(self) -> None:
         """Nothing waits for the client any more: what waited to be overtaken goes out, so far as it still belongs."""
@@ -205,17 +220,17 @@ class Front:
                     self._deliver(message)
 
     def drain(self) -> None:
-        """Refuse new requests; `Client.idle` is called once those in flight are answered."""
-        self.draining = True
+        """Refuse new requests; `Client.idle` is called once those that are there are answered."""
+        self._admission.draining = True
         for id in list(self.ledger.listening):
             self._end_subscription(id)
         self._settle()
 
     def abandon(self, error: RpcError) -> None:
-        """Answer all that is in flight with `error`, without waiting for the backend any longer."""
+        """Answer all that has no answer with `error`, without waiting for the backend any longer."""
         self._let_go()
         self.caught_up()
-        for id in self.ledger.abandon():
+        for id in [*self.ledger.abandon(), *self._admission.forget()]:
             self.refuse(error, id)
 
     def close(self, reason: str) -> None:
@@ -224,7 +239,8 @@ class Front:
             return
         self._closed = True
         self._held.clear()
-        self._unread.clear()
+        self._admission.begun = False
+        self._admission.forget()
         self._backlog = None
         self._let_go()
         self.ledger.abandon()
@@ -256,7 +272,7 @@ class Front:
             self.caught_up()
         if self.ledger.answered(answer):
             self._deliver(answer)
-            if self.draining or not self._reading:
+            if not self._admission.free:
                 self._settle()
 
     def _notify(self, notification: Notification) -> None:
@@ -296,28 +312,25 @@ class Front:
         if self._closed:
             return
         self._channel = None
+        self._admission.begun = False
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
         # Nothing that a stateless client does rests on what came before: its next request gets another backend.
         stays = self.ledger.stateless and self.ledger.phase is Phase.NEW and not self.draining
         self._closed = not stays
         self.abandon(error)
-        unread, self._unread = self._unread, []
-        for message in unread:
-            if type(message) is Request:
-                self.refuse(error, message.id)
         if stays:
-            self._backend_pauses = False
+            self._admission.taking = True
             self._flow()
         else:
             self._client.backend_lost(reason)
 
     def pauseProducing(self) -> None:
-        self._backend_pauses = True
+        self._admission.taking = False
         self._flow()
 
     def resumeProducing(self) -> None:
-        self._backend_pauses = False
-        self._flow()
+        self._admission.taking = True
+        self._settle()
 
     def stopProducing(self) -> None:
         self.pauseProducing()
@@ -328,11 +341,11 @@ class Front:
             channel.close("the client is gone")
             return
         self._channel = channel
-        if not self._sending:
+        self._admission.begun = True
+        if not self._admission.sending:
             channel.pauseProducing()
-        while self._unread and self._channel is channel:
-            self.receive(self._unread.pop(0))
-        self._flow()
+        self._client.backend_began()
+        self._settle()
 
     def _not_opened(self, failure: Failure) -> None:
         self._opening = None
@@ -344,22 +357,27 @@ class Front:
         log.failure("a backend could not open a conversation", failure=failure)
         self.lost(BackendLost("The backend could not begin the conversation"))
 
-    def _wait_for_backend(self, message: Message) -> None:
-        """Keep what was under way when reading was paused, or what is to have a new backend."""
-        if self._closed or self._backend is None:
-            return
-        if len(self._unread) < self._max_in_flight:
-            self._unread.append(message)
-        elif type(message) is Request:
-            self.refuse(TooManyRequests(self._max_in_flight), message.id)
-        if self._opening is None:
+    def _kept(self) -> None:
+        """A message waits, or what waited was withdrawn."""
+        if self._channel is None and self._opening is None and self._backend is not None:
             self.open(self._backend)
+        self._settle()
 
-    def _has_enough(self, request: Request) -> bool:
-        """Whether one more request is too many, when to stop reading would not help."""
-        if len(self.ledger.listening) >= self._max_in_flight and request.method == LISTEN:
-            return True
-        return self.ledger.busy >= self._max_in_flight and bool(self.ledger.outbound)
+    def _admit(self) -> None:
+        """Let what waits go on, as far as there is a place for it."""
+        if self._admitting:
+            # From within the answer to what was let in just now.
+            return
+        self._admitting = True
+        try:
+            while (message := self._admission.take()) is not None:
+                try:
+                    if self.ledger.from_client(message):
+                        self._to_backend(message)
+                except RpcError as error:
+                    self.refuse(error, message.id if type(message) is Request else None)
+        finally:
+            self._admitting = False
 
     def _refusal(self, request: Request) -> RpcError | None:
         """Why this request of the backend's does not go to the client; None if it does."""
@@ -382,21 +400,19 @@ class Front:
 
     def _settle(self) -> None:
         """What is in flight may have changed."""
+        admission = self._admission
+        if admission.waits:
+            self._admit()
         self._flow()
-        if self.draining and not self.ledger.busy and not self._closed:
+        if admission.draining and not (self.ledger.busy or admission.waits or self._closed):
             self._client.idle()
 
     def _flow(self) -> None:
-        """Read the client, or not.
-
-        One that does not read its answers is not asked for more requests. But a backend that waits for an answer of
-        this client gets it in any case: not to read it then would be a deadlock.
-        """
+        """Read the client, or not."""
         if self._closed:
             return
-        enough = self.ledger.busy >= self._max_in_flight or not self._sending
-        full = enough and not self.ledger.outbound
-        reading = not (self._opening is not None or self._backend_pauses or full)
+        self._admission.update()
+        reading = self._admission.reads
         if reading is not self._reading:
             self._reading = reading
             if reading:

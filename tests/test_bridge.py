@@ -35,6 +35,10 @@ def request(id: int | str, method: str = "tools/call") -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": id, "method": method, "params": {"name": "x"}}
 
 
+def cancelled(id: int | str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}
+
+
 class LateBackend:
     """Lets the test say when, and how, the conversation begins."""
 
@@ -180,13 +184,36 @@ def test_what_is_read_while_the_backend_begins_waits_in_order() -> None:
     terminal = Terminal(backend)
     assert terminal.is_read()
     terminal.says(request(1, "ping"), request(2, "ping"))
-    assert not terminal.is_read()
     terminal.says(request(3, "ping"))
     assert not terminal.front.began
     remote = backend.begin()
     assert [one.id for one in remote.requests] == [1, 2, 3]
-    assert terminal.is_read()
     assert terminal.front.began
+
+
+def test_the_end_of_the_input_is_seen_while_initialize_is_not_answered() -> None:
+    backend = RecordingBackend(initialize=False)
+    terminal = Terminal(backend)
+    terminal.says(INITIALIZE, request(1))
+    assert terminal.is_read()
+    terminal.hangs_up()
+    terminal.clock.advance(GRACE)
+    assert [(answer["id"], answer["error"]["code"]) for answer in terminal.reads()] == [(0, 502), (1, -32602)]
+    assert terminal.ends() is None
+
+
+def test_what_waits_for_the_answer_to_initialize_is_bounded() -> None:
+    backend = RecordingBackend(initialize=False)
+    terminal = Terminal(backend, max_queued_bytes=10_000)
+    terminal.says(INITIALIZE)
+    sent = 0
+    while terminal.is_read():
+        terminal.says(request(sent := sent + 1))
+        assert sent < 1000
+    [remote] = backend.conversations
+    remote.answer(remote.requests[0], {**GREETING, "serverInfo": {"name": "served", "version": "1"}})
+    assert terminal.is_read()
+    assert len(remote.requests) == sent + 1
 
 
 def test_what_follows_initialize_in_one_go_waits_for_its_answer() -> None:
@@ -217,24 +244,26 @@ def test_what_follows_a_refused_initialize_is_refused_as_well() -> None:
     assert terminal.is_read()
 
 
-def test_input_is_not_read_while_too_much_is_in_flight() -> None:
-    terminal, remote = ready(max_in_flight=2)
-    terminal.says(request(1), request(2), request(3))
-    assert len(remote.requests) == 2
-    assert not terminal.is_read()
-    remote.answer(remote.requests[0], {"content": []})
-    assert [one.id for one in remote.requests] == [1, 2, 3]
-    assert terminal.is_read()
+def test_with_everything_in_flight_requests_wait_and_the_rest_gets_through() -> None:
+    terminal, remote = ready(max_in_flight=2, max_waiting=2)
+    terminal.says(*(request(id) for id in range(1, 6)), request("p", "ping"), cancelled(1), cancelled(3))
+    assert [one.id for one in remote.requests] == [1, 2, "p"]
+    assert [(answer["id"], answer["error"]["code"]) for answer in terminal.reads()] == [(5, 429)]
+    remote.answer(remote.requests[2], {})
+    assert [one.id for one in remote.requests] == [1, 2, "p", 4]
+    assert [answer["id"] for answer in terminal.reads()] == ["p"]
 
 
 def test_a_slow_backend_slows_the_client() -> None:
-    terminal, remote = ready()
+    terminal, remote = ready(max_waiting=2)
     remote.link.pauseProducing()
     terminal.says(request(1))
+    assert terminal.is_read()
+    terminal.says(cancelled(1), request(2), request(3))
     assert not terminal.is_read()
     remote.link.resumeProducing()
     assert terminal.is_read()
-    assert len(remote.requests) == 1
+    assert [one.id for one in remote.requests] == [2, 3]
 
 
 def test_a_slow_client_slows_the_backend() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
@@ -28,6 +28,7 @@ class Client:
         self.behind = False
         self.ended: McpwsError | None = None
         self.idled = 0
+        self.began = 0
 
     def deliver(self, message: Message, data: bytes) -> None:
         assert msgspec.json.decode(data)["jsonrpc"] == "2.0"
@@ -44,6 +45,9 @@ class Client:
     def backend_lost(self, reason: McpwsError) -> None:
         assert self.ended is None
         self.ended = reason
+
+    def backend_began(self) -> None:
+        self.began += 1
 
     def idle(self) -> None:
         self.idled += 1
@@ -67,10 +71,10 @@ class Later(RecordingBackend):
 class Rig:
     """A front between a client and a backend, past `initialize`."""
 
-    def __init__(self, *, initialize: bool = True, **limits: Any) -> None:
+    def __init__(self, backend: RecordingBackend | None = None, *, initialize: bool = True, **limits: Any) -> None:
         self.clock = Clock()
         self.client = Client()
-        self.backend = RecordingBackend(initialize=initialize)
+        self.backend = backend or RecordingBackend(initialize=initialize)
         self.front = Front(self.client, Identity("tester"), self.clock, **limits)
         self.front.open(self.backend)
         if initialize:
@@ -93,6 +97,10 @@ class Rig:
     def progress(self, token: str | int, value: int = 1) -> None:
         self.front.send(Notification("notifications/progress", to_raw({"progressToken": token, "progress": value})))
 
+    def given(self) -> list[str | int]:
+        """Ids of the requests that the backend has got since the beginning, but for `initialize`."""
+        return [request.id for request in self.conversation.requests if request.method != "initialize"]
+
     def is_read(self) -> bool:
         return self.client.reading
 
@@ -104,16 +112,79 @@ class Rig:
         return [message.error.code for message in self.client.delivered if type(message) is Error]
 
 
+def cancelled(id: str | int) -> Notification:
+    return Notification("notifications/cancelled", to_raw({"requestId": id}))
+
+
 # The beginning
 
 
-def test_a_client_is_read_only_when_the_backend_is_ready() -> None:
+def late(**limits: Any) -> tuple[Client, Later, Front]:
+    """A front whose backend has not begun yet."""
     client, backend = Client(), Later()
-    front = Front(client, Identity("tester"), Clock())
+    front = Front(client, Identity("tester"), Clock(), **limits)
     front.open(backend)
-    assert not client.reading
+    return client, backend, front
+
+
+def test_until_the_backend_is_ready_everything_waits_in_order() -> None:
+    client, backend, front = late()
+    front.receive(Request(1, "initialize"))
+    front.receive(Notification("notifications/x"))
+    front.receive(Request(2, "ping"))
+    assert [client.reading, client.began] == [True, 0]
+    assert list(front.unanswered) == [1, 2]
     backend.begin()
-    assert client.reading
+    assert [client.began] == [1]
+    names = [getattr(message, "method", None) for message in backend.conversations[0].received]
+    assert names == ["initialize", "notifications/x", "ping"]
+
+
+def test_what_waits_for_the_backend_is_bounded_and_may_be_cancelled() -> None:
+    client, backend, front = late(max_waiting=2, max_waiting_bytes=10_000)
+    for id in (1, 2, 3, 2):
+        front.receive(modern(id))
+    assert [(error.id, error.error.code) for error in client.delivered if type(error) is Error] == [
+        (3, 429),
+        (2, -32600),
+    ]
+    front.receive(cancelled(1))
+    front.receive(modern(4))
+    for _ in range(50):
+        front.receive(Notification("notifications/x"))
+    reading = [client.reading]
+    backend.begin()
+    assert [*reading, client.reading] == [False, True]
+    assert [request.id for request in backend.conversations[0].requests] == [2, 4]
+
+
+def test_a_drain_waits_for_what_waits_for_the_backend() -> None:
+    client, backend, front = late()
+    front.receive(modern(1))
+    front.drain()
+    front.receive(modern(2))
+    assert [(error.id, error.error.code) for error in client.delivered if type(error) is Error] == [(2, 503)]
+    assert client.idled == 0
+    backend.begin()
+    front.send(Result(1, to_raw(None)))
+    assert client.idled == 1
+
+
+@pytest.mark.parametrize("end", ["lost", "abandon", "close"])
+def test_what_waits_for_a_backend_that_never_comes_gets_an_error(end: str) -> None:
+    client, backend, front = late()
+    front.receive(Request("start", "initialize"))
+    front.receive(Notification("notifications/x"))
+    match end:
+        case "lost":
+            backend.opening.errback(BackendLost("no more"))
+        case "abandon":
+            front.abandon(ShuttingDown())
+        case "close":
+            front.close("gone")
+    codes = [(error.id, error.error.code) for error in client.delivered if type(error) is Error]
+    assert codes == {"lost": [("start", 502)], "abandon": [("start", 503)], "close": []}[end]
+    assert not list(front.unanswered)
 
 
 def test_a_client_that_became_slow_meanwhile_finds_the_backend_paused() -> None:
@@ -183,35 +254,147 @@ def test_errors_of_the_backend_are_counted_too() -> None:
 # Flow
 
 
-def test_a_client_is_read_as_long_as_less_than_the_limit_is_in_flight() -> None:
+def test_over_the_limit_requests_wait_in_order_and_then_are_refused() -> None:
+    rig = Rig(max_in_flight=2, max_waiting=2)
+    rig.ask(1, 2, 3, 4, 5)
+    assert rig.given() == [1, 2]
+    assert (rig.delivered(), rig.codes()) == ([5], [429])
+    assert rig.front.too_many == 1
+    rig.answer(2)
+    assert rig.given() == [1, 2, 3]
+    rig.front.receive(cancelled(1))
+    assert rig.given() == [1, 2, 3, 4]
+    assert list(rig.front.unanswered) == [3, 4]
+    assert rig.is_read()
+
+
+def test_with_everything_in_flight_what_is_no_request_for_work_passes() -> None:
     rig = Rig(max_in_flight=2)
-    rig.ask(1)
-    assert rig.is_read()
-    rig.ask(2)
-    assert not rig.is_read()
-    rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": 1})))
-    assert rig.is_read()
+    rig.ask(1, 2, 3)
+    rig.front.send(Request("ask", "roots/list"))
+    rig.front.receive(Request("p", "ping"))
+    rig.front.receive(modern("s", "subscriptions/listen"))
+    rig.front.receive(Notification("notifications/x"))
+    rig.front.receive(Result("ask", to_raw({})))
+    shown = [getattr(message, "id", getattr(message, "method", None)) for message in rig.conversation.received]
+    assert shown == [1, 2, "p", "s", "notifications/x", "ask"]
 
 
-@pytest.mark.parametrize("slow", [False, True], ids=["everything in flight", "slow client"])
-def test_a_backend_that_waits_for_the_client_gets_its_answer(slow: bool) -> None:
+def test_pings_that_pass_others_are_bounded_too() -> None:
+    rig = Rig(max_in_flight=2, max_waiting=1)
+    rig.ask(1, 2)
+    for id in "abcd":
+        rig.front.receive(Request(id, "ping"))
+    assert rig.given() == [1, 2, "a", "b"]
+    assert (rig.delivered(), rig.codes()) == (["d"], [429])
+
+
+@pytest.mark.parametrize("method", ["tools/call", "ping"])
+def test_a_request_whose_id_waits_already_is_refused_and_does_not_disturb_the_first(method: str) -> None:
     rig = Rig(max_in_flight=1)
-    if slow:
-        rig.front.pause_sending()
+    rig.ask(1, 2)
+    rig.front.receive(Request(2, method))
+    rig.front.receive(Request(1, method))
+    assert (rig.delivered(), rig.codes()) == ([2, 1], [-32600, -32600])
+    rig.answer(1)
+    assert rig.given() == [1, 2]
+
+
+def test_a_request_that_may_not_come_is_refused_when_its_turn_comes() -> None:
+    rig = Rig(max_in_flight=1)
+    rig.ask(1)
+    rig.ask(2, token="t")
+    rig.front.receive(Request(3, "initialize"))
+    rig.ask(4)
+    rig.answer(1, 2)
+    assert rig.given() == [1, 2, 4]
+    assert (rig.delivered(), rig.codes()) == ([1, 2, 3], [-32600])
+
+
+def test_many_that_wait_for_a_backend_that_answers_at_once_need_no_deep_stack() -> None:
+    class AtOnce(RecordedConversation):
+        def receive(self, message: Message) -> None:
+            super().receive(message)
+            if type(message) is Request and message.id:
+                self.link.send(Result(message.id, to_raw(None)))
+
+    class AtOnceBackend(RecordingBackend):
+        def open(self, link: Link) -> Deferred[Channel]:
+            self.conversations.append(AtOnce(link, initialize=True))
+            return succeed(self.conversations[-1])
+
+    rig = Rig(AtOnceBackend(), max_in_flight=1, max_waiting=5000)
+    rig.ask(*range(400))
+    rig.answer(0)
+    assert rig.delivered() == list(range(400))
+
+
+@pytest.mark.parametrize("why", ["slow backend", "slow client"])
+def test_who_waits_for_a_slow_one_is_read_until_too_much_waits(why: str) -> None:
+    rig = Rig(max_waiting=3)
+    if why == "slow backend":
+        rig.front.pauseProducing()
     else:
-        rig.ask(1)
+        rig.front.pause_sending()
+    rig.ask(1, 2)
+    rig.front.receive(cancelled(1))
+    rig.front.receive(Notification("notifications/x"))
+    assert rig.given() == []
+    assert type(rig.conversation.received[-1]) is Notification
+    assert rig.is_read()
+    rig.ask(3, 4)
+    assert not rig.is_read()
+    assert rig.codes() == []
+    if why == "slow backend":
+        rig.front.resumeProducing()
+    else:
+        rig.front.resume_sending()
+    assert rig.given() == [2, 3, 4]
+    assert rig.is_read()
+
+
+def test_a_slow_backend_stops_a_flood_of_what_is_no_request() -> None:
+    rig = Rig(max_waiting_bytes=10_000)
+    rig.front.pauseProducing()
+    sent = 0
+    while rig.is_read():
+        rig.front.receive(Notification("notifications/x", to_raw({"x": "y" * 1000})))
+        sent += 1
+        assert sent < 100
+    rig.front.resumeProducing()
+    assert rig.is_read()
+
+
+def test_large_requests_wait_until_too_many_bytes_do() -> None:
+    rig = Rig(max_in_flight=1, max_waiting_bytes=10_000)
+    rig.ask(1)
+    for id in (2, 3, 4):
+        rig.front.receive(Request(id, "tools/call", to_raw({"x": "y" * 6000})))
+    assert (rig.delivered(), rig.codes()) == ([4], [429])
+    rig.answer(1, 2)
+    assert rig.given() == [1, 2, 3]
+
+
+def test_a_backend_that_waits_for_a_slow_client_gets_its_answer() -> None:
+    rig = Rig(max_waiting=1)
+    rig.front.pause_sending()
+    rig.ask(1)
     assert not rig.is_read()
     rig.front.send(Request("ask", "roots/list"))
     assert rig.is_read()
+    rig.ask(2)
+    assert rig.codes() == [429]
     rig.front.receive(Result("ask", to_raw({})))
     assert not rig.is_read()
     assert [type(message) for message in rig.conversation.received][-1] is Result
 
 
 def test_a_backend_may_stop_its_client_for_good() -> None:
-    rig = Rig()
+    rig = Rig(max_waiting=1)
     rig.front.stopProducing()
+    rig.ask(1)
     assert not rig.is_read()
+    assert rig.given() == []
 
 
 def test_a_slow_client_is_told_to_the_backend_once() -> None:
@@ -351,46 +534,61 @@ def test_a_backend_may_go_on_asking_while_it_drains() -> None:
 
 
 class AnyOrderOfEvents(RuleBasedStateMachine):
-    """Every request is answered once, unless the client cancels it; no more than the limit is in flight."""
+    """Every request is answered once, unless it is cancelled; none but those over both limits is refused for them."""
 
-    limit = 3
-    ids = st.integers(0, 5)
+    in_flight = 3
+    waiting = 2
+    ids = st.integers(0, 6)
 
     def __init__(self) -> None:
         super().__init__()
-        self.rig = Rig(max_in_flight=self.limit, max_outbound_size=300)
-        self.open: set[Any] = set()
-        self.asked: set[Any] = set()
+        self.rig = Rig(max_in_flight=self.in_flight, max_waiting=self.waiting, max_outbound_size=300)
+        self.open: dict[int, int | None] = {}
+        self.waits: dict[int, int | None] = {}
+        self.asked: set[str] = set()
+        self.slow = False
+        self.pausing = False
+        self.expected: list[int] = []
 
-    def answered(self) -> list[Any]:
-        """What the client got since the last time."""
-        answers = [message.id for message in self.rig.client.delivered if isinstance(message, Result | Error)]
-        self.rig.client.delivered.clear()
-        return answers
+    def let_in(self) -> None:
+        """What has a place now, has it; but a token that is in use is refused."""
+        while self.waits and len(self.open) < self.in_flight and not self.slow and not self.pausing:
+            id = next(iter(self.waits))
+            token = self.waits.pop(id)
+            if token is not None and token in self.open.values():
+                self.expected.append(id)
+            else:
+                self.open[id] = token
 
     @rule(id=ids, token=st.none() | ids)
     def ask(self, id: int, token: int | None) -> None:
         if not self.rig.client.reading:
             return
-        taken = id not in self.open and (len(self.open) < self.limit or not self.asked)
+        if id in self.open or id in self.waits:
+            self.expected.append(id)
+        else:
+            self.waits[id] = token
+            self.let_in()
+            if len(self.waits) > self.waiting:
+                del self.waits[id]
+                self.expected.append(id)
         self.rig.ask(id, token=token)
-        refused = self.answered()
-        assert refused in ([], [id])
-        assert not refused or not taken or token is not None
-        if not refused:
-            self.open.add(id)
 
     @rule(id=ids, size=st.sampled_from([1, 1000]))
     def answer(self, id: int, size: int) -> None:
         self.rig.front.send(Result(id, to_raw("x" * size)))
         self.rig.clock.advance(1)
-        assert self.answered() == ([id] if id in self.open else [])
-        self.open.discard(id)
+        if id in self.open:
+            self.expected.append(id)
+            del self.open[id]
+            self.let_in()
 
     @rule(id=ids)
     def cancel(self, id: int) -> None:
-        self.rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": id})))
-        self.open.discard(id)
+        self.rig.front.receive(cancelled(id))
+        self.open.pop(id, None)
+        self.waits.pop(id, None)
+        self.let_in()
 
     @rule(token=ids)
     def progress(self, token: int) -> None:
@@ -401,6 +599,24 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.rig.client.behind = behind
         if not behind:
             self.rig.front.caught_up()
+
+    @rule(slow=st.booleans())
+    def slow_down(self, slow: bool) -> None:
+        self.slow = slow
+        self.let_in()
+        if slow:
+            self.rig.front.pause_sending()
+        else:
+            self.rig.front.resume_sending()
+
+    @rule(pausing=st.booleans())
+    def pause(self, pausing: bool) -> None:
+        self.pausing = pausing
+        self.let_in()
+        if pausing:
+            self.rig.front.pauseProducing()
+        else:
+            self.rig.front.resumeProducing()
 
     @rule(id=st.sampled_from("abc"))
     def ask_the_client(self, id: str) -> None:
@@ -413,19 +629,26 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.asked.discard(id)
 
     @invariant()
-    def the_limit_holds(self) -> None:
-        assert set(self.rig.front.ledger.inbound) == self.open
-        assert len(self.open) <= self.limit
+    def everything_is_where_it_should_be(self) -> None:
+        assert self.rig.front.ledger.inbound == self.open
+        assert list(self.rig.front.unanswered) == [*self.open, *self.waits]
+        answers = [message.id for message in self.rig.client.delivered if isinstance(message, Result | Error)]
+        self.rig.client.delivered.clear()
+        assert answers == self.expected
+        self.expected.clear()
 
     @invariant()
-    def the_client_is_read_when_it_should_be(self) -> None:
-        assert self.rig.client.reading == (len(self.open) < self.limit or bool(self.asked))
+    def the_client_is_read_unless_a_slow_one_is_waited_for(self) -> None:
+        full = len(self.waits) >= self.waiting
+        waits_for_a_slow_one = self.pausing or (self.slow and not self.asked)
+        assert self.rig.client.reading == (not full or not waits_for_a_slow_one)
 
     def teardown(self) -> None:
         self.rig.clock.advance(1)
         self.rig.client.delivered.clear()
         self.rig.front.lost(BackendLost("died"))
-        assert set(self.answered()) == self.open
+        left = [message.id for message in self.rig.client.delivered if isinstance(message, Result | Error)]
+        assert left == [*self.open, *self.waits]
         assert self.rig.clock.getDelayedCalls() == []
 
 
@@ -481,7 +704,7 @@ def test_a_stateless_client_outlives_its_backend() -> None:
 
 def test_a_stateless_request_whose_new_backend_cannot_begin_is_answered() -> None:
     client, backend = Client(), Later()
-    front = Front(client, Identity("tester"), Clock(), max_in_flight=2)
+    front = Front(client, Identity("tester"), Clock(), max_waiting=2)
     front.open(backend)
     backend.begin()
     front.receive(modern(1))

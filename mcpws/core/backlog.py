@@ -80,7 +80,7 @@ class Backlog:
         elif key in self._waiting:
             self.size -= self._waiting.pop(key)[1]
             self.coalesced += 1
-        size = OVERHEAD + _held(message)
+        size = held_bytes(message)
         self._waiting[key] = (message, size)
         self.size += size
 
@@ -96,15 +96,17 @@ class Backlog:
         self.size = 0
 
 
-def _held(message: Message) -> int:
-    """Bytes that the message holds."""
+def held_bytes(message: Message) -> int:
+    """Bytes that a message takes while it waits, about."""
+    if message.data is not None:
+        return OVERHEAD + len(message.data)
     if type(message) is Result:
-        return _length(message.result)
+        return OVERHEAD + _length(message.result)
     if type(message) is Error:
         data = message.error.data
-        return len(message.error.message) + (0 if isinstance(data, UnsetType) else _length(data))
+        return OVERHEAD + len(message.error.message) + (0 if isinstance(data, UnsetType) else _length(data))
     assert not isinstance(message, Result | Error)
-    return 0 if message.params is None else _length(message.params)
+    return OVERHEAD + (0 if message.params is None else _length(message.params))
 
 
 def _length(raw: Raw) -> int:

@@ -10,6 +10,8 @@ from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The protocol versions that begin with an `initialize` exchange, oldest first."""
 
+PING = "ping"
+
 WITHOUT_ELICITATION = LEGACY_VERSIONS[:2]
 """Those in which a server may not ask `elicitation/create`, whatever a client declares."""
 
@@ -73,7 +75,7 @@ class Phase(Enum):
                 return Phase.INITIALIZING
             raise InvalidRequest("Already initialized", {"method": method}, id=id)
         modern = method in ONLY_MODERN
-        if method == "ping" or (self is Phase.READY and not modern):
+        if method == PING or (self is Phase.READY and not modern):
             return self
         if self is Phase.INITIALIZING and not modern:
             reason = "initialize has not been answered yet"

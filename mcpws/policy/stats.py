@@ -31,6 +31,7 @@ class Counters:
         "messages_sent",
         "opened",
         "round_trip",
+        "too_many",
     )
 
     def __init__(self, now: float) -> None:
@@ -44,6 +45,7 @@ class Counters:
         self.bad_messages = 0
         self.dropped = 0
         self.coalesced = 0
+        self.too_many = 0
         self.round_trip: float | None = None
 
 
@@ -52,8 +54,9 @@ class ConnectionStatistics:
     """A snapshot of one connection. Sizes in bytes of JSON, times in seconds.
 
     `errors` counts error answers sent, `bad_messages` what was no JSON-RPC, `dropped` what belonged
-    nowhere, `coalesced` what a later message overtook before a slow reader took it, `idle` the time
-    since the last byte came, `queued_bytes` what waits for a slow reader.
+    nowhere, `coalesced` what a later message overtook before a slow reader took it, `too_many` the
+    requests refused since too many were open and waited, `idle` the time since the last byte came,
+    `queued_bytes` what waits for a slow reader.
     """
 
     id: int
@@ -67,6 +70,7 @@ class ConnectionStatistics:
     bad_messages: int
     dropped: int
     coalesced: int
+    too_many: int
     in_flight: int
     queued_bytes: int
     uptime: float
@@ -93,6 +97,7 @@ class ServerStatistics:
     bad_messages: int
     dropped: int
     coalesced: int
+    too_many: int
     in_flight: int
     queued_bytes: int
     uptime: float
@@ -113,6 +118,7 @@ _SUMMED = (
     "bad_messages",
     "dropped",
     "coalesced",
+    "too_many",
 )
 
 

@@ -58,9 +58,11 @@ class Connection(ABC):
         "_config",
         "_most_queued",
         "_outbox",
+        "_owed_pong",
         "_ping_number",
         "_ping_pending",
         "_ping_sent",
+        "_pong_waits",
         "_protocol",
         "clock",
         "close_code",
@@ -70,6 +72,7 @@ class Connection(ABC):
         "id",
         "mask_key",
         "peer",
+        "pings_overtaken",
         "reading",
         "state",
         "text_receiver",
@@ -98,6 +101,9 @@ class Connection(ABC):
         self._ping_sent = clock.seconds()
         self._ping_number = 0
         self._ping_pending: bytes | None = None
+        self._pong_waits = False
+        self._owed_pong: bytes | None = None
+        self.pings_overtaken = 0
         self.reading = True
         self.consuming = False
         self.mask_key = None
@@ -232,7 +238,7 @@ class Connection(ABC):
             self._config.max_queued_bytes,
             self.too_much_queued,
             self.queue_has_space,
-            self.queue_empty,
+            self._emptied,
             self.close,
         )
 
@@ -279,6 +285,23 @@ class Connection(ABC):
             else:
                 receive(message)
         return self.reading and self.state is _CONNECTED
+
+    def ping_received(self, payload: bytes) -> None:
+        """Answer a Ping; of those that come while an answer waits to be read, the latest (RFC 6455, section 5.5.3)."""
+        if self._outbox.behind:
+            if self._pong_waits:
+                self.pings_overtaken += self._owed_pong is not None
+                self._owed_pong = payload
+                return
+            self._pong_waits = True
+        self._protocol.sendPong(payload)
+
+    def _emptied(self) -> None:
+        self._pong_waits = False
+        owed, self._owed_pong = self._owed_pong, None
+        if owed is not None:
+            self.ping_received(owed)
+        self.queue_empty()
 
     def pong_received(self, payload: bytes) -> None:
         if payload == self._ping_pending:

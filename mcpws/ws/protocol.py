@@ -158,6 +158,9 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         """
         return self._mcpws.payload_received
 
+    def onPing(self, payload: bytes) -> None:
+        self._mcpws.ping_received(payload)
+
     def onPong(self, payload: bytes) -> None:
         self._mcpws.pong_received(payload)
 

@@ -36,7 +36,7 @@ class ServerConnection(Connection):
         self._factory = factory
         # Most clients send neither binary frames nor batches, and need none.
         self._replies: Replies | None = None
-        self._wait_for_initialize(self.counters.opened)
+        self._initialize_by = inf
 
     def accept(self, identity: Identity) -> None:
         """The handshake has passed its checks."""
@@ -49,6 +49,8 @@ class ServerConnection(Connection):
             self._identity,
             self.clock,
             max_in_flight=self._config.max_in_flight,
+            max_waiting=self._config.max_waiting,
+            max_waiting_bytes=self._config.max_queued_bytes,
             max_outbound_size=self._config.max_outbound_size,
             progress_gap=self._config.progress_gap,
         )
@@ -62,7 +64,7 @@ class ServerConnection(Connection):
         if binary and type(message) is Request and not self._is_open(message.id):
             replies.owe_in_binary(message.id)
         self.front.receive(message)
-        replies.settle(self.front.ledger.inbound)
+        replies.settle(self.front.unanswered)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         id = error.id if isinstance(error, InvalidRequest) else None
@@ -87,7 +89,7 @@ class ServerConnection(Connection):
             else:
                 self.front.receive(member)
         batch.seal()
-        replies.settle(self.front.ledger.inbound)
+        replies.settle(self.front.unanswered)
 
     def _heard(self, binary: bool) -> Replies:
         if self._replies is None:
@@ -97,7 +99,7 @@ class ServerConnection(Connection):
         return self._replies
 
     def _is_open(self, id: RequestId) -> bool:
-        return id in self.front.ledger.inbound
+        return id in self.front.unanswered
 
     def transport_lost(self, reason: Failure) -> None:
         """Nobody here waits to hear why."""
@@ -143,22 +145,17 @@ class ServerConnection(Connection):
         if hasattr(self, "front"):
             self.counters.errors = self.front.errors + (0 if self._replies is None else self._replies.lost)
             self.counters.dropped = self.front.ledger.dropped
-            self.counters.coalesced = self.front.coalesced
+            self.counters.coalesced = self.front.coalesced + self.pings_overtaken
+            self.counters.too_many = self.front.too_many
 
     def sweep(self, now: float) -> None:
-        if not self.reading:
-            # The backend is not ready, and the initialize may have come already.
-            self._wait_for_initialize(now)
-        elif now > self._initialize_by and self.state is ConnectionState.CONNECTED:
+        if now > self._initialize_by and self.state is ConnectionState.CONNECTED:
             ledger = self.front.ledger
             if ledger.stateless or ledger.phase is Phase.READY:
                 self._initialize_by = inf
             elif ledger.phase is Phase.NEW:
                 self.close(NO_INITIALIZE, f"no initialize within {self._config.initialize_timeout:g} s")
         super().sweep(now)
-
-    def _wait_for_initialize(self, now: float) -> None:
-        self._initialize_by = now + (self._config.initialize_timeout or inf)
 
     # front.Client
 
@@ -170,7 +167,11 @@ class ServerConnection(Connection):
         if self._replies is None:
             self.send(data)
         else:
-            self._replies.deliver(message, data, self.front.ledger.inbound)
+            self._replies.deliver(message, data, self.front.unanswered)
+
+    def backend_began(self) -> None:
+        # Not before: the initialize may have come already, and wait.
+        self._initialize_by = self.clock.seconds() + (self._config.initialize_timeout or inf)
 
     def backend_lost(self, reason: McpwsError) -> None:
         # Other errors may name what is behind this server.

@@ -412,7 +412,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     ),
     "E-10": (
         "Too many requests: 429 with the limit.",
-        "tests/ws/test_connection.py::test_a_backend_that_waits_for_the_client_gets_its_answer_with_everything_in_flight",
+        "tests/ws/test_connection.py::test_over_the_limit_requests_wait_and_over_that_they_are_refused",
         "tests/test_front.py::test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded",
         "tests/test_binding.py::test_the_codes_of_the_errors_are_those_of_the_table",
     ),
@@ -552,7 +552,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     ),
     "R-3": (
         "Whoever waits for the client's answer gets it.",
-        "tests/test_front.py::test_a_backend_that_waits_for_the_client_gets_its_answer",
+        "tests/test_front.py::test_a_backend_that_waits_for_a_slow_client_gets_its_answer",
         "tests/ws/test_connection.py::test_a_backend_that_waits_for_the_client_gets_its_answer_with_everything_in_flight",
     ),
     "R-4": (
@@ -767,9 +767,10 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/test_binding.py::test_the_limits_are_those_of_the_table",
     ),
     "L-4": (
-        "Who has enough in flight is not read.",
-        "tests/ws/test_connection.py::test_the_socket_is_not_read_while_too_many_requests_are_in_flight",
-        "tests/test_front.py::test_a_client_is_read_as_long_as_less_than_the_limit_is_in_flight",
+        "Requests of who has enough in flight wait.",
+        "tests/ws/test_connection.py::test_over_the_limit_requests_wait_and_over_that_they_are_refused",
+        "tests/test_front.py::test_over_the_limit_requests_wait_in_order_and_then_are_refused",
+        "tests/test_front.py::test_pings_that_pass_others_are_bounded_too",
         "tests/test_binding.py::test_the_limits_are_those_of_the_table",
     ),
     "L-5": (
@@ -823,7 +824,30 @@ BINDING: dict[str, tuple[str, ...]] = {
         "What was read before the pause is handled after it, in order.",
         "tests/ws/test_connection.py::test_answering_from_within_a_message_does_not_change_the_order",
         "tests/ws/test_connection.py::test_pausing_and_resuming_from_within_a_message_does_not_change_the_order",
-        "tests/ws/test_connection.py::test_the_socket_is_not_read_while_too_many_requests_are_in_flight",
+        "tests/test_front.py::test_who_waits_for_a_slow_one_is_read_until_too_much_waits",
+    ),
+    "L-15": (
+        "As many requests wait as may; further ones are refused.",
+        "tests/ws/test_connection.py::test_over_the_limit_requests_wait_and_over_that_they_are_refused",
+        "tests/test_front.py::test_over_the_limit_requests_wait_in_order_and_then_are_refused",
+        "tests/test_front.py::test_large_requests_wait_until_too_many_bytes_do",
+        "tests/integration/test_in_flight.py::test_the_limit_of_open_requests_holds_back_nothing_but_requests",
+        "tests/test_binding.py::test_the_limits_are_those_of_the_table",
+    ),
+    "L-16": (
+        "What is no request is always taken.",
+        "tests/ws/test_connection.py::test_with_everything_in_flight_all_that_is_no_request_gets_through",
+        "tests/ws/test_connection.py::test_the_end_of_tcp_is_seen_with_everything_in_flight",
+        "tests/test_front.py::test_with_everything_in_flight_what_is_no_request_for_work_passes",
+        "tests/test_front.py::test_who_waits_for_a_slow_one_is_read_until_too_much_waits",
+        "tests/test_front.py::test_a_slow_backend_stops_a_flood_of_what_is_no_request",
+        "tests/integration/test_in_flight.py::test_the_limit_of_open_requests_holds_back_nothing_but_requests",
+        "tests/integration/test_in_flight.py::test_a_client_that_leaves_with_everything_in_flight_takes_its_child_with_it",
+    ),
+    "L-17": (
+        "What comes before the backend waits in order, within bounds.",
+        "tests/test_front.py::test_until_the_backend_is_ready_everything_waits_in_order",
+        "tests/test_front.py::test_what_waits_for_the_backend_is_bounded_and_may_be_cancelled",
     ),
     "L-14": (
         "Nobody waits for the slow.",
@@ -855,6 +879,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/integration/test_autobahn.py::test_a_ping_is_answered_with_its_payload",
         "tests/integration/test_autobahn.py::test_control_frames_between_fragments_are_answered_at_once",
         "tests/ws/test_connection.py::test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded",
+        "tests/ws/test_connection.py::test_of_the_pings_of_a_client_that_does_not_read_the_latest_is_answered_too",
     ),
     "A-5": (
         "The method ping is answered at any time.",

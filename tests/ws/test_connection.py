@@ -334,18 +334,57 @@ def test_what_comes_after_the_breach_is_not_looked_at() -> None:
 # Requests in flight
 
 
-def test_the_socket_is_not_read_while_too_many_requests_are_in_flight() -> None:
-    rig = Rig(max_in_flight=3)
-    rig.send(*(call(id) for id in range(5)))
+def test_over_the_limit_requests_wait_and_over_that_they_are_refused() -> None:
+    rig = Rig(max_in_flight=3, max_waiting=2)
+    rig.send(*(call(id) for id in range(7)))
     assert [request.id for request in rig.conversation.requests] == [0, 1, 2]
-    assert not rig.is_read()
+    refused = rig.answers()
+    assert [(answer["id"], answer["error"]["code"], answer["error"]["data"]) for answer in refused] == [
+        (5, 429, {"limit": 3}),
+        (6, 429, {"limit": 3}),
+    ]
+    assert rig.service.server.statistics().too_many == 2
     rig.answer(rig.conversation.requests[0])
     assert [request.id for request in rig.conversation.requests] == [0, 1, 2, 3]
-    assert not rig.is_read()
     rig.answer(rig.conversation.requests[1])
     rig.answer(rig.conversation.requests[2])
-    assert rig.is_read()
+    assert [request.id for request in rig.conversation.requests] == [0, 1, 2, 3, 4]
     assert rig.connection.in_flight == 2
+
+
+def test_with_everything_in_flight_all_that_is_no_request_gets_through() -> None:
+    rig = Rig(max_in_flight=2)
+    rig.send(*(call(id) for id in range(4)))
+    rig.client.send_frame(PING, b"alive?")
+    assert [frame.opcode for frame in rig.frames()] == [PONG]
+    rig.send(
+        {"jsonrpc": "2.0", "id": "p", "method": "ping"},
+        {"jsonrpc": "2.0", "method": "notifications/x"},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 0}},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "p"}},
+    )
+    assert [getattr(message, "id", getattr(message, "method", None)) for message in rig.conversation.received] == [
+        0,
+        1,
+        "p",
+        "notifications/x",
+        "notifications/cancelled",
+        "notifications/cancelled",
+        3,
+    ]
+    rig.client.send_frame(CLOSE, struct.pack("!H", 1000))
+    rig.flush()
+    assert rig.client.is_gone()
+    assert rig.conversation.closed == "closed with 1000"
+
+
+def test_the_end_of_tcp_is_seen_with_everything_in_flight() -> None:
+    rig = Rig(max_in_flight=1)
+    rig.send(call(1), call(2))
+    rig.client.wire.loseConnection()
+    rig.flush()
+    assert rig.conversation.closed == "closed with 1006"
 
 
 def test_answering_from_within_a_message_does_not_change_the_order() -> None:
@@ -373,17 +412,11 @@ def test_pausing_and_resuming_from_within_a_message_does_not_change_the_order() 
 
 def test_a_backend_that_waits_for_the_client_gets_its_answer_with_everything_in_flight() -> None:
     rig = Rig(max_in_flight=2)
-    rig.send(call(1), call(2))
-    assert not rig.is_read()
+    rig.send(call(1), call(2), call(3))
     rig.conversation.link.send(Request("ask", "roots/list"))
     assert rig.answers() == [{"jsonrpc": "2.0", "id": "ask", "method": "roots/list"}]
-    assert rig.is_read()
-    rig.send(call(3))
-    [refused] = rig.answers()
-    assert (refused["id"], refused["error"]["code"], refused["error"]["data"]) == (3, 429, {"limit": 2})
     rig.send({"jsonrpc": "2.0", "id": "ask", "result": {}})
     assert [getattr(message, "id", None) for message in rig.conversation.received] == [1, 2, "ask"]
-    assert not rig.is_read()
 
 
 def test_a_backend_that_pauses_its_client_is_not_given_more() -> None:
@@ -533,9 +566,23 @@ def test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded() -> None:
             rig.client.send_frame(PING, b"x" * 125)
         rig.flush()
         assert rig.connection.queued_bytes < 150 * KIB
-    assert not rig.is_read()
+    assert rig.is_read()
     rig.advance(31)
     assert rig.connection.close_code == 1013
+
+
+def test_of_the_pings_of_a_client_that_does_not_read_the_latest_is_answered_too() -> None:
+    rig = Rig()
+    rig.stop_reading()
+    rig.service.server.broadcast("notifications/message", {"data": "x" * MIB})
+    for number in range(100):
+        rig.client.send_frame(PING, b"%d" % number)
+    rig.flush()
+    rig.read_on()
+    assert [frame.payload for frame in rig.frames() if frame.opcode == PONG] == [b"0", b"99"]
+    assert rig.service.server.statistics().coalesced == 98
+    rig.client.send_frame(PING, b"again")
+    assert [frame.payload for frame in rig.frames()] == [b"again"]
 
 
 def test_many_answers_to_one_read_are_no_slow_reader() -> None:
@@ -608,11 +655,13 @@ def test_no_heartbeat_is_possible() -> None:
 
 
 def test_silence_of_a_peer_that_we_do_not_read_does_not_count() -> None:
-    rig = Rig(heartbeat_interval=10, heartbeat_timeout=25, max_in_flight=1)
+    rig = Rig(heartbeat_interval=10, heartbeat_timeout=25, max_waiting=1)
+    rig.conversation.link.pauseProducing()
     rig.send(call(1))
+    assert not rig.is_read()
     rig.advance(100)
     assert not rig.client.is_gone()
-    rig.answer(rig.conversation.requests[0])
+    rig.conversation.link.resumeProducing()
     rig.advance(25)
     assert not rig.client.is_gone()
     rig.advance(2)
@@ -734,8 +783,10 @@ def test_a_request_right_before_the_close_frame_is_answered() -> None:
 
 
 def test_the_close_frame_of_a_peer_is_read_even_if_it_was_paused() -> None:
-    rig = Rig(max_in_flight=1)
-    rig.send(call(1), call(2))
+    rig = Rig(max_waiting=1)
+    rig.send(call(1))
+    rig.conversation.link.pauseProducing()
+    rig.send(call(2), call(3))
     assert not rig.is_read()
     rig.connection.close(1001)
     rig.client.send_frame(CLOSE, struct.pack("!H", 1001))
