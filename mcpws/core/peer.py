@@ -54,14 +54,15 @@ class Peer:
 
     :param send: takes each message that is to go out.
     :param max_pending: requests of ours that may wait for an answer at the same time.
+    :param first_id: of these requests; they are numbered from there.
     """
 
     __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "at_work", "dropped")
 
-    def __init__(self, send: Callable[[Message], None], max_pending: int = 1024) -> None:
+    def __init__(self, send: Callable[[Message], None], max_pending: int = 1024, first_id: int = 0) -> None:
         self._send = send
         self._max_pending = max_pending
-        self._next_id = 0
+        self._next_id = first_id
         self._lost = False
         self._pending: dict[RequestId, _Pending] = {}
         self.at_work: dict[RequestId, Callable[[], None]] = {}

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.eras.conversation import Conversation
-from mcpws.backends.eras.limits import Counters, Known, Limits, Shared
+from mcpws.backends.eras.limits import MAX_PENDING, Counters, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
 from mcpws.interfaces import Backend, Channel, Link, counted_by
 
@@ -33,6 +33,7 @@ class DualEra:
     :param max_subscriptions: resources that one client may subscribe to where that has to be translated.
     :param max_servers: legacy servers at a time for one client that says it is several.
     :param max_starts: conversations with `backend` that one client may cause within a minute, besides the first.
+    :param max_pending: requests that one conversation may have open, in either direction.
     :raises ConfigError: one of these is not above 0.
     """
 
@@ -51,6 +52,7 @@ class DualEra:
         max_subscriptions: int = 256,
         max_servers: int = 4,
         max_starts: int = 20,
+        max_pending: int = MAX_PENDING,
     ) -> None:
         limits = Limits(
             probe_timeout=probe_timeout,
@@ -63,6 +65,7 @@ class DualEra:
             max_subscriptions=max_subscriptions,
             max_servers=max_servers,
             max_starts=max_starts,
+            max_pending=max_pending,
         )
         self._backend = backend
         self._counters = Counters()

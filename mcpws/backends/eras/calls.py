@@ -150,7 +150,7 @@ class Calls:
         self._unattended.clear()
 
     def _open(self, call: Call, work: Work) -> None:
-        self._requests.add(work.request.id, self._worker, lambda _: self._drop(call, CANCELLED_BY_CLIENT), work.level)
+        self._requests.hand(work.request.id, self._worker, lambda _: self._drop(call, CANCELLED_BY_CLIENT), work.level)
 
     def _wait(self, call: Call) -> None:
         call.state = State.WAITING

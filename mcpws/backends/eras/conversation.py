@@ -7,12 +7,13 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from mcpws.backends.eras.half import Half
 from mcpws.backends.eras.inner import Inners
 from mcpws.backends.eras.legacy_client import LegacyClient
 from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.modern_client import ModernClient
 from mcpws.core.ledger import CANCELLED, INITIALIZE
-from mcpws.core.messages import Error, Message, Notification, Request
+from mcpws.core.messages import Error, Message, Notification, Request, RequestId
 from mcpws.core.meta import read_modern
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.interfaces import Backend, Channel, Link
@@ -62,10 +63,12 @@ class Conversation:
         if self._ended:
             return
         if type(message) is Request:
-            if read_modern(message) is not None and message.method != INITIALIZE:
-                if self._modern is None:
-                    self._modern = ModernClient(self._link, self._inners, self._shared)
-                self._modern.take(message)
+            meta = read_modern(message)
+            if meta is not None and message.method != INITIALIZE:
+                if self._modern is not None:
+                    self._modern.take(message, meta.progress_token)
+                else:
+                    self._begin_modern(message, meta.progress_token)
             elif self._legacy is not None:
                 self._legacy.receive(message)
             else:
@@ -109,6 +112,13 @@ class Conversation:
         else:
             self.server_lost(reason)
 
+    def _begin_modern(self, request: Request, token: RequestId | None) -> None:
+        """With the first request that is."""
+        self._modern = ModernClient(self._link, self._inners, self._shared)
+        if self._legacy is not None:
+            self._legacy.share(self._modern.requests)
+        self._modern.take(request, token)
+
     def _begin_legacy(self, request: Request) -> None:
         """With the first request that is not modern."""
         try:
@@ -116,7 +126,10 @@ class Conversation:
             released = None if self._modern is None else self._modern.release()
             if released is not None:
                 self._inners.keep(released, self)
-            self._legacy = LegacyClient(self._link, self._inners, self._shared, self.server_lost)
+            half = Half(self._link, self._shared.counters)
+            self._legacy = LegacyClient(half, self._inners, self._shared, self.server_lost)
+            if self._modern is not None:
+                self._legacy.share(self._modern.requests)
             self._legacy.begin()
         except RpcError as error:
             self._link.send(Error.answering(request.id, error))

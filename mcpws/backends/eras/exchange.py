@@ -82,6 +82,7 @@ class Exchange:
         self._unanswered = 0
         self._responses: dict[str, Raw] = {}
         self._timer: IDelayedCall | None = None
+        self._over = False
 
     def begin(self) -> None:
         """Send it."""
@@ -112,7 +113,7 @@ class Exchange:
         try:
             result = members(answer.result)
         except ValueError:
-            self._client.answer(self._request.id, answer.result)
+            self._done(answer.result)
             return
         if text(result.get("resultType")) == INPUT_REQUIRED:
             try:
@@ -122,7 +123,7 @@ class Exchange:
             except QueueFull as error:
                 self._fail(TooManyRequests(error.limit))
         else:
-            self._client.answer(self._request.id, to_legacy_result(self._request.method, result))
+            self._done(to_legacy_result(self._request.method, result))
 
     def _next_round(self, result: Members) -> None:
         self._rounds += 1
@@ -144,7 +145,9 @@ class Exchange:
             self._timer = self._shared.clock.callLater(wait, self._send)
         self._unanswered = len(to_ask)
         for key, (method, params) in to_ask.items():
-            self._asked.append(self._client.request(method, params, partial(self._responded, key)))
+            # One that is refused at once is the end of it.
+            if not self._over:
+                self._asked.append(self._client.request(method, params, partial(self._responded, key)))
 
     def _to_ask(self, ask: _Ask) -> tuple[str, Members | None]:
         if ask.method not in ASKS:
@@ -165,6 +168,10 @@ class Exchange:
             if not self._unanswered:
                 self._send()
 
+    def _done(self, result: Raw) -> None:
+        self._over = True
+        self._client.answer(self._request.id, result)
+
     def _fail(self, error: RpcError) -> None:
         self._take_back("the request that needed it has failed")
         self._client.fail(self._request.id, error)
@@ -173,6 +180,7 @@ class Exchange:
         self._take_back("the request was cancelled")
 
     def _take_back(self, reason: str) -> None:
+        self._over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -80,6 +80,10 @@ class Inner:
         self.send = self._inners.link.send  # type: ignore[method-assign]  # not one call more for each answer
         return self._channel.receive
 
+    def intercept(self) -> bool:
+        """Have the owner hear everything again; whether it did not."""
+        return self.__dict__.pop("send", None) is not None
+
     def close(self, reason: str) -> None:
         """Nobody needs it any more."""
         self.owner = None

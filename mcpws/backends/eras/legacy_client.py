@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mcpws.backends.eras.discovery import read_discovery
+from mcpws.backends.eras.half import Half
 from mcpws.backends.eras.inner import Inners
 from mcpws.backends.eras.legacy_to_modern import LegacyToModern
 from mcpws.backends.eras.limits import Shared
+from mcpws.backends.eras.requests import OpenRequests
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.messages import EMPTY, Answer, Error, Message, Request, Result
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
-from mcpws.interfaces import Link
 
 
 class LegacyClient:
@@ -19,18 +20,20 @@ class LegacyClient:
 
     Only when the server refuses `initialize` it is asked which era it is of. A modern one is translated for; otherwise
     its refusal is the answer. When it accepts, there is nothing left to do here: server and client have each other.
+    Until then a `ping` is answered here, as a modern server knows of none.
 
     :param lost: called when the server is gone.
     :raises RpcError: no further server can be had now.
     """
 
-    def __init__(self, link: Link, inners: Inners, shared: Shared, lost: Callable[[McpwsError], None]) -> None:
+    def __init__(self, link: Half, inners: Inners, shared: Shared, lost: Callable[[McpwsError], None]) -> None:
         self._link = link
         self._shared = shared
         self._lost = lost
         self._unsent: list[Message] | None = []
         self._initialize: Request | None = None
         self._refusal: Error | None = None
+        self._accepted = False
         self._translation: LegacyToModern | None = None
         self._inner = inners.get(self)
         self.receive: Callable[[Message], None] = self._receive
@@ -40,18 +43,22 @@ class LegacyClient:
         """Have the server there."""
         self._inner.start()
 
+    def share(self, other: OpenRequests) -> None:
+        """The client has another half, which has these open: this one steps aside no more."""
+        self._link.share(other, self._inner.intercept())
+        self.receive = self._receive
+
     def _receive(self, message: Message) -> None:
+        if isinstance(message, (Result, Error)):
+            self._link.answered(message.id)
         if self._translation is not None:
             self._translation.receive(message)
+        elif type(message) is Request and message.method == "ping" and not self._accepted:
+            self._link.send(Result(message.id, EMPTY))
         elif self._unsent is not None:
             self._hold(message)
-        elif type(message) is not Request:
-            self._inner.to_server(message)
-        elif self._refusal is not None and message.method == "ping":
-            # A server that is modern would not know what to say.
-            self._link.send(Result(message.id, EMPTY))
         else:
-            if message.method == INITIALIZE:
+            if type(message) is Request and message.method == INITIALIZE:
                 self._initialize = message
             self._inner.to_server(message)
 
@@ -77,9 +84,11 @@ class LegacyClient:
                 self._inner.probe(self._probed)
                 return
             self._initialize = None
+            self._accepted = True
             if self._inner.probed and not self._inner.found_modern:
                 self._shared.known.legacy = True
-            self.receive = self._inner.pass_through() or self.receive
+            if not self._link.shared:
+                self.receive = self._inner.pass_through() or self.receive
         self._link.send(message)
 
     def lost(self, reason: McpwsError) -> None:
@@ -97,6 +106,8 @@ class LegacyClient:
         if discovery is None or discovery.version is None:
             self._link.send(refusal)
             return
+        # What it asked already it would not ask in the era that it turns out to be of.
+        self._link.take_back()
         try:
             self._translation = LegacyToModern(initialize, discovery, self._inner, self._link, self._shared)
         except RpcError as error:

@@ -11,7 +11,8 @@ from twisted.logger import Logger
 
 from mcpws.backends.eras.call import Call, Work
 from mcpws.backends.eras.inner import Inner
-from mcpws.backends.eras.limits import MAX_PENDING, Shared
+from mcpws.backends.eras.limits import Shared
+from mcpws.backends.eras.log_levels import LEVELS
 from mcpws.backends.eras.modern_to_legacy import ModernToLegacy, Welcome
 from mcpws.backends.eras.parking import Parking
 from mcpws.backends.eras.requests import OpenRequests
@@ -67,7 +68,9 @@ class LegacyServer:
         self._held: dict[RequestId, Work] = {}
         self._timer: IDelayedCall | None = None
         self._translation: ModernToLegacy | None = None
-        room = 2 * MAX_PENDING + shared.limits.max_subscriptions + shared.limits.max_parked
+        limits = shared.limits
+        # The last is for `initialize`.
+        room = limits.max_pending + limits.max_parked + limits.max_subscriptions + len(LEVELS) + 1
         self._server = Peer(self._send, room)
 
     @property
@@ -83,9 +86,10 @@ class LegacyServer:
     def take(self, work: Work) -> None:
         """Work on it, as soon as may be; raises RpcError to have it answered with that."""
         id = work.request.id
-        if work.call is None and self._requests.of(self) >= MAX_PENDING:
-            raise TooManyRequests(MAX_PENDING)
-        self._requests.add(id, self, lambda _: self._let_go(id))
+        limit = self._shared.limits.max_pending
+        if work.call is None and self._requests.of(self) >= limit:
+            raise TooManyRequests(limit)
+        self._requests.hand(id, self, lambda _: self._let_go(id))
         if self._translation is not None:
             self._translation.take(work)
         elif len(self._held) >= self._shared.limits.max_held:
@@ -169,9 +173,10 @@ class LegacyServer:
         )
         self._server.notify("notifications/initialized")
         held, self._held = self._held, {}
-        for work in held.values():
+        for id, work in held.items():
             try:
-                self.take(work)
+                if id in self._requests:
+                    self.take(work)
             except RpcError as error:
                 self._requests.fail(work.request.id, error)
 

@@ -11,8 +11,9 @@ from twisted.logger import Logger
 
 from mcpws.backends.eras.discovery import OURSELVES, Discovery
 from mcpws.backends.eras.exchange import Exchange
+from mcpws.backends.eras.half import Half
 from mcpws.backends.eras.inner import Inner
-from mcpws.backends.eras.limits import MAX_PENDING, MAX_URI, Shared
+from mcpws.backends.eras.limits import MAX_URI, Shared
 from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
 from mcpws.backends.eras.watches import LISTS, Watches
@@ -22,11 +23,13 @@ from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
-from mcpws.interfaces import Link
 
 log = Logger()
 
 INITIALIZED = "notifications/initialized"
+
+MANY = 2**31
+"""More requests than one conversation comes to."""
 
 _UNHEARD = ("notifications/roots/list_changed", "notifications/tasks/status")
 """What a client tells a server of, and the modern era does not know."""
@@ -59,7 +62,7 @@ class LegacyToModern:
     :raises InvalidParams: `initialize` is not as it has to be.
     """
 
-    def __init__(self, initialize: Request, discovery: Discovery, inner: Inner, link: Link, shared: Shared) -> None:
+    def __init__(self, initialize: Request, discovery: Discovery, inner: Inner, link: Half, shared: Shared) -> None:
         try:
             hello = _decode_hello(initialize.params or b"{}")
         except ValueError as error:
@@ -75,8 +78,11 @@ class LegacyToModern:
             self._capabilities.pop("elicitation", None)
         self._level: str | None = None
         self._client_info = hello.client_info
-        self._client = Peer(link.send, MAX_PENDING)
-        self._server = Peer(inner.to_server, MAX_PENDING + shared.limits.max_subscriptions + 1)
+        limits = shared.limits
+        self._client = Peer(link.send, limits.max_pending)
+        # A second answer to the client's own `initialize` answers none of these.
+        first_id = initialize.id + 1 if type(initialize.id) is int and 0 <= initialize.id < MANY else 0
+        self._server = Peer(inner.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id)
         self._watches = Watches(self._server, link, shared, self._meta)
 
     def begin(self) -> None:
@@ -140,8 +146,8 @@ class LegacyToModern:
 
     def _request(self, request: Request) -> None:
         method = request.method
-        if self._client.working >= MAX_PENDING:
-            raise TooManyRequests(MAX_PENDING)
+        if self._client.working >= self._shared.limits.max_pending:
+            raise TooManyRequests(self._shared.limits.max_pending)
         try:
             if method == "ping":
                 self._client.answer(request.id, EMPTY)

@@ -9,8 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from mcpws.config import require_positive
 
 MAX_PENDING = 1024
-"""Requests in either direction of one conversation at the same time; a front allows far fewer."""
-
+"""Requests in either direction of one conversation at the same time, by default; a front allows far fewer."""
 
 MAX_URI = 8000
 """Characters of what a client subscribes to: what every HTTP server should take (RFC 9110, section 4.1)."""
@@ -30,6 +29,7 @@ class Limits:
     max_subscriptions: int
     max_servers: int
     max_starts: int
+    max_pending: int
 
     def __post_init__(self) -> None:
         require_positive(self)

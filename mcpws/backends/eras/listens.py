@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from mcpws.backends.eras.limits import MAX_PENDING, MAX_URI, Shared
+from mcpws.backends.eras.limits import MAX_URI, Shared
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import Members, members, offers, text
 from mcpws.backends.eras.watches import ACKNOWLEDGED, LISTS, UPDATED
@@ -40,6 +41,14 @@ class _Params(Struct, gc=False):
 
 
 _decode_params = msgspec.json.Decoder(_Params).decode
+
+
+class _State(Enum):
+    """Of a resource at the server. It has one request about it at a time: one that does not answer gets no more."""
+
+    SUBSCRIBING = auto()
+    SUBSCRIBED = auto()
+    UNSUBSCRIBING = auto()
 
 
 class _Listen:
@@ -80,8 +89,7 @@ class Listens:
         self._shared = shared
         self._capabilities = capabilities
         self._listens: dict[RequestId, _Listen] = {}
-        self._subscribed: dict[str, bool] = {}
-        """Resources that the server was asked to tell of, and whether it has agreed."""
+        self._resources: dict[str, _State] = {}
 
     def begin(self, request: Request) -> None:
         """Take on a `subscriptions/listen`; raises InvalidParams, or RpcError when there are too many."""
@@ -95,17 +103,16 @@ class Listens:
             if wanted.wants(kind) and offers(self._capabilities, kind, "listChanged")
         }
         uris = set(wanted.resource_subscriptions) if offers(self._capabilities, "resources", "subscribe") else set()
-        new = uris - self._subscribed.keys()
-        if len(self._listens) >= self._limit or len(self._subscribed) + len(new) > self._limit:
+        new = uris - self._resources.keys()
+        if len(self._listens) >= self._limit or len(self._resources) + len(new) > self._limit:
             raise RpcError(f"More than {self._limit} subscriptions", {"limit": self._limit}, code=429)
         listen = self._listens[request.id] = _Listen(request.id, lists, uris)
-        listen.missing = {uri for uri in uris if not self._subscribed.get(uri, False)}
-        self._requests.add(request.id, self._worker, lambda _: self._cancelled(listen))
+        listen.missing = {uri for uri in uris if self._resources.get(uri) is not _State.SUBSCRIBED}
+        self._requests.hand(request.id, self._worker, lambda _: self._cancelled(listen))
         if not listen.missing:
             self._acknowledge(listen)
         for uri in sorted(new):
-            self._subscribed[uri] = False
-            self._server.request("resources/subscribe", {"uri": uri}, partial(self._answered, uri))
+            self._subscribe(uri)
 
     def changed(self, notification: Notification) -> None:
         """Tell whoever wants to know."""
@@ -136,15 +143,39 @@ class Listens:
     def close(self) -> None:
         """The server is gone, or the client."""
         self._listens.clear()
-        self._subscribed.clear()
+        self._resources.clear()
+
+    def _subscribe(self, uri: str) -> None:
+        self._resources[uri] = _State.SUBSCRIBING
+        self._server.request("resources/subscribe", {"uri": uri}, partial(self._answered, uri))
+
+    def _unsubscribe(self, uri: str) -> None:
+        self._resources[uri] = _State.UNSUBSCRIBING
+        self._server.request("resources/unsubscribe", {"uri": uri}, partial(self._left, uri))
+
+    def _is_wanted(self, uri: str) -> bool:
+        return any(uri in listen.uris for listen in self._listens.values())
+
+    def _left(self, uri: str, answer: Answer | McpwsError) -> None:
+        """The server does not tell of this resource any more, so far as it can be made not to."""
+        if isinstance(answer, McpwsError):
+            return
+        if self._is_wanted(uri):
+            self._subscribe(uri)
+        else:
+            del self._resources[uri]
 
     def _answered(self, uri: str, answer: Answer | McpwsError) -> None:
         """Whether the server will tell of this resource."""
+        if isinstance(answer, McpwsError):
+            return
         agreed = isinstance(answer, Result)
-        if uri in self._subscribed:
-            self._subscribed[uri] = agreed
-            if not agreed:
-                del self._subscribed[uri]
+        if not agreed:
+            del self._resources[uri]
+        elif self._is_wanted(uri):
+            self._resources[uri] = _State.SUBSCRIBED
+        else:
+            self._unsubscribe(uri)
         for listen in list(self._listens.values()):
             if uri in listen.missing:
                 listen.missing.remove(uri)
@@ -165,9 +196,7 @@ class Listens:
             self._link.send(notification)
 
     def _cancelled(self, listen: _Listen) -> None:
-        del self._listens[listen.id]
-        kept = {uri for other in self._listens.values() for uri in other.uris}
-        for uri in sorted(listen.uris - kept):
-            known = self._subscribed.pop(uri, None) is not None
-            if known and self._server.pending < MAX_PENDING:
-                self._server.request("resources/unsubscribe", {"uri": uri}, lambda _: None)
+        self._listens.pop(listen.id, None)
+        for uri in sorted(listen.uris):
+            if self._resources.get(uri) is _State.SUBSCRIBED and not self._is_wanted(uri):
+                self._unsubscribe(uri)

@@ -9,7 +9,7 @@ from mcpws.backends.eras.inner import Inner, Inners
 from mcpws.backends.eras.legacy_servers import LegacyServers
 from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.requests import OpenRequests
-from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id, reported_token
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.interfaces import Link
@@ -27,32 +27,26 @@ class ModernClient:
         self._link = link
         self._inners = inners
         self._shared = shared
-        self._requests = OpenRequests(link)
+        self.requests = OpenRequests(link)
         self._held: dict[RequestId, Request] = {}
         self._inner: Inner | None = None
         self._passes = False
         self._servers: LegacyServers | None = None
 
-    def take(self, request: Request) -> None:
-        """A request from the client."""
-        try:
-            if self._inner is not None and self._passes:
-                self._requests.add(request.id, self, self._inner.to_server)
-                self._inner.to_server(request)
-            elif self._servers is not None:
-                self._servers.take(request)
-            else:
-                inner = self._inners.get(self) if self._inner is None else None
-                self._hold(request)
-                if inner is not None:
-                    self._begin(inner)
-        except RpcError as error:
-            self._requests.refuse(request.id, error)
+    def take(self, request: Request, token: RequestId | None) -> None:
+        """A request from the client, and its progress token."""
+        inner = self._inner
+        if inner is not None and self._passes:
+            self.requests.add(request, token, self, inner.to_server)
+            inner.to_server(request)
+        else:
+            self.requests.add(request, token, self, lambda _: self._drop(request.id))
+            self._take(request)
 
     def cancel(self, notification: Notification) -> bool:
         """A `notifications/cancelled` from the client; False if it is about nothing that is open here."""
         id = cancelled_id(notification)
-        return id is not None and self._requests.cancel(id, notification)
+        return id is not None and self.requests.cancel(id, notification)
 
     def tell(self, notification: Notification) -> None:
         """Another notification from the client; the core of the modern era has none."""
@@ -82,25 +76,50 @@ class ModernClient:
         self._inner.probe(partial(self._probed, self._inner))
 
     def received(self, message: Message) -> None:
-        if not self._passes or type(message) is Request:
+        if self._passes and isinstance(message, (Result, Error)):
+            self.requests.pass_on(message)
+        elif self._passes and type(message) is Notification and self._belongs(message):
+            self._link.send(message)
+        else:
             # No server may ask anything in the modern era, nor may it be answered.
             self._shared.counters.dropped += 1
-        elif isinstance(message, (Result, Error)):
-            self._requests.pass_on(message)
-        else:
-            if type(message) is Notification and message.method == CANCELLED:
-                # So a server ends a subscription.
-                self._requests.forget(cancelled_id(message))
-            self._link.send(message)
 
     def lost(self, reason: McpwsError) -> None:
         inner, self._inner = self._inner, None
         if self._passes or inner is None or not inner.probed:
             self._passes = False
             self._held.clear()
-            self._requests.abandon(self, reason)
+            self.requests.abandon(self, reason)
         else:
             self._translate(None)
+
+    def _belongs(self, notification: Notification) -> bool:
+        """Whether it is for this half of the client: the other one may know something else by the same name."""
+        if notification.method == CANCELLED:
+            # So a server ends a subscription, and nothing else (MCP 2026-07-28, cancellation).
+            return self.requests.end_listening(cancelled_id(notification))
+        if notification.method == PROGRESS:
+            token = reported_token(notification)
+            return token is not None and self.requests.reports(token)
+        return True
+
+    def _take(self, request: Request) -> None:
+        """Find somebody for a request, if it is still open."""
+        if request.id not in self.requests:
+            return
+        try:
+            if self._inner is not None and self._passes:
+                self.requests.hand(request.id, self, self._inner.to_server)
+                self._inner.to_server(request)
+            elif self._servers is not None:
+                self._servers.take(request)
+            else:
+                inner = self._inners.get(self) if self._inner is None else None
+                self._hold(request)
+                if inner is not None:
+                    self._begin(inner)
+        except RpcError as error:
+            self.requests.fail(request.id, error)
 
     def _begin(self, inner: Inner) -> None:
         if self._shared.known.legacy:
@@ -136,14 +155,14 @@ class ModernClient:
         self._let_go()
 
     def _translate(self, inner: Inner | None) -> None:
-        self._servers = LegacyServers(self._link, self._inners, self._requests, self._shared, inner, self._reconsider)
+        self._servers = LegacyServers(self._link, self._inners, self.requests, self._shared, inner, self._reconsider)
         self._let_go()
 
     def _hold(self, request: Request) -> None:
         if len(self._held) >= self._shared.limits.max_held:
             raise TooManyRequests(self._shared.limits.max_held)
         self._held[request.id] = request
-        self._requests.add(request.id, self, lambda _: self._drop(request.id))
+        self.requests.hand(request.id, self, lambda _: self._drop(request.id))
 
     def _drop(self, id: RequestId) -> None:
         self._held.pop(id, None)
@@ -151,4 +170,4 @@ class ModernClient:
     def _let_go(self) -> None:
         held, self._held = self._held, {}
         for request in held.values():
-            self.take(request)
+            self._take(request)

@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.backends.eras.call import Call, Work
 from mcpws.backends.eras.calls import CANCELLED_BY_CLIENT, Calls
-from mcpws.backends.eras.limits import MAX_PENDING, Shared
+from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.listens import CHANGES, Listens
 from mcpws.backends.eras.log_levels import LEVELS, LOG_MESSAGE, message_level
 from mcpws.backends.eras.parking import Parking
@@ -66,6 +66,8 @@ class ModernToLegacy:
         self._welcome = welcome
         self._server_info = None if welcome.server_info is None else to_raw(welcome.server_info)
         self._level: int | None = None
+        self._wanted_level: int | None = None
+        self._levels_told = 0
         self._listens = Listens(worker, server, link, requests, shared, welcome.capabilities)
         self._calls = Calls(worker, server, link, requests, parking, shared, capabilities, self._server_info)
 
@@ -129,10 +131,22 @@ class ModernToLegacy:
 
     def _set_level(self, level: int) -> None:
         """Of all that is wanted now the lowest is what the server is to send; the rest is dropped here."""
-        lowest = min([level, *self._requests.levels(self._worker)])
-        if "logging" in self._welcome.capabilities and lowest != self._level and self._server.pending < MAX_PENDING:
-            self._level = lowest
-            self._server.request("logging/setLevel", {"level": LEVELS[lowest]}, lambda _: None)
+        self._wanted_level = min([level, *self._requests.levels(self._worker)])
+        if "logging" in self._welcome.capabilities:
+            self._tell_level()
+
+    def _tell_level(self) -> None:
+        """A server that does not answer is not told over and over."""
+        level = self._wanted_level
+        if level is not None and level != self._level and self._levels_told < len(LEVELS):
+            self._level = level
+            self._levels_told += 1
+            self._server.request("logging/setLevel", {"level": LEVELS[level]}, self._level_told)
+
+    def _level_told(self, answer: Answer | McpwsError) -> None:
+        self._levels_told -= 1
+        if not isinstance(answer, McpwsError):
+            self._tell_level()
 
     def _forward(self, work: Work) -> None:
         request, token = work.request, work.progress_token
@@ -149,6 +163,6 @@ class ModernToLegacy:
             if sent is not None:
                 self._server.withdraw(sent, CANCELLED_BY_CLIENT)
 
-        self._requests.add(request.id, self._worker, cancelled, work.level)
+        self._requests.hand(request.id, self._worker, cancelled, work.level)
         progressed = None if token is None else lambda progress: self._link.send(report(token, progress))
         sent = self._server.request(request.method, work.params, answered, progressed)

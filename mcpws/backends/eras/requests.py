@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
-from mcpws.core.messages import Answer, Error, Notification, RequestId, Result
+from mcpws.core.messages import Answer, Error, Notification, Request, RequestId, Result
+from mcpws.core.meta import LISTEN
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.interfaces import Link
 
@@ -16,6 +17,8 @@ class _Open(NamedTuple):
     worker: object
     cancel: Callable[[Notification], None]
     level: int | None
+    token: RequestId | None
+    listens: bool
 
 
 class OpenRequests:
@@ -25,15 +28,27 @@ class OpenRequests:
         self._link = link
         self._open: dict[RequestId, _Open] = {}
 
+    def __contains__(self, id: RequestId) -> bool:
+        return id in self._open
+
     def add(
+        self, request: Request, token: RequestId | None, worker: object, cancel: Callable[[Notification], None]
+    ) -> None:
+        """One that has come.
+
+        :param token: for its progress, None for none.
+        :param cancel: called with the `notifications/cancelled` if the client takes it back; no answer may follow.
+        """
+        self._open[request.id] = _Open(worker, cancel, None, token, request.method == LISTEN)
+
+    def hand(
         self, id: RequestId, worker: object, cancel: Callable[[Notification], None], level: int | None = None
     ) -> None:
-        """Or hand it to another worker.
+        """Give one that is open to another worker.
 
-        :param cancel: called with the `notifications/cancelled` if the client takes it back; no answer may follow.
         :param level: of the log messages that the client wants to have with it, None for none.
         """
-        self._open[id] = _Open(worker, cancel, level)
+        self._open[id] = self._open[id]._replace(worker=worker, cancel=cancel, level=level)
 
     def cancel(self, id: RequestId, notification: Notification) -> bool:
         """The client takes it back. False if it is not open here."""
@@ -56,15 +71,17 @@ class OpenRequests:
         """Answer it with failure."""
         self.pass_on(Error.answering(id, error))
 
-    def refuse(self, id: RequestId, error: RpcError) -> None:
-        """Answer a request with failure whether anybody has taken it on or not."""
-        self._open.pop(id, None)
-        self._link.send(Error.answering(id, error))
+    def end_listening(self, id: RequestId | None) -> bool:
+        """The server ends this subscription, which gets no answer. False if it is none that is open."""
+        entry = None if id is None else self._open.get(id)
+        if id is None or entry is None or not entry.listens:
+            return False
+        del self._open[id]
+        return True
 
-    def forget(self, id: RequestId | None) -> None:
-        """It gets no answer."""
-        if id is not None:
-            self._open.pop(id, None)
+    def reports(self, token: RequestId) -> bool:
+        """Whether one of them gave this progress token."""
+        return any(entry.token == token for entry in self._open.values())
 
     def abandon(self, worker: object, reason: McpwsError) -> None:
         """Nobody works any more on what this worker did."""

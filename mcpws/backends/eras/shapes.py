@@ -83,8 +83,16 @@ def members(raw: Raw | None) -> Members:
 
 def text(raw: Raw | None) -> str | None:
     """The string that this is; None if it is none."""
-    value = None if raw is None else _decode_any(raw)
+    value = None if raw is None else _value(raw)
     return value if isinstance(value, str) else None
+
+
+def _value(raw: bytes | Raw) -> Any:
+    """What this JSON is; None if Python cannot hold it, as `1e999` and half a surrogate pair."""
+    try:
+        return _decode_any(raw)
+    except ValueError:
+        return None
 
 
 # Parameters
@@ -215,8 +223,8 @@ def to_modern_error(error: ErrorObject) -> RpcError:
 def to_legacy_error(method: str, params: Members, error: ErrorObject) -> RpcError:
     """What a modern server answered; a resource that is not there has a code of its own in the legacy era."""
     if error.code == INVALID_PARAMS and method == "resources/read" and not isinstance(error.data, UnsetType):
-        uri = _decode_any(params.get("uri", b"null"))
-        data = _decode_any(error.data)
+        uri = _value(params.get("uri", b"null"))
+        data = _value(error.data)
         if uri is not None and isinstance(data, dict) and data.get("uri") == uri:
             return as_it_is(error, RESOURCE_NOT_FOUND)
     return as_it_is(error, error.code)
@@ -244,7 +252,7 @@ def capabilities_for_other_era(capabilities: Mapping[str, Any]) -> Members:
 
 def offers(capabilities: Mapping[str, Raw], name: str, part: str) -> bool:
     """Whether a server declares this part of a capability, such as `listChanged` of `tools`."""
-    value = _decode_any(capabilities[name]) if name in capabilities else None
+    value = _value(capabilities[name]) if name in capabilities else None
     return isinstance(value, dict) and value.get(part) is True
 
 
@@ -257,7 +265,7 @@ def missing_capability(method: str, params: Members, capabilities: Members) -> M
     else:
         name, part = "elicitation", "url" if text(params.get("mode")) == "url" else "form"
     if name in capabilities:
-        parts = _decode_any(to_raw(capabilities[name]))
+        parts = _value(to_raw(capabilities[name]))
         if not isinstance(parts, dict):
             parts = {}
         # A client that names no mode of elicitation means forms.

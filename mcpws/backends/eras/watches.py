@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Struct
 from twisted.internet.interfaces import IDelayedCall
 
+from mcpws.backends.eras.half import Half
 from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.shapes import as_it_is, subscription_of, without_subscription
 from mcpws.core.messages import Answer, Error, Notification, RequestId, to_raw
 from mcpws.core.meta import LISTEN
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
-from mcpws.interfaces import Link
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 UPDATED = "notifications/resources/updated"
@@ -64,7 +64,7 @@ class Watches:
     :param meta: what goes with every request.
     """
 
-    def __init__(self, server: Peer, link: Link, shared: Shared, meta: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, server: Peer, link: Half, shared: Shared, meta: Callable[[], dict[str, Any]]) -> None:
         self._server = server
         self._link = link
         self._shared = shared
@@ -121,7 +121,9 @@ class Watches:
     def cancelled(self, id: RequestId | None) -> None:
         """The server has ended this one, without an answer."""
         watch = None if id is None else self._by_id.get(id)
-        if watch is not None and id is not None:
+        if watch is None or id is None:
+            self._shared.counters.dropped += 1
+        else:
             del self._by_id[id]
             self._server.withdraw(id, "ended by the server")
             self._ended(watch, None)

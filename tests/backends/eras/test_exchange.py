@@ -10,6 +10,7 @@ import pytest
 from mcpws.backends.eras.limits import MAX_PENDING
 from mcpws.core.codec import decode
 from mcpws.core.meta import PREFIX
+from mcpws.errors import ParseError
 
 if TYPE_CHECKING:
     from tests.backends.eras.conftest import Client, Json, Server, World
@@ -118,6 +119,56 @@ def test_what_no_client_can_be_asked_fails_the_request(client: Client, server: S
     assert error["code"] == -32603
     assert problem in error["message"]
     assert client.got == []
+
+
+def test_when_the_front_refuses_one_question_the_others_are_withdrawn_and_the_request_fails_once(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = client.send
+
+    def full(message: Any) -> None:
+        if getattr(message, "method", None) == "sampling/createMessage":
+            client.give(id=message.id, error={"code": 429, "message": "More than 64 requests in flight"})
+        else:
+            send(message)
+
+    monkeypatch.setattr(client, "send", full)
+    client.ask(1, "tools/call", name="t")
+    require(server, server.take("tools/call"), inputRequests={"a": FORM, "b": SAMPLE, "c": FORM, "d": SAMPLE})
+    asked = client.asked("elicitation/create")
+    assert client.told("notifications/cancelled")["requestId"] == asked["id"]
+    assert client.error(1)["code"] == 429
+    assert client.got == []
+    client.reply(asked, action="accept")
+    assert server.waiting == []
+
+
+@pytest.mark.not_mcp("nothing of it is what it should be", made=True)
+@pytest.mark.parametrize("odd", ["1e999", '"\\ud83d"', "123456789012345678901234567890", "[[[]]]", "null"])
+def test_what_python_cannot_hold_passes_and_stops_nothing(client: Client, server: Server, odd: str) -> None:
+    def said(text: str) -> Any:
+        return decode(('{"jsonrpc":"2.0",' + text.replace("ODD", odd) + "}").encode())
+
+    try:
+        said('"id":1,"method":"resources/read","params":{"uri":ODD}')
+    except ParseError:
+        pytest.skip("no message at all")
+    client.channel.receive(said('"id":1,"method":"resources/read","params":{"uri":ODD}'))
+    first = server.take("resources/read")
+    server.conversation.link.send(
+        said(f'"id":{first["id"]},"error":{{"code":-32602,"message":"no","data":{{"uri":ODD}}}}')
+    )
+    client.error(1)
+    client.ask(2, "tools/call", name="t")
+    second = server.take("tools/call")
+    server.conversation.link.send(said(f'"id":{second["id"]},"result":{{"resultType":ODD,"content":ODD}}'))
+    client.result(2)
+    client.ask(3, "tools/call", name="t")
+    third = server.take("tools/call")
+    asks = '{"a":{"method":"elicitation/create","params":{"mode":ODD}}}'
+    result = f'{{"resultType":"input_required","inputRequests":{asks}}}'
+    server.conversation.link.send(said(f'"id":{third["id"]},"result":{result}'))
+    assert client.got
 
 
 def test_what_this_client_does_not_offer_fails_the_request(world: World, client: Client) -> None:

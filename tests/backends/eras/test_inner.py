@@ -176,8 +176,8 @@ def test_a_legacy_client_waits_for_its_server(new_world: Callable[..., World]) -
     client.call(1, "tools/list")
     world.within.slow = True
     client.initialize()
-    client.ask("ping", "ping")
-    client.ask("more", "ping")
+    client.ask("early", "tools/list")
+    client.ask("more", "tools/list")
     client.tell("notifications/more")
     assert client.error("more")["code"] == 429
     assert world.backend.dropped == 1
@@ -185,7 +185,7 @@ def test_a_legacy_client_waits_for_its_server(new_world: Callable[..., World]) -
     assert server.waiting == []
     world.within.begin()
     server.take("initialize")
-    server.take("ping")
+    server.take("tools/list")
     assert server.waiting == []
 
 

@@ -60,6 +60,7 @@ def test_once_it_is_accepted_nothing_stands_between_a_client_and_its_server(
     client.ask(1, "tools/list")
     server.answer(server.take("tools/list"), tools=[])
     assert client.result(1) == {"tools": []}
+    monkeypatch.undo()
     # The client may be modern as well, and then it has another one.
     client.call(2, "tools/list")
     assert server.waiting == []
@@ -134,6 +135,55 @@ def test_a_ping_is_answered_while_the_server_is_asked(world: World, client: Clie
     assert client.result("ping") == {}
     server.take("server/discover")
     assert server.waiting == []
+
+
+@pytest.mark.parametrize("id", [0, 1, "0", 7], ids=repr)
+def test_a_ping_before_initialize_is_answered_here_and_disturbs_no_request(
+    world: World, client: Client, id: Any
+) -> None:
+    client.ask(id, "ping")
+    assert client.result(id) == {}
+    [server] = world.servers
+    assert server.waiting == []
+    client.initialize()
+    client.ask(id, "ping")
+    assert client.result(id) == {}
+    server.fail(server.take("initialize"), -32601)
+    server.answer_probe()
+    client.result("init")
+    client.ask(id, "tools/list")
+    assert [one["method"] for one in server.waiting] == ["tools/list"]
+
+
+@pytest.mark.parametrize("id", [0, 1, 7, "init", 2**63])
+@pytest.mark.not_mcp("a server answers twice")
+def test_a_second_answer_to_initialize_answers_nothing_else(world: World, client: Client, id: Any) -> None:
+    client.initialize(id)
+    [server] = world.servers
+    refused = server.take("initialize")
+    server.fail(refused, -32601)
+    server.answer_probe()
+    client.result(id)
+    for number in range(10):
+        client.ask(f"call {number}", "tools/list")
+    server.fail(refused, -32601)
+    assert client.got == []
+
+
+@pytest.mark.not_mcp("a server asks before it may")
+def test_what_a_server_has_asked_before_it_turns_out_to_be_modern_is_withdrawn(world: World, client: Client) -> None:
+    client.initialize(roots={})
+    [server] = world.servers
+    for id in (0, 1):
+        server.ask(id, "roots/list")
+        client.asked("roots/list")
+    client.give(id=1, result={"roots": []})
+    request = server.take("initialize")
+    server.fail(request, -32601)
+    server.take()
+    server.answer_probe()
+    assert client.told("notifications/cancelled") == {"requestId": 0}
+    client.result("init")
 
 
 def test_a_server_that_ends_over_the_question_has_its_say_first(world: World, client: Client) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcpws.backends.eras.limits import MAX_PENDING, MAX_URI
+from mcpws.backends.eras.limits import MAX_URI
 from mcpws.core.meta import PREFIX
 from mcpws.errors import BackendLost
 
@@ -120,7 +120,9 @@ def test_the_last_who_leaves_unsubscribes(client: Client, server: Server) -> Non
     server.tell(UPDATED, uri="u:2")
     assert client.got == []
     client.tell("notifications/cancelled", requestId=2)
-    assert server.take("resources/unsubscribe")["params"] == {"uri": "u:1"}
+    request = server.take("resources/unsubscribe")
+    assert request["params"] == {"uri": "u:1"}
+    server.answer(request)
     subscribe(client, server, 3, "u:1")
 
 
@@ -128,19 +130,61 @@ def test_who_leaves_before_the_server_agrees_is_not_acknowledged(client: Client,
     listen(client, 1, "u:1")
     request = server.take("resources/subscribe")
     client.tell("notifications/cancelled", requestId=1)
-    server.take("resources/unsubscribe")
+    assert server.waiting == []
     server.answer(request)
+    server.take("resources/unsubscribe")
     assert client.got == []
 
 
-def test_a_server_that_answers_nothing_is_not_told_who_leaves(client: Client, server: Server) -> None:
-    subscribe(client, server, 1, "u:1")
-    listen(client, 2, "u:2", "u:3")
-    for id in range(MAX_PENDING - 2):
-        client.call(f"id {id}", "tools/list")
-    server.conversation.received.clear()
+def test_who_leaves_before_the_server_refuses_leaves_nothing(client: Client, server: Server) -> None:
+    listen(client, 1, "u:1")
+    request = server.take("resources/subscribe")
     client.tell("notifications/cancelled", requestId=1)
+    server.fail(request, -32002)
     assert server.waiting == []
+    listen(client, 2, "u:1")
+    server.take("resources/subscribe")
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_who_comes_while_the_last_leaves_is_subscribed_after_that(
+    client: Client, server: Server, refuses: bool
+) -> None:
+    subscribe(client, server, 1, "u:1")
+    client.tell("notifications/cancelled", requestId=1)
+    leaving = server.take("resources/unsubscribe")
+    listen(client, 2, "u:1")
+    assert server.waiting == []
+    if refuses:
+        server.fail(leaving, -32601)
+    else:
+        server.answer(leaving)
+    server.answer(server.take("resources/subscribe"))
+    assert acknowledged(client, 2) == {"resourceSubscriptions": ["u:1"]}
+
+
+@pytest.mark.parametrize("agrees", [False, True])
+def test_a_server_that_does_not_answer_is_not_asked_over_and_over(
+    new_world: Callable[..., World], agrees: bool
+) -> None:
+    world = new_world(max_subscriptions=4, max_pending=4, max_parked=1)
+    client = world.connect()
+    server = world.legacy_server(client, **LISTS)
+    if agrees:
+        subscribe(client, server, 0, "u:0", "u:1", "u:2", "u:3")
+        client.tell("notifications/cancelled", requestId=0)
+    client.call("open", "tools/list")
+    for id in range(1, 50):
+        listen(client, id, *(f"u:{number}" for number in range(id % 5)))
+        client.tell("notifications/cancelled", requestId=id)
+    assert len([one for one in server.waiting if one["method"].startswith("resources/")]) == 4
+    client.got.clear()
+    listen(client, 50, "u:4")
+    assert client.error(50)["code"] == 429
+    server.conversation.received.clear()
+    client.call(51, "tools/list")
+    server.answer(server.take("tools/list"), tools=[])
+    client.result(51)
 
 
 @pytest.mark.parametrize("params", [{}, {"notifications": 1}, {"notifications": {"resourceSubscriptions": "u:1"}}])

@@ -216,7 +216,7 @@ def test_what_belongs_to_no_subscription_is_dropped(world: World, client: Client
     server.tell("notifications/cancelled", requestId="nobody's")
     server.tell("notifications/cancelled")
     assert client.got == []
-    assert world.backend.dropped == 1
+    assert world.backend.dropped == 3
 
 
 def test_there_may_be_only_so_many(new_world: Callable[..., World]) -> None:

@@ -1,0 +1,71 @@
+"""What the half of a conversation that begins with `initialize` has of its client, which may have another half."""
+
+from __future__ import annotations
+
+from mcpws.backends.eras.limits import Counters
+from mcpws.backends.eras.requests import OpenRequests
+from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id, reported_token
+from mcpws.core.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.interfaces import Link
+
+
+class Half:
+    """Sends to the client, but nothing that is about a request of the other half's: neither server disturbs the other.
+
+    It knows what the client was asked through it and has not answered. Only this half may ask.
+    """
+
+    def __init__(self, link: Link, counters: Counters) -> None:
+        self.identity = link.identity
+        self._link = link
+        self._other: OpenRequests | None = None
+        self._counters = counters
+        # The front refuses what is too many, and then it is answered.
+        self._asked: set[RequestId] = set()
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is another half."""
+        return self._other is not None
+
+    def share(self, other: OpenRequests, unheard: bool) -> None:
+        """There is another half, which has these open; `unheard`: what was asked until now is not known here."""
+        self._other = other
+        if unheard:
+            self._asked.clear()
+
+    def send(self, message: Message) -> None:
+        """To the client."""
+        if type(message) is Request:
+            self._asked.add(message.id)
+        elif not self._is_ours(message):
+            self._counters.dropped += 1
+            return
+        self._link.send(message)
+
+    def answered(self, id: RequestId | None) -> None:
+        """The client has answered what it was asked."""
+        if id is not None:
+            self._asked.discard(id)
+
+    def take_back(self) -> None:
+        """Who has asked will not wait for the answers."""
+        asked, self._asked = self._asked, set()
+        for id in asked:
+            self._link.send(Notification(CANCELLED, to_raw({"requestId": id})))
+
+    def _is_ours(self, message: Message) -> bool:
+        other = self._other
+        if isinstance(message, (Result, Error)):
+            return other is None or message.id is None or message.id not in other
+        assert type(message) is Notification
+        if message.method == CANCELLED:
+            id = cancelled_id(message)
+            if id is not None and id in self._asked:
+                self._asked.remove(id)
+                return True
+            return other is None or id is None or id not in other
+        if message.method == PROGRESS and other is not None:
+            token = reported_token(message)
+            return token is None or not other.reports(token)
+        return True
