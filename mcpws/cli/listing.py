@@ -25,7 +25,7 @@ class _Page(Struct):
 class _Tool(Struct):
     name: str
     description: str | None = None
-    inputSchema: dict[str, Any] = {}
+    inputSchema: dict[str, Any] | None = None
 
 
 async def list_tools(session: Session, timeout: float | None) -> list[Raw]:
@@ -48,8 +48,9 @@ async def list_tools(session: Session, timeout: float | None) -> list[Raw]:
 def described(raw: Raw) -> str:
     """`name(a: integer, b?)`, and below it the first line of what it does; raises McpwsError if `raw` is no tool."""
     tool = decoded(raw, _Tool)
-    properties = tool.inputSchema.get("properties")
-    required = tool.inputSchema.get("required")
+    accepted = tool.inputSchema or {}
+    properties = accepted.get("properties")
+    required = accepted.get("required")
     arguments = ", ".join(
         name + ("" if isinstance(required, list) and name in required else "?") + _type_of(schema)
         for name, schema in (properties.items() if isinstance(properties, dict) else ())

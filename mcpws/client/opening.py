@@ -63,16 +63,16 @@ class Greeting:
 
 
 class _Meta(Struct):
-    server_info: dict[str, Any] = msgspec.field(name=SERVER_INFO, default={})
+    server_info: dict[str, Any] | None = msgspec.field(name=SERVER_INFO, default=None)
 
 
 class _Discovered(Struct):
     """What is read of the result of `server/discover`."""
 
     versions: tuple[str, ...] = msgspec.field(name="supportedVersions")
-    capabilities: dict[str, Any] = {}
+    capabilities: dict[str, Any] | None = None
     instructions: str | None = None
-    meta: _Meta = msgspec.field(name="_meta", default_factory=_Meta)
+    meta: _Meta | None = msgspec.field(name="_meta", default=None)
 
 
 class _Initialized(Struct):
@@ -80,7 +80,7 @@ class _Initialized(Struct):
 
     version: str = msgspec.field(name="protocolVersion")
     server_info: dict[str, Any] = msgspec.field(name="serverInfo")
-    capabilities: dict[str, Any] = {}
+    capabilities: dict[str, Any] | None = None
     instructions: str | None = None
 
 
@@ -136,7 +136,8 @@ class Opening:
         if version is None:
             raise UnsupportedVersion(found.versions, versions)
         modern.version = version
-        return Greeting(modern, found.meta.server_info, found.capabilities, found.instructions)
+        server_info = None if found.meta is None else found.meta.server_info
+        return Greeting(modern, server_info or {}, found.capabilities or {}, found.instructions)
 
     async def _initialize(self, version: str) -> Greeting:
         """The handshake of MCP 2025-11-25, lifecycle."""
@@ -151,5 +152,6 @@ class Opening:
         if found.version not in LEGACY_VERSIONS:
             raise UnsupportedVersion((found.version,), LEGACY_VERSIONS)
         self._conversation.notify("notifications/initialized")
-        legacy = Legacy(self._conversation, found.version, found.capabilities)
-        return Greeting(legacy, found.server_info, found.capabilities, found.instructions)
+        capabilities = found.capabilities or {}
+        legacy = Legacy(self._conversation, found.version, capabilities)
+        return Greeting(legacy, found.server_info, capabilities, found.instructions)

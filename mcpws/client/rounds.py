@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.client.identity import RequestFunction
+from mcpws.core.messages import NULL
 from mcpws.errors import InputRequired, MalformedResult, McpwsError, RequestTimeout
 
 log = Logger()
@@ -36,16 +37,16 @@ T = TypeVar("T")
 class _Kind(Struct):
     """Results of legacy servers, and so of careless ones, have none."""
 
-    name: str = msgspec.field(name="resultType", default="complete")
+    name: str | None = msgspec.field(name="resultType", default=None)
 
 
 class _InputRequest(Struct):
     method: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] | None = None
 
 
 class _InputRequired(Struct):
-    requests: dict[str, _InputRequest] | UnsetType = msgspec.field(name="inputRequests", default=UNSET)
+    requests: dict[str, _InputRequest] | None = msgspec.field(name="inputRequests", default=None)
     # Nobody's affair but the server's: it goes back byte by byte.
     state: Raw | UnsetType = msgspec.field(name="requestState", default=UNSET)
 
@@ -99,7 +100,7 @@ class Rounds:
                 # A function went on after it was cancelled.
                 raise CancelledError
             result = await self._ask(params)
-            kind = self._decode(result, _Kind).name
+            kind = self._decode(result, _Kind).name or "complete"
             if kind == "complete":
                 return self._decode(result, self._type)
             if kind != "input_required":
@@ -112,8 +113,8 @@ class Rounds:
 
     async def _input(self, wanted: _InputRequired, taken: int) -> dict[str, Any]:
         """What the next round has besides the parameters of the first."""
-        state = {} if isinstance(wanted.state, UnsetType) else {"requestState": wanted.state}
-        if not isinstance(wanted.requests, UnsetType):
+        state = {} if isinstance(wanted.state, UnsetType) or wanted.state == NULL else {"requestState": wanted.state}
+        if wanted.requests is not None:
             return {**state, "inputResponses": await self._answers(wanted.requests)}
         if not state:
             raise MalformedResult(self._method, "it asks for input, but has neither inputRequests nor requestState")
@@ -127,7 +128,7 @@ class Rounds:
             raise InputRequired(self._method, f"no function answers {', '.join(unanswerable)}")
         if len(requests) > MAX_INPUTS:
             raise InputRequired(self._method, f"{len(requests)} times at once, which is more than {MAX_INPUTS}")
-        answering = [maybeDeferred(self._functions[one.method], one.params) for one in requests.values()]
+        answering = [maybeDeferred(self._functions[one.method], one.params or {}) for one in requests.values()]
         try:
             answers = await gatherResults(answering, consumeErrors=True)
         except FirstError as first:

@@ -15,6 +15,10 @@ PING = "ping"
 WITHOUT_ELICITATION = LEGACY_VERSIONS[:2]
 """Those in which a server may not ask `elicitation/create`, whatever a client declares."""
 
+ARGUMENTS_ARE_PARAMETERS = LEGACY_VERSIONS[:3]
+"""Those in which arguments that do not fit a tool are an error for its client; later, a result for the model to read
+(MCP 2025-11-25, tools)."""
+
 
 class ConnectionState(Enum):
     """Where a connection is in its life."""

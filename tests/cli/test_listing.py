@@ -73,6 +73,7 @@ def test_every_page_has_its_timeout() -> None:
     ("tool", "text"),
     [
         ({"name": "now"}, "now()"),
+        ({"name": "now", "description": None, "inputSchema": None}, "now()"),
         ({"name": "now", "description": ""}, "now()"),
         ({"name": "now", "description": "\n  Tell the time.\nIn UTC."}, "now()\n    Tell the time."),
         (

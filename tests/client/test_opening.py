@@ -84,6 +84,15 @@ def test_a_modern_server_need_not_say_its_name(script: Scripts) -> None:
     assert (rig.session.protocol_version, rig.session.server_info, rig.session.instructions) == (MODERN, {}, None)
 
 
+@pytest.mark.parametrize("meta", [None, {f"{META}serverInfo": None}])
+def test_null_is_nothing_that_a_modern_server_says(meta: Any, script: Scripts) -> None:
+    rig = script()
+    nulls = {"capabilities": None, "instructions": None, "resultType": None, "_meta": meta}
+    rig.answers(rig.hears_one("server/discover"), {"supportedVersions": [MODERN], **nulls})
+    session = rig.session
+    assert (session.server_info, session.server_capabilities, session.instructions) == ({}, {}, None)
+
+
 @pytest.mark.parametrize(
     "answer", [{"result": {"supportedVersions": ["3000-01-01"]}}, {"error": refused("3000-01-01")}]
 )
@@ -203,6 +212,14 @@ def test_a_session_begins_with_initialize_and_knows_the_server(script: Scripts) 
     assert session.instructions == "be kind"
     assert session.state is ConnectionState.CONNECTED
     assert rig.hears() == [{"jsonrpc": "2.0", "method": "notifications/initialized"}]
+
+
+def test_null_is_nothing_that_a_legacy_server_says(script: Scripts) -> None:
+    rig = script(era="legacy")
+    nulls = {"capabilities": None, "instructions": None, "_meta": None}
+    rig.answers(rig.hears_one("initialize"), {**initialized(), **nulls})
+    assert (rig.session.server_capabilities, rig.session.instructions) == ({}, None)
+    rig.hears()
 
 
 def test_a_client_calls_itself_mcpws_by_default(script: Scripts) -> None:

@@ -96,6 +96,18 @@ def test_each_round_has_only_what_the_last_one_wanted(script: Scripts) -> None:
     assert msgspec.json.decode(result_of(asked)) == {"x": 1}
 
 
+def test_null_is_nothing_that_the_server_wants_or_says(script: Scripts) -> None:
+    rig = script(requests=FUNCTIONS).begin_modern()
+    asked = rig.session.request("tools/call", {"name": "x"})
+    question = {"method": "roots/list", "params": None}
+    wanted = {"resultType": "input_required", "inputRequests": {"a": question}, "requestState": None}
+    rig.answers(rig.hears_one("tools/call"), wanted)
+    second = rig.hears_one("tools/call")
+    assert body(second) == {"name": "x", "inputResponses": {"a": {"roots": [], "asked": {}}}}
+    rig.answers(second, {"resultType": None, "x": 1})
+    assert result_of(asked) == {"resultType": None, "x": 1}
+
+
 @pytest.mark.parametrize("state", [b'"a\\u00e9\\ud83d\\ude00\\/"', b'""', b'"{\\"a\\": 1}"'])
 def test_the_state_goes_back_byte_by_byte(state: bytes, script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
@@ -177,9 +189,11 @@ def test_a_server_cannot_ask_for_any_number_of_things_at_once(script: Scripts) -
     [
         ("tools/list", wants(a=ROOTS), "this method may not ask for input"),
         ("tools/call", wants(), "neither inputRequests nor requestState"),
-        ("tools/call", {**wants(), "inputRequests": None}, r"at `\$.inputRequests`"),
+        ("tools/call", {**wants(), "inputRequests": None}, "neither inputRequests nor requestState"),
+        ("tools/call", {**wants(), "requestState": None}, "neither inputRequests nor requestState"),
+        ("tools/call", {**wants(), "inputRequests": []}, r"at `\$.inputRequests`"),
         ("tools/call", wants(a={"params": {}}), "missing required field `method`"),
-        ("tools/call", wants(a={"method": "roots/list", "params": []}), "Expected `object`"),
+        ("tools/call", wants(a={"method": "roots/list", "params": []}), r"Expected `object \| null`"),
     ],
 )
 def test_input_that_cannot_be_asked_for_so_is_malformed(

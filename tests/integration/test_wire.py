@@ -24,8 +24,9 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 
-from mcpws import App, ServerFactory, WebSocketConfig
+from mcpws import App, Context, ServerFactory, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
+from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
 from mcpws.interfaces import Backend
 from mcpws.testing import Frame, RawClient, RecordingBackend
@@ -416,11 +417,11 @@ ANSWERED: dict[str, tuple[bytes, object, int, str, dict[str, Any]]] = {
         {"method": "no/such"},
     ),
     "parameters that do not fit": (
-        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":"2"}}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"next"}}',
         1,
         -32602,
-        "Invalid params: $.arguments.b: Expected `int`, got `str`",
-        {"path": "$.arguments.b", "reason": "Expected `int`, got `str`"},
+        "Invalid params: $.cursor: not a cursor of this list",
+        {"path": "$.cursor", "reason": "not a cursor of this list"},
     ),
     "a tool that there is not": (
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"no"}}',
@@ -477,6 +478,53 @@ async def test_a_request_before_initialize_is_refused(served: Serve) -> None:
     }
     assert (await client.ask(INITIALIZE))["result"]["protocolVersion"] == "2025-11-25"
     await server.assert_the_next_is_served()
+
+
+@pytest.mark.not_mcp("arguments that are no object")
+@pytest.mark.parametrize("version", [*LEGACY_VERSIONS, "2026-07-28"])
+@bounded
+async def test_arguments_that_do_not_fit_are_told_to_whom_the_version_says(served: Serve, version: str) -> None:
+    server = await served()
+    client = await server.upgraded()
+    meta: dict[str, Any] = {}
+    if version == "2026-07-28":
+        meta = {"_meta": {PROTOCOL_VERSION: version, CLIENT_CAPABILITIES: {}}}
+    else:
+        begin = call("start", "initialize", protocolVersion=version, capabilities={}, clientInfo=CLIENT)
+        assert (await client.ask(begin))["result"]["protocolVersion"] == version
+    told = "Invalid params: $.arguments.b: Expected `int`, got `str`"
+    answer = await client.ask(call(1, name="add", arguments={"a": 1, "b": "2"}, **meta))
+    if version in LEGACY_VERSIONS[:3]:
+        assert (answer["error"]["code"], answer["error"]["message"]) == (-32602, told)
+    else:
+        assert answer["result"]["content"] == [{"type": "text", "text": told}]
+        assert answer["result"]["isError"] is True
+    unknown = await client.ask(call(2, name="no", arguments={}, **meta))
+    malformed = await client.ask(call(3, name="add", arguments=5, **meta))
+    assert [unknown["error"]["code"], malformed["error"]["code"]] == [-32602, -32602]
+    right = await client.ask(call(4, name="add", arguments={"a": 1, "b": 2}, **meta))
+    assert right["result"]["structuredContent"] == {"result": 3}
+
+
+@pytest.mark.not_mcp("null stands where nothing should")
+@bounded
+async def test_null_is_the_same_as_nothing(served: Serve) -> None:
+    app = tools()
+
+    @app.tool
+    async def ask(context: Context, times: int = 1) -> str:
+        return repr((await context.elicit("Who?", {"type": "object", "properties": {}})).content)
+
+    client = await (await served(app)).upgraded()
+    begin = call("start", "initialize", protocolVersion="2025-11-25", capabilities={"elicitation": {}}, clientInfo=None)
+    assert "result" in await client.ask({**begin, "_meta": None})
+    assert (await client.ask({**call(1, "ping"), "params": None}))["result"] == {}
+    listed = await client.ask(call(2, "tools/list", cursor=None, _meta=None))
+    assert len(listed["result"]["tools"]) == 4
+    question = await client.ask(call(3, name="ask", arguments=None, _meta={"progressToken": None}))
+    result = {"action": "accept", "content": {"name": "Bo", "age": None}, "_meta": None}
+    answer = await client.ask({"jsonrpc": "2.0", "id": question["id"], "result": result})
+    assert answer["result"]["content"][0]["text"] == "{'name': 'Bo'}"
 
 
 BEFORE: dict[str, list[bytes | dict[str, Any]]] = {

@@ -292,6 +292,20 @@ BINDING: dict[str, tuple[str, ...]] = {
         "The client does not answer what is no message, and closes when it is too much.",
         "tests/ws/test_client.py::test_bad_messages_of_the_server_are_not_answered_and_end_it_at_last",
     ),
+    "M-13": (
+        "Null is the same as nothing.",
+        "tests/core/test_nulls.py::test_null_is_read_as_none_where_the_type_has_no_place_for_it",
+        "tests/backends/app/test_methods.py::test_null_for_what_may_be_missing_is_the_same_as_none",
+        "tests/backends/app/test_modern.py::test_null_for_what_meta_need_not_say_is_the_same_as_none",
+        "tests/backends/app/test_context.py"
+        "::test_what_the_user_left_blank_is_not_there_whatever_the_client_writes_for_it",
+        "tests/backends/eras/test_legacy_servers.py::test_null_is_nothing_that_a_request_says",
+        "tests/backends/eras/test_legacy_to_modern.py::test_null_is_nothing_that_either_says_of_itself",
+        "tests/client/test_opening.py::test_null_is_nothing_that_a_modern_server_says",
+        "tests/client/test_opening.py::test_null_is_nothing_that_a_legacy_server_says",
+        "tests/client/test_rounds.py::test_null_is_nothing_that_the_server_wants_or_says",
+        "tests/integration/test_wire.py::test_null_is_the_same_as_nothing",
+    ),
     "I-1": (
         "Ids are strings or integers.",
         "tests/core/test_codec.py::test_what_is_no_message_is_an_invalid_request_that_says_where_and_why",
@@ -449,6 +463,14 @@ BINDING: dict[str, tuple[str, ...]] = {
         "Our own codes are out of the way of JSON-RPC's and MCP's.",
         "tests/test_binding.py::test_codes_of_our_own_are_outside_the_reserved_range",
         "tests/test_errors.py::test_the_codes_in_the_docstring_are_those_of_the_classes",
+    ),
+    "E-17": (
+        "Arguments that do not fit are for the model to read, or -32602 in early versions.",
+        "tests/backends/app/test_methods.py::test_arguments_that_do_not_fit_are_refused_with_the_place",
+        "tests/backends/app/test_methods.py::test_later_the_model_reads_what_does_not_fit",
+        "tests/backends/app/test_methods.py::test_arguments_that_are_no_object_are_no_call_in_any_version",
+        "tests/backends/app/test_methods.py::test_an_unknown_tool_is_named",
+        "tests/integration/test_wire.py::test_arguments_that_do_not_fit_are_told_to_whom_the_version_says",
     ),
     "V-1": (
         "A request that tells its version needs no initialize.",

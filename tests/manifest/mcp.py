@@ -160,11 +160,12 @@ MCP: dict[str, tuple[str, ...]] = {
     "mcp/2025-11-25/server/tools#protocol-errors": (
         "Unknown tools and malformed calls are errors.",
         "tests/backends/app/test_methods.py::test_an_unknown_tool_is_named",
-        "tests/backends/app/test_methods.py::test_arguments_that_do_not_fit_are_refused_with_the_place",
+        "tests/backends/app/test_methods.py::test_arguments_that_are_no_object_are_no_call_in_any_version",
     ),
     "mcp/2025-11-25/server/tools#execution-errors": (
-        "A tool that fails has a result with isError.",
+        "A tool that fails, or whose arguments do not fit, has a result with isError.",
         "tests/backends/app/test_methods.py::test_a_failure_of_a_tool_is_a_result_for_the_model",
+        "tests/backends/app/test_methods.py::test_later_the_model_reads_what_does_not_fit",
         "tests/backends/app/test_tools.py::test_a_failure_is_for_the_model_to_read",
     ),
     "mcp/2025-11-25/server/tools#list-changed": (

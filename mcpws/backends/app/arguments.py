@@ -11,6 +11,7 @@ from msgspec import NODEFAULT, Raw
 
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
 from mcpws.core.messages import EMPTY, Request
+from mcpws.core.nulls import without_nulls
 from mcpws.errors import InvalidParams
 
 T = TypeVar("T")
@@ -71,11 +72,20 @@ class Arguments:
 
 
 def reader(type: type[T]) -> Callable[[Request], T]:
-    """Reads the parameters of a request as `type`; raises InvalidParams, with paths that begin at them."""
+    """Reads the parameters of a request as `type`; raises InvalidParams, with paths that begin at them.
+
+    Where `type` has no place for a `null`, it is the same as none.
+    """
     decoder = msgspec.json.Decoder(type)
 
     def read(request: Request) -> T:
-        return decode(decoder, EMPTY if request.params is None else request.params, "$")
+        params = EMPTY if request.params is None else request.params
+        try:
+            return decode(decoder, params, "$")
+        except InvalidParams:
+            if b"null" not in bytes(params):
+                raise
+        return decode(decoder, without_nulls(params), "$")
 
     return read
 

@@ -54,6 +54,9 @@ class Scope(Protocol):
     @property
     def catalog(self) -> Catalog: ...
 
+    @property
+    def client(self) -> ClientState: ...
+
     def run(
         self,
         signature: Signature,

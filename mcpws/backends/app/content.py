@@ -13,6 +13,8 @@ from msgspec import Struct, field
 from mcpws.errors import ConfigError
 
 Role: TypeAlias = Literal["user", "assistant"]
+Action: TypeAlias = Literal["accept", "decline", "cancel"]
+FormValue: TypeAlias = str | int | float | bool | list[str]
 
 
 class Implementation(Struct, frozen=True, omit_defaults=True):
@@ -138,8 +140,8 @@ class CreateMessageResult(Struct, frozen=True, rename="camel"):
 class ElicitResult(Struct, frozen=True):
     """What the user did; with `accept`, `content` has the values of the form."""
 
-    action: Literal["accept", "decline", "cancel"]
-    content: dict[str, str | int | float | bool | list[str]] | None = None
+    action: Action
+    content: dict[str, FormValue] | None = None
 
 
 class Root(Struct, frozen=True):

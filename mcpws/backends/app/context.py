@@ -10,8 +10,10 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred, fail
 
 from mcpws.backends.app.content import (
+    Action,
     CreateMessageResult,
     ElicitResult,
+    FormValue,
     Implementation,
     PromptMessage,
     Root,
@@ -174,13 +176,15 @@ class Context:
     def elicit(self, message: str, schema: dict[str, Any], *, timeout: float | None = None) -> Deferred[ElicitResult]:
         """Have the client show its user `message` and a form.
 
-        :param schema: a flat JSON Schema: an object, its properties strings, numbers, booleans or enumerations.
+        :param schema: a flat JSON Schema: an object, its properties strings, numbers, booleans or enumerations. What
+            the user leaves blank is not in the answer, also if the client sends `null` for it.
 
         By MCP 2026-07-28 the function runs again for the answer: see above.
         Fails with CapabilityMissing when the client shows no forms, else as `request` does.
         """
         params = {"message": message, "requestedSchema": schema}
-        return self._ask("elicitation/create", "elicitation", params, timeout, ElicitResult)
+        elicited = self._ask("elicitation/create", "elicitation", params, timeout, _Elicited)
+        return elicited.addCallback(_without_blanks)
 
     def list_roots(self, *, timeout: float | None = None) -> Deferred[list[Root]]:
         """Which directories and files the user opened to this server.
@@ -212,6 +216,19 @@ class Context:
 
 class _Roots(Struct, frozen=True):
     roots: list[Root]
+
+
+class _Elicited(Struct, frozen=True):
+    action: Action
+    content: dict[str, FormValue | None] | None = None
+
+
+def _without_blanks(elicited: _Elicited) -> ElicitResult:
+    content = elicited.content
+    if content is None:
+        return ElicitResult(elicited.action)
+    filled = {name: value for name, value in content.items() if value is not None}
+    return ElicitResult(elicited.action, filled)
 
 
 def _given(**members: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.backends.app.arguments import decode
-from mcpws.core.messages import EMPTY, Request
+from mcpws.core.messages import EMPTY, NULL, Request
 from mcpws.errors import InvalidParams, ResultTooLarge, RpcError
 from mcpws.policy.state import Seal
 
@@ -36,6 +36,9 @@ MAX_STATE = 64 * 1024
 """Characters of a `requestState`."""
 
 _STATE_PATH = "$.requestState"
+
+_OF_ONE_TRY = ("_meta", "inputResponses", "requestState")
+"""What may be another when a call is made again."""
 
 
 class Question(Struct, frozen=True):
@@ -134,14 +137,13 @@ class Replay:
         except ValueError as error:
             raise _refused(str(error)) from None
         state = _read_state(opened)
-        return state.answers | {key: given[key] for key in state.asked if key in given}
+        return state.answers | {key: given[key] for key in state.asked if given.get(key, NULL) != NULL}
 
     def _bound_to(self) -> bytes:
         """What must be the same when the call is made again."""
         params = decode(_read_params, self._request.params or EMPTY, "$")
-        for name in ("_meta", "inputResponses", "requestState"):
-            params.pop(name, None)
-        return _write([self._safe.name, self._principal, self._request.method, params])
+        kept = {name: value for name, value in params.items() if value is not None and name not in _OF_ONE_TRY}
+        return _write([self._safe.name, self._principal, self._request.method, kept])
 
 
 def is_retry(request: Request) -> bool:

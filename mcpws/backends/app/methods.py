@@ -26,11 +26,11 @@ from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.stateless import StatelessCall
-from mcpws.backends.app.tool_call import read_tool_call
+from mcpws.backends.app.tool_call import ArgumentsMisfit, read_tool_call
 from mcpws.backends.app.tools import failed
 from mcpws.conversation import cause_of, to_come
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
-from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
 from mcpws.core.meta import DISCOVER, LISTEN
 from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
@@ -135,7 +135,12 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
         return failed(error) if isinstance(error, told) else failure
 
     def answer(scope: Scope, request: Request) -> object:
-        tool, values = read_tool_call(scope.catalog, request)
+        try:
+            tool, values = read_tool_call(scope.catalog, request)
+        except ArgumentsMisfit as error:
+            if scope.client.version in ARGUMENTS_ARE_PARAMETERS:
+                raise
+            return failed(error)
         try:
             outcome = scope.run(tool.signature, values, request, tool.result)
         except told as error:

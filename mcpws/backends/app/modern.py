@@ -19,7 +19,7 @@ from mcpws.backends.app.resources import ReadResourceResult
 from mcpws.backends.app.stateless import MalformedAnswer, StatelessCall
 from mcpws.conversation import cause_of, to_come
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.messages import Request, to_raw
+from mcpws.core.messages import NULL, Request, to_raw
 from mcpws.core.meta import (
     CLIENT_CAPABILITIES,
     CLIENT_INFO,
@@ -147,7 +147,7 @@ def read_client(meta: RequestMeta) -> ClientState:
         _missing(CLIENT_CAPABILITIES)
         if capabilities is UNSET
         else _read(_read_capabilities, capabilities, CLIENT_CAPABILITIES),
-        None if level is UNSET else _read(_read_level, level, LOG_LEVEL),
+        None if level is UNSET or level == NULL else _read(_read_level, level, LOG_LEVEL),
     )
 
 

@@ -11,10 +11,15 @@ from msgspec import Raw, Struct
 from mcpws.backends.app.arguments import invalid_params, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.tools import Tool
-from mcpws.core.messages import EMPTY, Request
+from mcpws.core.messages import EMPTY, NULL, Request, to_raw
+from mcpws.errors import InvalidParams
 
 LARGE = 16 * 1024
 """Bytes of a request from which on it pays to look for the name first."""
+
+
+class ArgumentsMisfit(InvalidParams):
+    """The call is as MCP has it, but its arguments do not fit the tool's schema."""
 
 
 class _Call(Struct):
@@ -27,7 +32,11 @@ _begins_with_name = re.compile(rb'\s*\{\s*"name"\s*:\s*"([A-Za-z0-9_.-]{1,128})"
 
 
 def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any, ...]]:
-    """The tool, and what its function is to be called with; InvalidParams when that cannot be."""
+    """The tool, and what its function is to be called with.
+
+    :raises ArgumentsMisfit: the arguments are an object, but do not fit.
+    :raises InvalidParams: there is no such tool, or this is no call of one.
+    """
     if request.data is not None and len(request.data) >= LARGE and request.params is not None:
         at_once = _read_at_once(catalog, request.params)
         if at_once is not None:
@@ -40,7 +49,15 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
     tool = catalog.tools.get(params.name)
     if tool is None:
         raise unknown("tool", "$.name", params.name)
-    return tool, tool.arguments.decode(params.arguments, "$.arguments")
+    try:
+        return tool, tool.arguments.decode(params.arguments, "$.arguments")
+    except InvalidParams as error:
+        if params.arguments == NULL:
+            # The same as none.
+            return read_tool_call(catalog, Request(request.id, request.method, to_raw({"name": params.name})))
+        if not bytes(params.arguments).startswith(b"{"):
+            raise
+        raise ArgumentsMisfit(error.message, error.data) from None
 
 
 def _read_at_once(catalog: Catalog, params: Raw) -> tuple[Tool, tuple[Any, ...]] | None:

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import Answer, Error, Message, Request, Result, to_raw
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION, SERVER_INFO
+from mcpws.core.nulls import null_as_none
 from mcpws.errors import UnsupportedProtocol
 from mcpws.version import __version__
 
@@ -41,7 +42,7 @@ class _Unsupported(Struct, gc=False):
     supported: tuple[str, ...] = ()
 
 
-_decode_discovery = msgspec.json.Decoder(Discovery).decode
+_decode_discovery = null_as_none(Discovery)
 _decode_unsupported = msgspec.json.Decoder(_Unsupported).decode
 
 

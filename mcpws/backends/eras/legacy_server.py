@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import msgspec
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -20,13 +19,14 @@ from mcpws.backends.eras.shapes import Members, capabilities_for_other_era
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Answer, Error, Message, Notification, Request, RequestId
+from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
 from mcpws.errors import BackendLost, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.interfaces import Link
 
 log = Logger()
 
-_decode_welcome = msgspec.json.Decoder(Welcome).decode
+_decode_welcome = null_as_none(Welcome)
 
 
 class Employer(Protocol):

@@ -17,8 +17,9 @@ from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.parking import Parking
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import ASKING, LEGACY_ONLY, Members, members, text, to_legacy_params
-from mcpws.core.messages import Message, Request, to_raw
+from mcpws.core.messages import NULL, Message, Request, to_raw
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION, read_meta
+from mcpws.core.nulls import null_as_none
 from mcpws.errors import BackendLost, InvalidParams, McpwsError, MethodNotFound, RpcError, UnsupportedProtocol
 from mcpws.interfaces import Link
 
@@ -34,8 +35,8 @@ class _Response(Struct, gc=False):
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_implementation = msgspec.json.Decoder(_Implementation).decode
-_decode_responses = msgspec.json.Decoder(dict[str, dict[str, Raw]]).decode
-_decode_actions = msgspec.json.Decoder(dict[str, _Response]).decode
+_decode_responses = null_as_none(dict[str, dict[str, Raw]])
+_decode_actions = null_as_none(dict[str, _Response])
 
 
 class LegacyServers:
@@ -134,16 +135,16 @@ class LegacyServers:
             params = members(request.params)
             legacy = to_legacy_params(params)
             meta = members(params.get("_meta"))
-            token = text(params.get("requestState"))
-            level = level_of(text(meta[LOG_LEVEL])) if LOG_LEVEL in meta else None
-            responses = _decode_responses(params.get("inputResponses", b"{}"))
-            actions = _decode_actions(params.get("inputResponses", b"{}"))
+            state = params.get("requestState", NULL)
+            level = level_of(text(meta[LOG_LEVEL])) if meta.get(LOG_LEVEL, NULL) != NULL else None
+            given = to_raw(members(params.get("inputResponses")))
+            responses, actions = _decode_responses(given), _decode_actions(given)
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
         call = None
         if request.method in ASKING:
-            if "requestState" in params:
-                call = self._call(token, digest(request.method, legacy))
+            if state != NULL:
+                call = self._call(text(state), digest(request.method, legacy))
             else:
                 _check_visited(actions)
         answers = {key: to_raw(response) for key, response in responses.items()}
@@ -215,7 +216,7 @@ def _client_of(request: Request) -> tuple[Members, Members]:
         capabilities: Members = dict(_decode_object(meta.client_capabilities))
     except ValueError:
         raise _bad_meta(CLIENT_CAPABILITIES, "must be an object") from None
-    if isinstance(meta.client_info, UnsetType):
+    if isinstance(meta.client_info, UnsetType) or meta.client_info == NULL:
         # It need not say; but nobody can initialise a server without a name.
         return dict(OURSELVES), capabilities
     try:

@@ -19,8 +19,9 @@ from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subsc
 from mcpws.backends.eras.watches import LISTS, Watches
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
-from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
+from mcpws.core.messages import EMPTY, NULL, Message, Notification, Request, Result
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
+from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
 
@@ -49,7 +50,7 @@ class _Resource(Struct, gc=False):
     uri: str
 
 
-_decode_hello = msgspec.json.Decoder(_Hello).decode
+_decode_hello = null_as_none(_Hello)
 _decode_level = msgspec.json.Decoder(_Level).decode
 _decode_resource = msgspec.json.Decoder(_Resource).decode
 
@@ -95,7 +96,7 @@ class LegacyToModern:
             "protocolVersion": asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1],
             "capabilities": capabilities_for_other_era(discovery.capabilities),
             # The modern era lets a server be nobody.
-            "serverInfo": OURSELVES if isinstance(info, UnsetType) else info,
+            "serverInfo": OURSELVES if isinstance(info, UnsetType) or info == NULL else info,
         }
         if not isinstance(discovery.instructions, UnsetType):
             result["instructions"] = discovery.instructions

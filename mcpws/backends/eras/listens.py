@@ -15,6 +15,7 @@ from mcpws.backends.eras.shapes import Members, members, offers, text
 from mcpws.backends.eras.watches import ACKNOWLEDGED, LISTS, UPDATED
 from mcpws.core.messages import Answer, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
+from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.interfaces import Link
@@ -40,7 +41,7 @@ class _Params(Struct, gc=False):
     filter: _Filter = msgspec.field(name="notifications")
 
 
-_decode_params = msgspec.json.Decoder(_Params).decode
+_decode_params = null_as_none(_Params)
 
 
 class _State(Enum):

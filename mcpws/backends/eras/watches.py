@@ -14,6 +14,7 @@ from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.shapes import as_it_is, subscription_of, without_subscription
 from mcpws.core.messages import Answer, Error, Notification, RequestId, to_raw
 from mcpws.core.meta import LISTEN
+from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 
@@ -38,7 +39,7 @@ class _Acknowledged(Struct, gc=False):
     filter: _Filter = msgspec.field(name="notifications")
 
 
-_decode_acknowledged = msgspec.json.Decoder(_Acknowledged).decode
+_decode_acknowledged = null_as_none(_Acknowledged)
 
 
 class _Watch:

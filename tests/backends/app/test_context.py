@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import Image, Implementation, PromptMessage, Root, Text
+from mcpws.backends.app.content import ElicitResult, Image, Implementation, PromptMessage, Root, Text
 from mcpws.backends.app.context import LEVELS, Context
 from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
 from mcpws.errors import (
@@ -206,6 +206,25 @@ def test_the_user_can_be_asked(client: "AppClient", begin: Callable[..., Context
     assert params == {"message": "Your name?", "requestedSchema": schema}
     client.reply(id, result={"action": "accept", "content": {"name": "Bo"}})
     assert [(result.action, result.content) for result in results] == [("accept", {"name": "Bo"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "filled"),
+    [
+        ({"name": "Bo", "age": None}, {"name": "Bo"}),
+        ({"name": None, "age": None}, {}),
+        ({"tags": ["a"], "age": 7, "none": None}, {"tags": ["a"], "age": 7}),
+        ({}, {}),
+        (None, None),
+    ],
+)
+def test_what_the_user_left_blank_is_not_there_whatever_the_client_writes_for_it(
+    client: "AppClient", begin: Callable[..., Context], content: Any, filled: Any
+) -> None:
+    results = outcome(begin(elicitation={}).elicit("Who?", {"type": "object", "properties": {}}))
+    [(id, _)] = client.asked("elicitation/create")
+    client.reply(id, result={"action": "accept", "content": content, "_meta": None})
+    assert results == [ElicitResult("accept", filled)]
 
 
 def test_roots_are_listed(client: "AppClient", begin: Callable[..., Context]) -> None:

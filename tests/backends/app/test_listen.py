@@ -69,6 +69,11 @@ def test_the_acknowledgement_says_what_can_be_had(
     assert stateless.told(ACKNOWLEDGED) == [under(id, notifications=honoured)]
 
 
+def test_null_is_nothing_to_hear_of(app: App, stateless: "StatelessClient") -> None:
+    id = listen(stateless, toolsListChanged=None, promptsListChanged=True, resourceSubscriptions=None)
+    assert stateless.told(ACKNOWLEDGED) == [under(id, notifications={"promptsListChanged": True})]
+
+
 def test_lists_that_there_are_not_do_not_change(app: App, stateless: "StatelessClient") -> None:
     app.remove_prompt("prompt")
     id = listen(stateless, **ALL_LISTS)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +10,12 @@ from mcpws.backends.app import App
 from mcpws.backends.app.arguments import MAX_REASON
 from mcpws.backends.app.content import Text, ToolResult
 from mcpws.backends.app.context import Context
+from mcpws.backends.app.tool_call import LARGE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.errors import RemoteError, ToolError
+from mcpws.errors import InvalidParams, RemoteError, ToolError
 
 if TYPE_CHECKING:
-    from tests.backends.conftest import AppClient
+    from tests.backends.conftest import AppClient, StatelessClient
 
 TESTER = {"name": "tester", "version": "1"}
 
@@ -124,18 +126,72 @@ def test_a_tool_without_parameters_needs_no_arguments(app: App, client: "AppClie
     assert client.call("tools/call", name="hello") == {"content": [{"type": "text", "text": "hello"}]}
 
 
-def test_arguments_that_do_not_fit_are_refused_with_the_place(app: App, client: "AppClient") -> None:
+MISFITS: list[tuple[Any, str, str]] = [
+    ({"a": 1, "b": "2"}, "$.arguments.b", "Expected `int`, got `str`"),
+    ({"a": 1}, "$.arguments.b", "Object missing required field `b`"),
+    ({"a": 1, "b": 2, "c": 3}, "$.arguments.c", "Object contains unknown field `c`"),
+    ({"a": 1, "b": 2, "day": "tomorrow"}, "$.arguments.day", "Invalid RFC3339 encoded date"),
+    ({"a": 1, "b": "x" * LARGE}, "$.arguments.b", "Expected `int`, got `str`"),
+    (None, "$.arguments.a", "Object missing required field `a`"),
+]
+
+
+def add_adder(app: App) -> None:
     @app.tool
-    def add(a: int, b: int) -> int:
+    def add(a: int, b: int, day: date | None = None) -> int:
         return a + b
 
-    def refusal(arguments: Any) -> object:
-        return refused(client, "tools/call", name="add", arguments=arguments)
 
-    assert refusal({"a": 1, "b": "2"}) == wrong("$.arguments.b", "Expected `int`, got `str`")
-    assert refusal({"a": 1}) == wrong("$.arguments.b", "Object missing required field `b`")
-    assert refusal({"a": 1, "b": 2, "c": 3}) == wrong("$.arguments.c", "Object contains unknown field `c`")
-    assert refusal([]) == wrong("$.arguments", "Expected `object`, got `array`")
+@pytest.mark.parametrize("version", LEGACY_VERSIONS[:3])
+@pytest.mark.parametrize(("arguments", "path", "reason"), MISFITS)
+def test_arguments_that_do_not_fit_are_refused_with_the_place(
+    app: App, client: "AppClient", version: str, arguments: Any, path: str, reason: str
+) -> None:
+    add_adder(app)
+    client.call("initialize", protocolVersion=version, capabilities={}, clientInfo=TESTER)
+    assert refused(client, "tools/call", name="add", arguments=arguments) == wrong(path, reason)
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize(("arguments", "path", "reason"), MISFITS)
+def test_later_the_model_reads_what_does_not_fit(
+    app: App,
+    client: "AppClient",
+    stateless: "StatelessClient",
+    modern: bool,
+    arguments: Any,
+    path: str,
+    reason: str,
+) -> None:
+    add_adder(app)
+    caller = stateless if modern else client.initialize()
+    result = caller.call("tools/call", name="add", arguments=arguments)
+    assert result["content"] == [{"type": "text", "text": f"Invalid params: {path}: {reason}"}]
+    assert result["isError"] is True
+    assert "structuredContent" not in result
+
+
+@pytest.mark.parametrize("version", LEGACY_VERSIONS)
+@pytest.mark.parametrize(
+    ("arguments", "got"), [([], "array"), (5, "int"), ("{}", "str"), (False, "bool"), (["x" * LARGE], "array")]
+)
+def test_arguments_that_are_no_object_are_no_call_in_any_version(
+    app: App, client: "AppClient", stateless: "StatelessClient", version: str, arguments: Any, got: str
+) -> None:
+    add_adder(app)
+    client.call("initialize", protocolVersion=version, capabilities={}, clientInfo=TESTER)
+    refusal = wrong("$.arguments", f"Expected `object`, got `{got}`")
+    assert refused(client, "tools/call", name="add", arguments=arguments) == refusal
+    assert refused(stateless, "tools/call", name="add", arguments=arguments) == refusal
+
+
+def test_what_a_function_finds_wrong_itself_is_refused_as_it_says(app: App, client: "AppClient") -> None:
+    @app.tool
+    def refuse() -> str:
+        raise InvalidParams("Not today", {"path": "$.arguments", "reason": "not today"})
+
+    client.initialize()
+    assert refused(client, "tools/call", name="refuse") == wrong("$.arguments", "not today")
 
 
 def test_an_unknown_tool_is_named(client: "AppClient") -> None:
@@ -278,3 +334,54 @@ def test_what_is_not_there_is_not_completed(client: "AppClient", ref: dict[str, 
 def test_the_level_of_log_messages_is_one_that_there_is(client: "AppClient") -> None:
     assert client.call("logging/setLevel", level="debug") == {}
     assert refused(client, "logging/setLevel", level="fatal") == wrong("$.level", "Invalid enum value 'fatal'")
+
+
+# What is null.
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_null_for_what_may_be_missing_is_the_same_as_none(
+    app: App, client: "AppClient", stateless: "StatelessClient", modern: bool
+) -> None:
+    @app.tool
+    def count(start: int = 0) -> str:
+        return str(start)
+
+    @app.prompt
+    def greet(name: str = "you", greeting: str = "Hello") -> str:
+        return f"{greeting}, {name}!"
+
+    @app.completion("greet", "name")
+    def complete(typed: str) -> list[str]:
+        return [typed]
+
+    if modern:
+        client = stateless
+    else:
+        client.call("initialize", protocolVersion="2025-11-25", capabilities=None, clientInfo=None)
+    reference = {"type": "ref/prompt", "name": "greet", "title": None}
+    argument = {"name": "name", "value": "B"}
+    assert client.call("tools/list", cursor=None)["tools"]
+    assert client.call("tools/call", name="count", arguments=None)["content"][0]["text"] == "0"
+    for arguments, text in [
+        (None, "Hello, you!"),
+        ({"name": None}, "Hello, you!"),
+        ({"name": None, "greeting": "Bye"}, "Bye, you!"),
+    ]:
+        prompt = client.call("prompts/get", name="greet", arguments=arguments)
+        assert prompt["messages"][0]["content"]["text"] == text
+    for context in (None, {"arguments": None}, {}):
+        completed = client.call("completion/complete", ref=reference, argument=argument, context=context)
+        assert completed["completion"]["values"] == ["B"]
+
+
+def test_null_for_what_may_not_be_missing_is_missing(app: App, client: "AppClient") -> None:
+    for method, params, path in [
+        ("tools/call", {"name": None}, "$.name"),
+        ("prompts/get", {"name": None, "arguments": None}, "$.name"),
+        ("resources/read", {"uri": None}, "$.uri"),
+        ("logging/setLevel", {"level": None}, "$.level"),
+        ("initialize", {"protocolVersion": None, "capabilities": None}, "$.protocolVersion"),
+    ]:
+        code, data = refused(client, method, **params)
+        assert (code, data["path"]) == (-32602, path)

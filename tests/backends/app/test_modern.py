@@ -120,6 +120,17 @@ def test_what_is_malformed_within_is_refused_with_its_place(stateless: "Stateles
     assert (error.code, error.data) == wrong(f"$._meta.{CLIENT_INFO}.version", "Expected `str`, got `int`")
 
 
+def test_null_for_what_meta_need_not_say_is_the_same_as_none(app: App, stateless: "StatelessClient") -> None:
+    @app.tool
+    def work(context: Context) -> str:
+        context.log("emergency", "")
+        return str(context.client_info)
+
+    meta = {CLIENT_INFO: None, LOG_LEVEL: None, "progressToken": None}
+    assert stateless.call("tools/call", name="work", _meta=meta)["content"] == [{"type": "text", "text": "None"}]
+    assert stateless.told("notifications/message") == []
+
+
 def test_the_capabilities_are_required(client: "AppClient") -> None:
     error = refused(client, "tools/list", _meta={PROTOCOL_VERSION: "2026-07-28"})
     reason = f"Object missing required field `{CLIENT_CAPABILITIES}`"

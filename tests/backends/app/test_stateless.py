@@ -149,7 +149,8 @@ def test_questions_that_are_asked_at_once_go_together(app: App, caller: Caller) 
     assert caller.asked == [["elicitation/create", "roots/list"]]
 
 
-def test_what_is_not_answered_is_asked_again(app: App, caller: Caller) -> None:
+@pytest.mark.parametrize("unanswered", [{}, {"other": 1}, None])
+def test_what_is_not_answered_is_asked_again(app: App, caller: Caller, unanswered: dict[str, Any] | None) -> None:
     @app.tool
     async def work(context: Context) -> str:
         questions: list[Deferred[Any]] = [context.elicit("Your name?", FORM), context.list_roots()]
@@ -159,12 +160,24 @@ def test_what_is_not_answered_is_asked_again(app: App, caller: Caller) -> None:
     first = caller.tool("work")
     named, roots = first["inputRequests"]
     retry = {"name": "work", "arguments": {}}
-    second = caller.once(
-        "tools/call", **retry, inputResponses={roots: ROOTS, "other": 1}, requestState=first["requestState"]
-    )
+    responses = {roots: ROOTS, **({named: None} if unanswered is None else unanswered)}
+    second = caller.once("tools/call", **retry, inputResponses=responses, requestState=first["requestState"])
     assert second["inputRequests"] == {named: first["inputRequests"][named]}
     third = caller.once("tools/call", **retry, inputResponses={named: ACCEPTED}, requestState=second["requestState"])
     assert text(third) == "done"
+
+
+def test_what_the_user_left_blank_is_not_there_whatever_the_client_writes_for_it(app: App, caller: Caller) -> None:
+    @app.tool
+    async def work(context: Context) -> str:
+        answer = await context.elicit("Who?", FORM)
+        return repr(answer.content)
+
+    asked = caller.once("tools/call", name="work", arguments=None, requestState=None, inputResponses=None)
+    [key] = asked["inputRequests"]
+    responses = {key: {"action": "accept", "content": {"name": None, "age": 7}}}
+    final = caller.once("tools/call", name="work", inputResponses=responses, requestState=asked["requestState"])
+    assert text(final) == "{'age': 7}"
 
 
 def test_the_same_question_may_be_asked_again(app: App, caller: Caller) -> None:

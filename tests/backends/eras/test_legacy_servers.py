@@ -84,6 +84,24 @@ def test_a_server_is_initialized_on_behalf_of_its_client(world: World, client: C
     }
 
 
+@pytest.mark.not_mcp("null stands where nothing should")
+def test_null_is_nothing_that_a_request_says(world: World, client: Client) -> None:
+    client.call(1, "tools/call", name="t", meta={LEVEL: None})
+    server = world.servers[0]
+    server.refuse_probe()
+    server.be_initialized(logging={})
+    server.answer(server.take("tools/call"), content=[])
+    assert client.result(1)["content"] == []
+    meta = {VERSION: "2026-07-28", CAPABILITIES: {}, INFO: {"name": "tester", "version": "1"}, LEVEL: None}
+    said: list[dict[str, Any]] = [{"requestState": None}, {"inputResponses": None}, {"inputResponses": {"0": None}}]
+    for id, nulls in enumerate(said, 2):
+        client.ask(id, "tools/call", name="t", **nulls, _meta={**meta, "progressToken": None})
+        server = world.servers[-1]
+        if id == 2:
+            server.be_initialized(logging={})
+        assert server.take("tools/call")["params"] == {"name": "t"}
+
+
 def test_a_client_without_a_name_gets_one(world: World, client: Client) -> None:
     client.call(1, "tools/list", meta={INFO: None})
     [server] = world.servers

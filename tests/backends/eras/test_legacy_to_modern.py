@@ -47,6 +47,22 @@ def test_a_server_that_is_nobody_gets_a_name(world: World, client: Client) -> No
     assert "instructions" not in result
 
 
+@pytest.mark.not_mcp("null stands where nothing should")
+def test_null_is_nothing_that_either_says_of_itself(world: World, client: Client) -> None:
+    client.ask("init", "initialize", protocolVersion="2025-11-25", capabilities=None, clientInfo=None)
+    [server] = world.servers
+    server.fail(server.take("initialize"), -32601)
+    meta = {f"{PREFIX}serverInfo": None}
+    nulls = {"capabilities": None, "instructions": None, "resultType": None, "_meta": meta}
+    server.answer(server.take("server/discover"), supportedVersions=["2026-07-28"], **nulls)
+    result = client.result("init")
+    assert (result["serverInfo"]["name"], result["capabilities"]) == ("mcpws", {})
+    assert "instructions" not in result
+    client.ask(1, "tools/list")
+    meta = server.take("tools/list")["params"]["_meta"]
+    assert meta == {f"{PREFIX}protocolVersion": "2026-07-28", f"{PREFIX}clientCapabilities": {}}
+
+
 def test_requests_stand_for_themselves_and_results_lose_what_is_modern(world: World, client: Client) -> None:
     declared = {"sampling": {"tools": {}}, "roots": {"listChanged": True}, "tasks": {"list": {}}}
     server = world.modern_server(client, declares=declared, tools={})

@@ -45,6 +45,12 @@ def subscribe(client: Client, server: Server, id: Any, *uris: str) -> None:
     assert acknowledged(client, id) == {"resourceSubscriptions": sorted(uris)}
 
 
+@pytest.mark.not_mcp("null stands where nothing should")
+def test_null_is_nothing_to_listen_to(client: Client, server: Server) -> None:
+    client.call(1, "subscriptions/listen", notifications={"toolsListChanged": True, "resourceSubscriptions": None})
+    assert acknowledged(client, 1) == {"toolsListChanged": True}
+
+
 @pytest.mark.parametrize("id", [7, "7"], ids=repr)
 def test_lists_are_listened_to_as_far_as_the_server_tells_of_them(client: Client, server: Server, id: Any) -> None:
     listen(client, id, toolsListChanged=True, promptsListChanged=True, resourcesListChanged=False)

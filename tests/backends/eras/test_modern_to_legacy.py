@@ -186,11 +186,14 @@ def test_a_server_may_ping_but_not_ask_for_what_nobody_has(
     assert client.got == []
 
 
-def test_a_server_that_is_nobody_names_nobody(world: World, client: Client) -> None:
+@pytest.mark.parametrize(
+    "said", [{"capabilities": {}}, {"capabilities": None, "serverInfo": None, "instructions": None, "_meta": None}]
+)
+def test_a_server_that_is_nobody_names_nobody(world: World, client: Client, said: dict[str, Any]) -> None:
     client.call(1, "server/discover")
     server = world.servers[0]
     server.refuse_probe()
-    server.answer(server.take("initialize"), protocolVersion="2025-11-25", capabilities={})
+    server.answer(server.take("initialize"), protocolVersion="2025-11-25", **said)
     result = client.result(1)
     assert "_meta" not in result
     assert "instructions" not in result
