@@ -80,7 +80,7 @@ REFUSED = {
     "H-14": upgrade_request(headers={"Sec-WebSocket-Version": "8"}),
     "H-15": upgrade_request(headers={"Sec-WebSocket-Key": "AAAA"}),
     "H-16": upgrade_request(headers={"Sec-WebSocket-Protocol": "wamp"}),
-    "H-17": upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; nonsense=1"}),
+    "H-17": upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; nonsense="}),
 }
 REFUSED_OTHERWISE = {"H-6": handshake.BUSY, "H-18": handshake.FAILED}
 

@@ -11,8 +11,10 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from sys import intern
 from types import MappingProxyType
+
+from websockets.exceptions import InvalidHeader
+from websockets.headers import parse_extension
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import LEGACY_VERSIONS
@@ -25,9 +27,36 @@ END_OF_HEAD = b"\r\n\r\n"
 RETRY_AFTER = "5"
 
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)")
+_ABSOLUTE_FORM = re.compile(r"(?:http|ws)s?://([^/?#]*)(.*)", re.IGNORECASE)
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
 _METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |\Z)")
-_ONCE = ("host", "origin", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions")
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
+_ONCE = ("host", "origin", "sec-websocket-key", "sec-websocket-version")
+# Of these there is one string each, whoever sends it. Any other name goes with its request.
+_USUAL = {
+    name: name
+    for name in (
+        *_ONCE,
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "cache-control",
+        "connection",
+        "cookie",
+        "forwarded",
+        "pragma",
+        "sec-websocket-extensions",
+        "sec-websocket-protocol",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-real-ip",
+    )
+}
 _SUBPROTOCOLS = ("mcp", *(f"mcp.version.{version}" for version in reversed(LEGACY_VERSIONS)))
 
 
@@ -78,6 +107,10 @@ BAD_EXTENSIONS = Refusal(HTTPStatus.BAD_REQUEST, "the Sec-WebSocket-Extensions h
 FAILED = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the handshake failed here")
 
 
+Extension = tuple[str, list[tuple[str, str | None]]]
+"""The name of an extension, and its parameters: name and value, None without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
     """A parsed handshake request. Header names are in lower case; repeated headers are joined by commas."""
@@ -86,6 +119,14 @@ class UpgradeRequest:
     path: str
     version: str
     headers: Mapping[str, str]
+
+    def offered_extensions(self) -> list[Extension]:
+        """What `Sec-WebSocket-Extensions` offers, in order of preference.
+
+        :raises websockets.exceptions.InvalidHeader: it is not as RFC 6455, section 9.1, has it.
+        """
+        header = self.headers.get("sec-websocket-extensions", "")
+        return list(parse_extension(header)) if header.strip(", \t") else []
 
     def tokens(self, name: str) -> list[str]:
         """The comma-separated values of a header; empty without it."""
@@ -100,9 +141,17 @@ class UpgradeRequest:
 Check = Callable[[UpgradeRequest], Refusal | None]
 
 
-def could_be_http(data: bytes) -> bool:
-    """Whether the first bytes of a connection may begin an HTTP request."""
-    return _METHOD_BEGINS.match(data[:17]) is not None
+def could_be_http(head: bytes) -> bool:
+    """Whether the first bytes of a connection may begin an HTTP request, as soon as it can be told.
+
+    Lines end with CRLF here, and never with LF alone.
+    """
+    line, end, _ = head.partition(b"\r\n")
+    if _BARE_NEWLINE.search(head):
+        return False
+    if end:
+        return _REQUEST_LINE.fullmatch(line.decode("latin-1")) is not None
+    return _METHOD_BEGINS.match(line[:17]) is not None
 
 
 def parse(head: bytes) -> UpgradeRequest:
@@ -120,13 +169,20 @@ def parse(head: bytes) -> UpgradeRequest:
         header = _HEADER.fullmatch(line)
         if header is None or "\n" in line or "\r" in line or "\0" in line:
             raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "a header is malformed"))
-        # All clients send the same names: they are kept once.
-        name, value = intern(header[1].lower()), header[2].strip(" \t")
+        name, value = header[1].lower(), header[2].strip(" \t")
+        # Not interned: CPython 3.12.0 to 3.12.6 never frees what is.
+        name = _USUAL.get(name, name)
         if name in headers:
             if name in _ONCE:
                 raise Refused(Refusal(HTTPStatus.BAD_REQUEST, f"more than one {name} header"))
             value = f"{headers[name]}, {value}"
         headers[name] = value
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    if absolute is not None:
+        target = absolute[2] if absolute[2].startswith("/") else f"/{absolute[2]}"
+        if "host" in headers:
+            # It counts in place of the header (RFC 9112, section 3.2.2), which has to be there none the less.
+            headers["host"] = absolute[1]
     path = target.partition("?")[0]
     return UpgradeRequest(method, path, version, MappingProxyType(headers))
 
@@ -178,6 +234,13 @@ def checks(config: WebSocketConfig, admit: Callable[[], Refusal | None]) -> list
             return None
         return Refusal(HTTPStatus.BAD_REQUEST, "none of the offered subprotocols is spoken here")
 
+    def extensions_are_well_formed(request: UpgradeRequest) -> Refusal | None:
+        try:
+            request.offered_extensions()
+        except InvalidHeader:
+            return BAD_EXTENSIONS
+        return None
+
     return [
         may_enter,
         path_is_served,
@@ -186,6 +249,7 @@ def checks(config: WebSocketConfig, admit: Callable[[], Refusal | None]) -> list
         origin_may_connect,
         is_rfc_6455,
         subprotocol_is_ours,
+        extensions_are_well_formed,
     ]
 
 
@@ -193,7 +257,7 @@ def _check_upgrade(request: UpgradeRequest) -> Refusal | None:
     """RFC 6455, section 4.2.1, beyond what the other checks see."""
     if request.method != "GET":
         return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "use GET", (("Allow", "GET"),))
-    if request.version != "1.1":
+    if not request.version.startswith("1.") or request.version == "1.0":
         return Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "use HTTP/1.1")
     if "upgrade" not in (token.lower() for token in request.tokens("connection")):
         return Refusal(HTTPStatus.BAD_REQUEST, "the Connection header must name Upgrade")

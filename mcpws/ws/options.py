@@ -23,8 +23,8 @@ def _common(config: WebSocketConfig) -> dict[str, Any]:
         # Autobahn would apply this to sendMessage as well: what we send has its own limit, in Front.
         "maxMessagePayloadSize": config.max_message_size,
         "autoFragmentSize": 0,
-        # False: a violation is answered with its close code, not with a dropped connection (RFC 6455, section 7.1.7).
-        "failByDrop": False,
+        # True: nothing is read after a violation. Its close code is sent by Forwarding, where Autobahn sends none.
+        "failByDrop": True,
         "echoCloseCodeReason": True,
         "openHandshakeTimeout": 0,
         "closeHandshakeTimeout": 0,
@@ -44,7 +44,8 @@ def set_server_options(factory: WebSocketServerFactory, config: WebSocketConfig)
         webStatus=False,
         requireMaskedClientFrames=True,
         maskServerFrames=False,
-        perMessageCompressionAccept=compression.accept_offer if config.compression else compression.decline,
+        # ServerProtocol weighs the offers, as RFC 7692 has it.
+        perMessageCompressionAccept=compression.decline,
         serveFlashSocketPolicy=False,
         flashSocketPolicy="",
         # Host, Origin and the number of connections are checked by ws.handshake, before Autobahn sees the request.

@@ -17,6 +17,7 @@ from mcpws.core.messages import Notification, to_raw
 from mcpws.interfaces import Backend, Identity, counted_by
 from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.ws import handshake
+from mcpws.ws.compression import accept_offer
 from mcpws.ws.handshake import Refusal, UpgradeRequest
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
@@ -38,7 +39,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         head, end, rest = self.data.partition(handshake.END_OF_HEAD)
         if len(head) > handshake.MAX_HEAD:
             self._refuse(handshake.HEAD_TOO_LARGE)
-        elif not handshake.could_be_http(self.data):
+        elif not handshake.could_be_http(head):
             self._refuse(handshake.NOT_HTTP)
         elif end:
             try:
@@ -69,7 +70,12 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         self.websocket_origin = headers.get("origin", "")
         self.websocket_version = 13
         self.websocket_protocols = offered
-        self.websocket_extensions = self._parseExtensionsHeader(headers.get("sec-websocket-extensions", ""))
+        deflate = accept_offer(request.offered_extensions()) if self.factory.config.compression else None
+        self.websocket_extensions = []
+        if deflate is not None:
+            # Nothing is left for Autobahn to weigh, which would refuse what is to be declined.
+            self.websocket_extensions = [(deflate.EXTENSION_NAME, {})]
+            self.perMessageCompressionAccept = lambda offers: deflate
         self._wskey = headers["sec-websocket-key"]
         self.data = rest
         self.succeedHandshake(subprotocol)
@@ -79,14 +85,15 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
     def _refuse(self, refusal: Refusal) -> None:
         self.factory.handshake_refused(self.peer, refusal)
         self.sendData(refusal.encode())
-        # A refusal is no failure of ours: nothing for Autobahn to warn of.
+        self.failedByMe = True
+        # Nothing for Autobahn to warn of.
         self.wasClean = True
-        self.dropConnection(abort=False)
+        self.dropConnection()
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: object = None) -> None:
         # Autobahn's would put the reason, with what the client sent in it, into the status line.
-        log.info("handshake with {peer} failed: {reason!r}", peer=self.peer, reason=reason)
-        self._refuse(handshake.BAD_EXTENSIONS)
+        log.warn("handshake with {peer} failed: {reason!r}", peer=self.peer, reason=reason)
+        self._refuse(handshake.FAILED)
 
 
 class ServerFactory(WebSocketServerFactory):
@@ -205,6 +212,10 @@ class ServerFactory(WebSocketServerFactory):
         """A handshake is complete."""
         self._open += 1
         self._totals.connections += 1
+
+    def connection_aborted(self) -> None:
+        """A client is not waited for any longer; `connection_gone` follows, unless it came before."""
+        self._totals.aborted += 1
 
     def connection_gone(self, connection: ServerConnection) -> None:
         """A connection is no more, whether its handshake was complete or not."""

@@ -1,12 +1,18 @@
 """permessage-deflate, from the handshake to the limits."""
 
 import zlib
+from itertools import pairwise
 
 import pytest
+from autobahn.websocket.compress import PerMessageDeflate
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mcpws.config import WebSocketConfig
 from mcpws.testing import RawClient, RecordingBackend, Served, connected
 from mcpws.testing.network import result_of
+from mcpws.testing.raw import CLOSE, CONTINUATION, TEXT
+from mcpws.ws.compression import accept_offer
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
 
@@ -43,10 +49,93 @@ def upgraded(offer: str, config: WebSocketConfig = COMPRESSING) -> tuple[Served,
         ("permessage-deflate; server_no_context_takeover", "permessage-deflate; server_no_context_takeover"),
         ("x-other, permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=10"),
         ("x-other", ""),
+        ("Permessage-Deflate", "permessage-deflate"),
+        ('permessage-deflate; server_max_window_bits="15"', "permessage-deflate; server_max_window_bits=15"),
+        ("permessage-deflate; client_no_context_takeover", "permessage-deflate"),
+        # A client never needs a larger window than it has told; and one of 8 bits nobody can be asked for.
+        ("permessage-deflate; client_max_window_bits=15", "permessage-deflate; client_max_window_bits=10"),
+        ("permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=9"),
+        ("permessage-deflate; client_max_window_bits=8", "permessage-deflate"),
     ],
 )
 def test_an_offer_is_accepted_with_small_windows(offer: str, answer: str) -> None:
     assert upgraded(offer)[2] == answer
+
+
+DECLINED = [
+    "permessage-deflate; server_max_window_bits=8",
+    "permessage-deflate; server_max_window_bits=7",
+    "permessage-deflate; server_max_window_bits=16",
+    "permessage-deflate; server_max_window_bits=09",
+    "permessage-deflate; server_max_window_bits=1_0",
+    "permessage-deflate; server_max_window_bits=+9",
+    "permessage-deflate; server_max_window_bits",
+    "permessage-deflate; client_max_window_bits=99",
+    "permessage-deflate; client_max_window_bits=true",
+    "permessage-deflate; client_max_window_bits; client_max_window_bits",
+    "permessage-deflate; client_max_window_bits; client_max_window_bits=10",
+    "permessage-deflate; client_no_context_takeover=1",
+    "permessage-deflate; server_no_context_takeover=true",
+    "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+    "permessage-deflate; nonsense",
+    "permessage-deflate; server_max_window_bits=10; nonsense=1",
+    "permessage-bzip2",
+    "permessage-bzip2; nonsense",
+    "permessage-snappy",
+    "x-webkit-deflate-frame",
+]
+
+
+@pytest.mark.parametrize("offer", DECLINED)
+def test_an_offer_that_cannot_be_taken_is_declined_and_the_next_one_is_taken(offer: str) -> None:
+    assert upgraded(offer)[2] == ""
+    assert upgraded(f"{offer}, permessage-deflate; server_max_window_bits=9")[2] == (
+        "permessage-deflate; server_max_window_bits=9"
+    )
+    assert upgraded(", ".join(DECLINED) + ", permessage-deflate")[2] == "permessage-deflate"
+
+
+@pytest.mark.parametrize("offer", DECLINED)
+def test_no_offer_is_a_reason_to_refuse_where_nothing_is_compressed(offer: str) -> None:
+    service, client, _ = upgraded(offer, WebSocketConfig())
+    assert not client.is_gone()
+    assert len(service.server.connections) == 1
+
+
+NAMES = st.sampled_from(
+    [
+        "permessage-deflate",
+        "server_max_window_bits",
+        "client_max_window_bits",
+        "server_no_context_takeover",
+        "client_no_context_takeover",
+        "x",
+    ]
+)
+VALUES = st.none() | st.integers(0, 20).map(str) | st.sampled_from(["", '""', "010", "true", "10.0"])
+
+
+@given(st.lists(st.tuples(NAMES, st.lists(st.tuples(NAMES, VALUES), max_size=4)), max_size=5))
+@settings(deadline=None)
+def test_any_offers_are_answered_as_rfc_7692_has_it(offers: list[tuple[str, list[tuple[str, str | None]]]]) -> None:
+    accepted = accept_offer(offers)
+    if accepted is None:
+        return
+    # What was accepted is an offer that was made, and Autobahn can do it.
+    answer = {one.partition("=")[0]: one.partition("=")[2] for one in accepted.get_extension_string().split("; ")}
+    assert answer.pop("permessage-deflate") == ""
+    taken = [
+        dict(parameters)
+        for name, parameters in offers
+        if name == "permessage-deflate" and dict(parameters).keys() >= answer.keys()
+    ]
+    assert any(
+        offer.get("server_max_window_bits") == answer.get("server_max_window_bits")
+        and ("server_no_context_takeover" in offer) == ("server_no_context_takeover" in answer)
+        and int(answer.get("client_max_window_bits", "15")) <= int(offer.get("client_max_window_bits") or 15)
+        for offer in taken
+    )
+    assert PerMessageDeflate.create_from_offer_accept(True, accepted).server_max_window_bits <= 10
 
 
 def test_without_the_setting_no_offer_is_accepted() -> None:
@@ -93,6 +182,92 @@ def test_what_cannot_be_inflated_is_closed_with_1007() -> None:
     client.send_frame(1, b"no deflate at all", reserved=4)
     service.flush()
     assert client.take_frames()[-1].payload[:2] == (1007).to_bytes(2, "big")
+
+
+def test_a_message_may_inflate_to_exactly_the_limit() -> None:
+    message = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"text":"%b"}}' % LONG.encode()
+    for excess, opcode in [(0, TEXT), (1, CLOSE)]:
+        config = WebSocketConfig(compression=True, max_message_size=len(message) - excess)
+        service, client, _ = upgraded("permessage-deflate; client_max_window_bits", config)
+        client.send_frame(TEXT, deflated(message), reserved=4)
+        service.flush()
+        assert [frame.opcode for frame in client.take_frames()] == [opcode]
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_a_message_may_end_its_deflate_stream(context: bool) -> None:
+    # RFC 7692, section 7.2.3.4.
+    offer = "permessage-deflate" if context else "permessage-deflate; client_no_context_takeover"
+    service, client, _ = upgraded(offer)
+    for id in range(3):
+        method = "echo" if id else "initialize"
+        message = b'{"jsonrpc":"2.0","id":%d,"method":"%b","params":{"text":"%b"}}' % (id, method.encode(), b"a" * 99)
+        compressor = zlib.compressobj(wbits=-10)
+        ended = compressor.compress(message) + compressor.flush() + b"\0"
+        client.send_frame(TEXT, ended[:5], reserved=4, fin=False)
+        client.send_frame(CONTINUATION, ended[5:])
+        service.flush()
+    assert [answer["id"] for answer in client.take_messages()] == [0]
+    backend = service.server.backend
+    assert isinstance(backend, RecordingBackend)
+    assert [request.id for request in backend.conversations[0].requests] == [1, 2]
+
+
+def test_deflate_streams_without_end_are_no_message() -> None:
+    # Each costs more to begin than to send.
+    service, client, _ = upgraded("permessage-deflate")
+    client.send_frame(TEXT, b"\x03\x00" * 1000, reserved=4)
+    service.flush()
+    assert closed_with(client) == (1007, "the message does not inflate: it ends too often")
+
+
+def closed_with(client: RawClient) -> tuple[int, str]:
+    frame = client.take_frames()[-1]
+    assert frame.opcode == CLOSE
+    return int.from_bytes(frame.payload[:2], "big"), frame.payload[2:].decode()
+
+
+def mutated(data: bytes, changes: list[tuple[int, int]]) -> bytes:
+    changed = bytearray(data)
+    for position, byte in changes:
+        changed[position % len(changed)] = byte
+    return bytes(changed)
+
+
+TEXTS = st.sampled_from(
+    [
+        LONG.encode(),
+        bytes(range(256)) * 4,
+        "κόσμε".encode() * 30 + b"\xff" + b"a" * 100,
+        b"a" * 3000,
+        b"a" * 3000 + "é".encode()[:1],
+        b"{}",
+    ]
+)
+CHANGES = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3)
+
+
+@given(TEXTS, CHANGES, st.lists(st.integers(1, 4000), max_size=4), st.integers(0, 100), st.integers(90, 3100))
+@settings(deadline=None, max_examples=300)
+def test_how_tcp_cuts_a_compressed_message_decides_nothing(
+    text: bytes, changes: list[tuple[int, int]], cuts: list[int], split: int, limit: int
+) -> None:
+    data = mutated(deflated(text), changes)
+    outcomes = set()
+    for by in ("whole", "cut", "byte"):
+        config = WebSocketConfig(compression=True, max_message_size=limit)
+        service, client, _ = upgraded("permessage-deflate; client_max_window_bits", config)
+        client.send_frame(TEXT, data[:split], reserved=4, fin=False)
+        client.send_frame(CONTINUATION, data[split:])
+        # What was written waits for the flush: taken back, it is sent anew in pieces.
+        waiting = client.wire.dataBuffer + b"".join(client.wire._tempDataBuffer)
+        client.wire.dataBuffer, client.wire._tempDataBuffer, client.wire._tempDataLen = b"", [], 0
+        ends = {"whole": [], "cut": sorted(cuts), "byte": list(range(len(waiting)))}[by]
+        for start, end in pairwise([0, *ends, len(waiting)]):
+            client.send(waiting[start:end])
+            service.flush()
+        outcomes.add(tuple((frame.opcode, frame.payload) for frame in client.take_frames()))
+    assert len(outcomes) == 1
 
 
 @pytest.mark.parametrize("server", [True, False])

@@ -1,5 +1,6 @@
 """The opening handshake of the server: what is refused, how, and in which order."""
 
+import sys
 from http import HTTPStatus
 from typing import Protocol
 
@@ -112,9 +113,7 @@ def test_a_malformed_header_is_refused(line: bytes) -> None:
     assert refused.value.refusal.text == "a header is malformed"
 
 
-@pytest.mark.parametrize(
-    "name", ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Extensions"]
-)
+@pytest.mark.parametrize("name", ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"])
 def test_a_header_that_decides_may_come_only_once(name: str) -> None:
     with pytest.raises(Refused) as refused:
         parse(f"GET / HTTP/1.1\r\n{name}: a\r\n{name.upper()}: a\r\n\r\n".encode())
@@ -133,9 +132,34 @@ def test_these_first_bytes_may_become_an_http_request(data: bytes) -> None:
     assert could_be_http(data)
 
 
-@pytest.mark.parametrize("data", [b"get /", b"\x16\x03\x01", b"{", b"\n", b"GET\n", b"GET/", b"ABCDEFGHIJKLMNOPQ"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"get /",
+        b"\x16\x03\x01",
+        b"{",
+        b"\n",
+        b"GET\n",
+        b"GET/",
+        b"ABCDEFGHIJKLMNOPQ",
+        # Whole lines, which nothing that follows can mend.
+        b"GET / HTTP/banana\r\n",
+        b"GET / HTTP/1\r\n",
+        b"GET / http/1.1\r\nHost: ",
+        b"GET /\r\n",
+        b"GET / HTTP/1.1\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\n",
+    ],
+)
 def test_these_first_bytes_cannot(data: bytes) -> None:
     assert not could_be_http(data)
+
+
+@given(st.data())
+def test_as_much_of_a_request_as_has_come_may_become_one(data: st.DataObject) -> None:
+    head = upgrade_request().removesuffix(b"\r\n\r\n")
+    assert could_be_http(head[: data.draw(st.integers(1, len(head)))])
 
 
 # The subprotocol
@@ -184,6 +208,99 @@ def test_a_subprotocol_settles_no_protocol_version() -> None:
     assert [answer["result"]["protocolVersion"] for answer in client.take_messages()] == ["2025-06-18"]
 
 
+# The request target
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "host"),
+    [
+        ("/mcp?a=b", "/mcp", "as.it.came:1"),
+        ("http://localhost:8082/mcp?a=b", "/mcp", "localhost:8082"),
+        ("HTTPS://Example.COM/", "/", "Example.COM"),
+        ("ws://[::1]:1/ws", "/ws", "[::1]:1"),
+        ("wss://localhost", "/", "localhost"),
+        ("http://localhost?a=/b", "/", "localhost"),
+        ("http:///mcp", "/mcp", ""),
+        ("http://user@localhost/", "/", "user@localhost"),
+        ("//localhost/", "//localhost/", "as.it.came:1"),
+        ("/http://localhost/", "/http://localhost/", "as.it.came:1"),
+        ("ftp://localhost/", "ftp://localhost/", "as.it.came:1"),
+        ("localhost:8082", "localhost:8082", "as.it.came:1"),
+        ("*", "*", "as.it.came:1"),
+    ],
+)
+def test_a_target_in_absolute_form_says_which_host_is_meant(target: str, path: str, host: str) -> None:
+    request = parse(f"GET {target} HTTP/1.1\r\nHost: as.it.came:1\r\n\r\n".encode())
+    assert (request.path, request.headers["host"]) == (path, host)
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        ("http://127.0.0.1:8082/", {}, 101),
+        ("ws://localhost/mcp?session=1", {}, 101),
+        ("https://app.localhost", {}, 101),
+        ("http://127.0.0.1/", {"Host": "evil.example"}, 101),
+        ("http://127.0.0.1/", {"Host": "evil.example", "Origin": "http://localhost:3000"}, 101),
+        ("http://evil.example/", {}, 421),
+        ("http://evil@127.0.0.1/", {}, 421),
+        ("http:///", {}, 421),
+        ("http://127.0.0.1/", {"Host": None}, 421),
+        ("http://127.0.0.1/other", {}, 404),
+        ("ftp://127.0.0.1/", {}, 404),
+    ],
+)
+def test_the_host_of_an_absolute_target_counts_in_place_of_the_header(
+    target: str, headers: Headers, status: int
+) -> None:
+    assert answer(served(), target, headers).status == status
+
+
+# Extensions
+
+
+def test_several_lines_of_extensions_are_one_list() -> None:
+    lines = [b"x-first; a=1", b"", b'permessage-deflate; client_max_window_bits="10", x-last; b']
+    head = b"".join(b"Sec-WebSocket-Extensions: %b\r\n" % line for line in lines)
+    assert parse(b"GET / HTTP/1.1\r\n" + head + b"\r\n").offered_extensions() == [
+        ("x-first", [("a", "1")]),
+        ("permessage-deflate", [("client_max_window_bits", "10")]),
+        ("x-last", [("b", None)]),
+    ]
+
+
+@pytest.mark.parametrize("value", ["", " ", ",", "x", "x;y", "x ; y = z , ,w", 'x; y="z"', "x,x,x"])
+def test_well_formed_extensions_are_no_reason_to_refuse(value: str) -> None:
+    for compression in (True, False):
+        service = served(compression=compression)
+        assert answer(service, headers={"Sec-WebSocket-Extensions": value}).status == 101
+
+
+@pytest.mark.parametrize(
+    "value", ["x y", "x;", "x;;y", "x; y=", "x=1", 'x; y="a b"', 'x; y="z', 'x; y="a,b"', "@", "é"]
+)
+def test_malformed_extensions_are_refused(value: str) -> None:
+    assert answer(served(), headers={"Sec-WebSocket-Extensions": value}).status == 400
+
+
+# What is kept
+
+
+def test_no_name_that_a_client_makes_up_is_interned() -> None:
+    made_up = [f"x-made-up-{number}" for number in range(100)]
+    head = "".join(f"{name}: 1\r\n" for name in made_up)
+    parsed = parse(f"GET / HTTP/1.1\r\n{head}\r\n".encode()).headers
+    for name in parsed:
+        # Whoever interns an equal string gets this one back, if it is interned.
+        equal = "".join(list(name))
+        assert sys.intern(equal) is equal
+
+
+def test_usual_names_are_one_string_for_all_clients() -> None:
+    first, second = parse(upgrade_request()).headers, parse(upgrade_request()).headers
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
 # The checks
 
 REFUSED: list[tuple[str, str, Headers, int, str, dict[str, str]]] = [
@@ -217,7 +334,7 @@ REFUSED: list[tuple[str, str, Headers, int, str, dict[str, str]]] = [
     (
         "malformed extensions",
         "/",
-        {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=99"},
+        {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=9 9"},
         400,
         "the Sec-WebSocket-Extensions header is malformed",
         {},
@@ -256,6 +373,11 @@ def test_a_refusal_is_a_whole_http_answer_and_the_end(
         ("POST / HTTP/1.1", 405, "use GET", "GET"),
         ("GET / HTTP/1.0", 505, "use HTTP/1.1", None),
         ("GET / HTTP/2.0", 505, "use HTTP/1.1", None),
+        ("GET / HTTP/0.9", 505, "use HTTP/1.1", None),
+        ("GET / HTTP/banana", 400, "this is not an HTTP/1.1 request", None),
+        ("GET / HTTP/1", 400, "this is not an HTTP/1.1 request", None),
+        ("GET / HTTP/11.1", 400, "this is not an HTTP/1.1 request", None),
+        ("GET / HTTP/1.1 ", 400, "this is not an HTTP/1.1 request", None),
         ("GET /", 400, "this is not an HTTP/1.1 request", None),
         ("GET  / HTTP/1.1", 400, "this is not an HTTP/1.1 request", None),
         ("GET /a b HTTP/1.1", 400, "this is not an HTTP/1.1 request", None),
@@ -269,6 +391,14 @@ def test_the_request_line_must_be_get_and_http_1_1(
     result = answer_to_bytes(service, upgrade_request().replace(b"GET / HTTP/1.1", request_line.encode()))
     assert (result.status, result.headers.get("allow")) == (status, allow)
     assert result.body.endswith(f": {text}\n")
+
+
+def test_a_later_http_1_is_as_good() -> None:
+    service = served()
+    client = service.raw()
+    client.send(upgrade_request().replace(b"HTTP/1.1", b"HTTP/1.2"))
+    service.flush()
+    assert Answer(client).status == 101
 
 
 # Each is wrong in one more way than the one after it.
@@ -313,7 +443,7 @@ def test_a_place_is_free_again_when_its_client_has_gone() -> None:
 def test_refused_handshakes_do_not_make_room_for_more_connections() -> None:
     service = served(max_connections=1)
     for _ in range(5):
-        assert answer(service, headers={"Sec-WebSocket-Extensions": "permessage-deflate; nonsense=1"}).status == 400
+        assert answer(service, headers={"Sec-WebSocket-Extensions": "permessage-deflate; nonsense="}).status == 400
     assert is_served(service)
     assert answer(service).status == 503
 
@@ -393,7 +523,9 @@ def test_frames_right_behind_the_request_are_not_lost() -> None:
     assert [request.method for request in backend.conversations[0].requests] == ["ping"]
 
 
-@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01", b"hello\r\n", b"\0", b'{"jsonrpc":"2.0"}'])
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x01\x02\x00\x01", b"hello\r\n", b"\0", b'{"jsonrpc":"2.0"}', b"GET / HTTP/banana\r\n"]
+)
 def test_what_is_no_http_is_refused_at_its_first_bytes(data: bytes) -> None:
     result = answer_to_bytes(served(), data)
     assert result.status == 400
@@ -448,8 +580,66 @@ def test_a_refused_client_that_does_not_close_is_dropped() -> None:
     client = service.raw()
     client.wire.pauseProducing()
     client.send(b"GET /other HTTP/1.1\r\n\r\n")
-    service.advance(7)
+    service.advance(4)
+    assert service.server.statistics().connections_aborted == 0
+    service.advance(3)
+    assert not service.server.connections
+    assert service.server.statistics().connections_aborted == 1
+
+
+def test_a_refused_client_may_send_on_until_its_handshake_is_late() -> None:
+    service = served(close_timeout=5, timeout_seconds=20)
+    client = service.raw()
+    client.wire.pauseProducing()
+    client.send(b"POST /other HTTP/1.1\r\n\r\n")
+    for _ in range(6):
+        client.send(b"more")
+        service.advance(3)
+        assert len(service.server.connections) == 1
+    client.send(b"more")
+    service.advance(3)
+    assert not service.server.connections
+    client.wire.resumeProducing()
+    service.flush()
+    assert Answer(client).body.startswith("404 Not Found: ")
+
+
+@pytest.mark.parametrize(("size", "open"), [(1000, 1), (1001, 0)])
+def test_a_refused_client_may_send_as_much_as_in_a_message(size: int, open: int) -> None:
+    service = served(max_message_size=1000)
+    client = service.raw()
+    client.wire.pauseProducing()
+    client.send(b"POST / HTTP/1.1\r\n\r\n")
+    service.flush()
+    client.send(b"x" * size)
+    service.flush()
+    assert len(service.server.connections) == open
+    assert service.server.statistics().connections_aborted == 1 - open
+    service.advance(60)
+
+
+def test_what_a_refused_client_sends_is_thrown_away() -> None:
+    service = served()
+    client = service.raw()
+    client.wire.pauseProducing()
+    client.send(b"POST / HTTP/1.1\r\n\r\n")
+    service.flush()
+    client.send(b"x" * 100_000)
+    service.flush()
+    [connection] = service.server.connections
+    assert len(connection._protocol.data) < 100
+    service.advance(60)
+
+
+def test_a_refused_client_that_closes_leaves_nothing_behind() -> None:
+    service = served()
+    client = service.raw()
+    client.send(b"POST / HTTP/1.1\r\n\r\n")
+    service.flush()
+    assert client.is_gone()
     assert service.server.connections == ()
+    assert service.server.statistics().connections_aborted == 0
+    assert service.clock.getDelayedCalls() == []
 
 
 # Defects of ours

@@ -24,7 +24,7 @@ COMMON = {
     "maxFramePayloadSize": 4321,
     "maxMessagePayloadSize": 4321,
     "autoFragmentSize": 0,
-    "failByDrop": False,
+    "failByDrop": True,
     "echoCloseCodeReason": True,
     "openHandshakeTimeout": 0,
     "closeHandshakeTimeout": 0,
