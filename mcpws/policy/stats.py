@@ -82,13 +82,16 @@ class ConnectionStatistics:
 class ServerStatistics:
     """A snapshot of a whole server.
 
-    What is open now, and totals since its start, closed connections included. `backend` is what the backend has
+    What is open now, and totals since its start, closed connections included. `connections_aborted` counts those whose
+    other end was not waited for any longer: with its handshake, its Close, or what it still sends to who refused it.
+    `backend` is what the backend has
     counted, by name; nothing if it does not.
     """
 
     connections: tuple[ConnectionStatistics, ...]
     connections_total: int
     connections_refused: int
+    connections_aborted: int
     messages_received: int
     messages_sent: int
     bytes_received: int
@@ -129,6 +132,7 @@ class Totals:
         self.started = now
         self.connections = 0
         self.refused = 0
+        self.aborted = 0
         self._closed = dict.fromkeys(_SUMMED, 0)
 
     def closed(self, counters: Counters) -> None:
@@ -145,6 +149,7 @@ class Totals:
             connections=open,
             connections_total=self.connections,
             connections_refused=self.refused,
+            connections_aborted=self.aborted,
             in_flight=sum(one.in_flight for one in open),
             queued_bytes=sum(one.queued_bytes for one in open),
             uptime=now - self.started,

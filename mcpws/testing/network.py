@@ -123,6 +123,9 @@ class MemoryTransport(FileDescriptor):
         self.other._end = ConnectionLost()
         cast(Clock, self.reactor).callLater(0, self.connectionLost, Failure(ConnectionAborted()))
 
+    def _closeWriteConnection(self) -> None:
+        self.other._end = self.other._end or ConnectionDone()
+
     def startReading(self) -> None:
         self.reading = True
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import inf
 from struct import pack
 from typing import Any
 
@@ -23,7 +24,9 @@ from mcpws.errors import RpcError
 from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
 from mcpws.ws.compression import deflate
 from mcpws.ws.fastlane import frame, head
+from mcpws.ws.linger import Linger
 from mcpws.ws.outbox import WHOLE, Outbox, outbox
+from mcpws.ws.peername import peer_name
 from mcpws.ws.tuning import tune
 
 log = Logger()
@@ -42,7 +45,11 @@ NO_INITIALIZE = 4408
 _CONNECTING = ConnectionState.CONNECTING
 _CONNECTED = ConnectionState.CONNECTED
 
-_MAX_REASON = 123
+MAX_REASON = 123
+"""Bytes of the reason in a Close frame (RFC 6455, section 5.5)."""
+
+FAILED_SECONDS = 0.8
+"""For which the other end may read why it has failed, before TCP is closed whatever it does."""
 _TEXT = WebSocketProtocol.MESSAGE_TYPE_TEXT
 _RSV1 = 4
 _BINARY = WebSocketProtocol.MESSAGE_TYPE_BINARY
@@ -56,6 +63,7 @@ class Connection(ABC):
         "_bad_since",
         "_closing_since",
         "_config",
+        "_linger",
         "_most_queued",
         "_outbox",
         "_owed_pong",
@@ -71,7 +79,6 @@ class Connection(ABC):
         "counters",
         "id",
         "mask_key",
-        "peer",
         "pings_overtaken",
         "reading",
         "state",
@@ -86,7 +93,6 @@ class Connection(ABC):
 
     def __init__(self, protocol: Any, id: int, config: WebSocketConfig, clock: IReactorTime) -> None:
         self.id = id
-        self.peer = "?"
         self.state = _CONNECTING
         self.counters = Counters(clock.seconds())
         self.close_code = ABNORMAL
@@ -98,6 +104,7 @@ class Connection(ABC):
         self._bad_since = 0.0
         self._bad_recently = 0
         self._closing_since: float | None = None
+        self._linger: Linger | None = None
         self._ping_sent = clock.seconds()
         self._ping_number = 0
         self._ping_pending: bytes | None = None
@@ -181,10 +188,16 @@ class Connection(ABC):
         """
         if self.state is _CONNECTED:
             # Reasons may be texts of errors, with file names in them that UTF-8 cannot hold.
-            text = reason.encode(errors="backslashreplace")[:_MAX_REASON].decode(errors="ignore")
+            text = reason.encode(errors="backslashreplace")[:MAX_REASON].decode(errors="ignore")
             self._protocol.sendCloseFrame(code=code, reasonUtf8=text.encode())
         elif self.state is _CONNECTING:
             self.abort()
+
+    @property
+    def peer(self) -> str:
+        """The other end, as its transport knows it now: behind a proxy that tells, it learns it a little later."""
+        transport = self._protocol.transport
+        return "?" if transport is None else peer_name(transport)
 
     def abort(self) -> None:
         """Drop the connection now."""
@@ -320,11 +333,35 @@ class Connection(ABC):
         if self._closing_since is None:
             self._closing_since = self.clock.seconds()
 
-    def transport_closes(self) -> None:
-        """The transport is about to be closed by us."""
+    def close_transport(self) -> None:
+        """Close the transport once all is sent."""
         self._outbox.hand_over()
         if self._closing_since is None:
             self._closing_since = self.clock.seconds()
+        self._protocol.transport.loseConnection()
+
+    def close_lingering(self) -> None:
+        """Close the transport so that what was sent arrives, though the other end may not have expected the end.
+
+        A refused one may send as much as it may in a message, in the time that it has for a handshake. One that broke
+        the protocol is not waited for.
+        """
+        self._outbox.hand_over()
+        refused = self.state is _CONNECTING
+        config = self._config
+        self._linger = Linger(
+            self._protocol.transport,
+            self.clock,
+            idle=config.close_timeout if refused else FAILED_SECONDS,
+            total=(config.timeout_seconds or inf) if refused else FAILED_SECONDS,
+            limit=config.max_message_size,
+            abort=self.abort,
+        )
+
+    def discard(self, data: bytes) -> None:
+        """Something came after the end."""
+        if self._linger is not None:
+            self._linger.discard(len(data))
 
     def connection_lost(self, code: int | None, reason: str | None) -> None:
         if self.close_code == ABNORMAL:
@@ -336,6 +373,8 @@ class Connection(ABC):
             self.close_reason = self.close_reason or said or ""
         self.state = ConnectionState.DISCONNECTED
         self._outbox.stopProducing()
+        if self._linger is not None:
+            self._linger.stop()
         self.gone()
 
     def sweep(self, now: float) -> None:

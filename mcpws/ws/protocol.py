@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketAdapterProtocol
+from autobahn.util import encode_truncate
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mcpws.core.burst import burst
-from mcpws.ws.connection import Connection
+from mcpws.ws.compression import MESSAGE_END, Deflate
+from mcpws.ws.connection import MAX_REASON, Connection
 from mcpws.ws.fastlane import FastLane
 from mcpws.ws.pieces import join_small
 
@@ -69,13 +71,22 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     _mcpws: Connection
     _lane: FastLane | None
 
+    @property
+    def peer(self) -> str:
+        """The other end, for logs."""
+        return self._mcpws.peer
+
+    @peer.setter
+    def peer(self, name: str) -> None:
+        # Autobahn asks once, as the connection is made, which may be too early.
+        pass
+
     def connectionMade(self) -> None:
         # First: a client sends its handshake from within Autobahn's connectionMade.
         self._mcpws.transport_connected(cast(ITransport, self.transport))
         super().connectionMade()
         # Only Autobahn's `sendData` looks at it, and an empty deque takes 760 bytes.
         del self.send_queue
-        self._mcpws.peer = self.peer or "?"
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         # Past Autobahn's own, which only logs; TLS failures even as errors, where a port scan makes them.
@@ -94,6 +105,8 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
                 self.consumeData()
             finally:
                 burst.end()
+        else:
+            self._mcpws.discard(data)
 
     def consumeData(self) -> None:
         """Take from what was read, for as long as messages are wanted: the lane what it can, Autobahn the rest."""
@@ -137,8 +150,60 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
     def _closeConnection(self, abort: bool = False) -> None:
         # Never an abort: it would take back the Close frame just written, and reset what ended in order. If the peer
         # does not read the rest, Connection.sweep aborts.
-        self._mcpws.transport_closes()
-        super()._closeConnection(abort=False)
+        if self.failedByMe:
+            self._mcpws.close_lingering()
+        else:
+            self._mcpws.close_transport()
+
+    def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
+        """Fail the connection (RFC 6455, section 7.1.7): a Close frame, then the end. Nothing more is looked at."""
+        if self.state != _CLOSED:
+            self.failedByMe = True
+            self.wasNotCleanReason = f"{code} {reason}"
+            if self.state == _OPEN:
+                self.sendCloseFrame(code, encode_truncate(reason, MAX_REASON))
+            self.data = b""
+            self.dropConnection()
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool:
+        # Not Autobahn's own, which does not know 1014.
+        if code is not None and not _may_be_sent(code):
+            return self._protocol_violation(f"invalid close code {code}")
+        try:
+            self.remoteCloseReason = None if reasonRaw is None else reasonRaw.decode()
+        except UnicodeDecodeError:
+            return self._invalid_payload("invalid close reason (non-UTF8 payload)")
+        self.remoteCloseCode = code
+        self.wasClean = True
+        if self.state == _OPEN:
+            autobahn: Any = self
+            if autobahn.echoCloseCodeReason:
+                self.sendCloseFrame(code, reasonRaw, isReply=True)
+            else:
+                self.sendCloseFrame(WebSocketProtocol.CLOSE_STATUS_CODE_NORMAL, isReply=True)
+        if self.factory.isServer:
+            # A client waits for the server to close TCP.
+            self.dropConnection()
+        return False
+
+    def onFrameData(self, payload: bytes) -> bool | None:
+        autobahn: Any = self
+        if autobahn.current_frame.opcode > 7 or not autobahn._isMessageCompressed:
+            return super().onFrameData(payload)
+        # Not Autobahn's own, whose verdict on bad data depends on how TCP cuts it.
+        frame = autobahn.current_frame
+        is_end = frame.fin and autobahn.current_frame_masker.pointer() == frame.length
+        data, code, problem = autobahn._perMessageCompress.inflate(payload + MESSAGE_END if is_end else payload)
+        autobahn.message_data_total_length += len(data) - len(payload)
+        if autobahn.utf8validateIncomingCurrentMessage:
+            autobahn.utf8validateLast = valid, _, _, position = autobahn.utf8validator.validate(data)
+            if not valid:
+                code, problem = 1007, f"encountered invalid UTF-8 at octet {position} of a text message"
+        if problem:
+            self._fail_connection(code, problem)
+            return False
+        self._onMessageFrameData(data)
+        return None
 
     def onMessageFrameData(self, payload: bytes) -> None:
         super().onMessageFrameData(payload)
@@ -171,9 +236,16 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         self._lane = (
             FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize) if self._mcpws.has_fast_lane else None
         )
+        if autobahn._perMessageCompress is not None:
+            autobahn._perMessageCompress = Deflate(autobahn._perMessageCompress, autobahn.maxMessagePayloadSize)
         super()._onOpen()
         self._mcpws.opened()
 
     def _onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         super()._onClose(wasClean, code, reason)
         self._mcpws.connection_lost(code, reason)
+
+
+def _may_be_sent(code: int) -> bool:
+    """Whether a Close frame may have this code (RFC 6455, section 7.4, and IANA's registry for it)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ServerConnection(Connection):
     """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
 
-    __slots__ = ("_factory", "_identity", "_initialize_by", "_replies", "front")
+    __slots__ = ("_aborted", "_factory", "_identity", "_initialize_by", "_replies", "front")
 
     front: Front
     _identity: Identity
@@ -34,6 +34,7 @@ class ServerConnection(Connection):
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
         self._factory = factory
+        self._aborted = False
         # Most clients send neither binary frames nor batches, and need none.
         self._replies: Replies | None = None
         self._initialize_by = inf
@@ -122,6 +123,12 @@ class ServerConnection(Connection):
     @property
     def in_flight(self) -> int:
         return len(self.front.ledger.inbound) if hasattr(self, "front") else 0
+
+    def abort(self) -> None:
+        if not self._aborted:
+            self._aborted = True
+            self._factory.connection_aborted()
+        super().abort()
 
     def drain(self) -> None:
         """Take no new requests; close with 1001 once those in flight are answered."""

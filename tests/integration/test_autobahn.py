@@ -386,7 +386,7 @@ def test_a_binary_message_may_hold_anything(echo: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 3999, 4000, 4999]
+    "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
 )
 @pytest.mark.parametrize("reason", ["", "that is all, λ", "x" * 123], ids=["no reason", "a reason", "the longest"])
 def test_a_close_is_answered_with_its_code_and_reason(echo: int, code: int, reason: str) -> None:

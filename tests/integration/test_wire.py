@@ -3,23 +3,30 @@
 After each the next client is served.
 """
 
+import socket
+import ssl
 import struct
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import wraps
 from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any, ParamSpec, Protocol, cast
 
 import msgspec
 import pytest
 import pytest_twisted
+import trustme
 from twisted.internet import reactor as global_reactor
 from twisted.internet import threads
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
@@ -134,13 +141,16 @@ class Wire(RawClient):
 class Server:
     """A factory that listens on a port of this machine, and its clients."""
 
-    def __init__(self, backend: Backend, settings: dict[str, Any]) -> None:
+    def __init__(self, backend: Backend, settings: dict[str, Any], tls: Any) -> None:
+        self._tls = tls
         self.factory = ServerFactory(backend, WebSocketConfig(**settings))
         self.clients: list[Wire] = []
         self._port: IListeningPort | None = None
 
     async def start(self) -> None:
-        self._port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(self.factory)
+        plain = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        encrypted = SSL4ServerEndpoint(reactor, 0, self._tls, interface="127.0.0.1")
+        self._port = await (encrypted if self._tls else plain).listen(self.factory)
 
     async def stop(self) -> None:
         assert self._port is not None
@@ -149,11 +159,14 @@ class Server:
             client.tcp.abortConnection()
         await self.factory.stop(0)
 
+    @property
+    def port(self) -> int:
+        assert self._port is not None
+        return cast(IPv4Address, self._port.getHost()).port
+
     async def connected(self) -> Wire:
         """A client with a TCP connection, and no more."""
-        assert self._port is not None
-        port = cast(IPv4Address, self._port.getHost()).port
-        client = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(Wire))
+        client = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.port).connect(Factory.forProtocol(Wire))
         assert isinstance(client, Wire)
         self.clients.append(client)
         return client
@@ -193,11 +206,12 @@ class LoggedErrors(Protocol):
 
 @pytest_twisted.async_yield_fixture
 async def served() -> AsyncIterator[Serve]:
-    """Serve a backend, by default an App with a few tools, with these settings; stopped after the test."""
+    """Serve a backend, by default an App with a few tools, with these settings and `tls` or without; stopped after
+    the test."""
     servers: list[Server] = []
 
-    async def start(backend: Backend | None = None, **settings: Any) -> Server:
-        servers.append(Server(backend or tools(), {"close_timeout": 1, **settings}))
+    async def start(backend: Backend | None = None, tls: Any = None, **settings: Any) -> Server:
+        servers.append(Server(backend or tools(), {"close_timeout": 1, **settings}, tls))
         await servers[-1].start()
         return servers[-1]
 
@@ -292,7 +306,7 @@ REFUSED: dict[str, tuple[bytes, bytes]] = {
         refusal(400, "none of the offered subprotocols is spoken here"),
     ),
     "bad extensions": (
-        upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=99"}),
+        upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=9 9"}),
         refusal(400, "the Sec-WebSocket-Extensions header is malformed"),
     ),
 }
@@ -303,6 +317,132 @@ REFUSED: dict[str, tuple[bytes, bytes]] = {
 async def test_a_handshake_that_is_refused_is_answered_in_http(served: Serve, sent: bytes, answer: bytes) -> None:
     server = await served()
     assert await server.answer_to(sent) == answer
+    await server.assert_the_next_is_served()
+
+
+UNFINISHED: dict[str, tuple[bytes, bytes]] = {
+    "a large POST": (b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"426 "),
+    "to another path": (b"POST /other HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404 "),
+    "after an upgrade": (upgrade_request("/other"), b"404 "),
+    "an endless head": (b"GET / HTTP/1.1\r\nX: ", b"431 "),
+    "no HTTP": (b"\x16\x03\x01\x02\x00", b"4"),
+    "another HTTP": (b"GET / HTTP/banana\r\n", b"4"),
+}
+
+
+def answer_after(port: int, sent: bytes, more: int) -> bytes:
+    """All that the server answers to a client that reads nothing before it has sent all; in a thread."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as wire:
+        wire.sendall(sent)
+        for _ in range(more // MIB):
+            wire.sendall(b"x" * MIB)
+        return b"".join(iter(lambda: wire.recv(65_536), b""))
+
+
+@pytest.mark.parametrize(("sent", "status"), UNFINISHED.values(), ids=UNFINISHED)
+@bounded
+async def test_a_refusal_arrives_whole_though_the_client_sends_on(served: Serve, sent: bytes, status: bytes) -> None:
+    server = await served()
+    answer = await threads.deferToThread(answer_after, server.port, sent, 10 * MIB)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert f"Content-Length: {len(body)}\r\n".encode() in head
+    await server.assert_the_next_is_served()
+
+
+@bounded
+async def test_a_full_server_refuses_a_large_request_whole(served: Serve) -> None:
+    server = await served(max_connections=1)
+    await server.upgraded()
+    answer = await threads.deferToThread(answer_after, server.port, GOOD, 10 * MIB)
+    assert answer == refusal(503, "no connection is free", "Retry-After: 5")
+
+
+@bounded
+async def test_a_refusal_over_tls_arrives_whole_too(served: Serve) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    def ask(port: int) -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", port), PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,
+        ):
+            wire.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            for _ in range(10):
+                wire.sendall(b"x" * MIB)
+            return b"".join(iter(lambda: wire.recv(65_536), b""))
+
+    server = await served(tls=PrivateCertificate.loadPEM(certificate).options())
+    answer = await threads.deferToThread(ask, server.port)
+    assert answer == refusal(426, "this is a WebSocket endpoint", "Upgrade: websocket")
+
+
+def post(port: int) -> tuple[int, bytes]:
+    """What Python's own client makes of the refusal of a large body; in a thread."""
+    client = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    client.request("POST", "/mcp", b"x" * 10 * MIB)
+    with client.getresponse() as answer:
+        return answer.status, answer.read()
+
+
+@bounded
+async def test_a_library_reads_the_refusal_of_what_it_posts(served: Serve) -> None:
+    server = await served()
+    status, body = await threads.deferToThread(post, server.port)
+    assert (status, body) == (426, b"426 Upgrade Required: this is a WebSocket endpoint\n")
+
+
+@bounded
+async def test_who_never_stops_sending_is_dropped(served: Serve) -> None:
+    server = await served(max_message_size=MIB)
+    with pytest.raises(ConnectionError):
+        await threads.deferToThread(answer_after, server.port, b"POST / HTTP/1.1\r\n\r\n", 1024 * MIB)
+    assert server.factory.statistics().connections_aborted == 1
+    await server.assert_the_next_is_served()
+
+
+MASKED_MIB = b"\x81\xff" + MIB.to_bytes(8, "big") + bytes(4)
+
+
+def seconds_until_closed(port: int, sent: bytes) -> tuple[bytes, float]:
+    """What the server says to this, and after how long TCP is closed both ways; in a thread."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as wire:
+        wire.sendall(upgrade_request())
+        received = b""
+        while not received.endswith(b"\r\n\r\n"):
+            received += wire.recv(1)
+        wire.sendall(sent)
+        started = time.monotonic()
+        said = b"".join(iter(lambda: wire.recv(65_536), b""))
+        with suppress(ConnectionError):
+            while time.monotonic() - started < PATIENCE:
+                # Whoever has closed answers with a reset.
+                wire.sendall(bytes(1000))
+                time.sleep(0.02)
+        return said, time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"\x81\x7e\xff\xff", 1002),
+        (b"\x83\xff", 1002),
+        (MASKED_MIB + b"\xff", 1007),
+        (b"\x81\xff" + (2**40).to_bytes(8, "big") + bytes(4), 1009),
+    ],
+)
+@bounded
+async def test_tcp_is_closed_within_a_second_of_a_breach_in_the_middle_of_a_frame(
+    served: Serve, sent: bytes, code: int
+) -> None:
+    server = await served(close_timeout=PATIENCE)
+    said, seconds = await threads.deferToThread(seconds_until_closed, server.port, sent)
+    assert said[2:4] == struct.pack("!H", code)
+    # A second, and what a busy machine adds to it; far from the time that a Close is waited for.
+    assert seconds < 5
     await server.assert_the_next_is_served()
 
 

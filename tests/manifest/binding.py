@@ -23,6 +23,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "What begins no HTTP request is 400 at its first bytes.",
         "tests/ws/test_handshake.py::test_what_is_no_http_is_refused_at_its_first_bytes",
         "tests/ws/test_handshake.py::test_these_first_bytes_may_become_an_http_request",
+        "tests/ws/test_handshake.py::test_as_much_of_a_request_as_has_come_may_become_one",
         "tests/ws/test_handshake.py::test_these_first_bytes_cannot",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
         "tests/test_binding.py::test_a_handshake_is_refused_as_the_table_says",
@@ -78,8 +79,9 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/test_binding.py::test_a_handshake_is_refused_as_the_table_says",
     ),
     "H-12": (
-        "Another version of HTTP is 505.",
+        "Another version of HTTP is 505, but for a later HTTP/1.",
         "tests/ws/test_handshake.py::test_the_request_line_must_be_get_and_http_1_1",
+        "tests/ws/test_handshake.py::test_a_later_http_1_is_as_good",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
         "tests/test_binding.py::test_a_handshake_is_refused_as_the_table_says",
     ),
@@ -109,6 +111,8 @@ BINDING: dict[str, tuple[str, ...]] = {
     ),
     "H-17": (
         "Malformed extensions are 400.",
+        "tests/ws/test_handshake.py::test_malformed_extensions_are_refused",
+        "tests/ws/test_handshake.py::test_well_formed_extensions_are_no_reason_to_refuse",
         "tests/ws/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
         "tests/test_binding.py::test_a_handshake_is_refused_as_the_table_says",
@@ -174,6 +178,29 @@ BINDING: dict[str, tuple[str, ...]] = {
         "The client gives a handshake up that takes too long.",
         "tests/ws/test_client.py::test_a_server_that_does_not_answer_the_handshake_is_given_up",
     ),
+    "H-28": (
+        "Who still sends reads the whole refusal, but may not send for ever.",
+        "tests/integration/test_wire.py::test_a_refusal_arrives_whole_though_the_client_sends_on",
+        "tests/integration/test_wire.py::test_a_full_server_refuses_a_large_request_whole",
+        "tests/integration/test_wire.py::test_a_library_reads_the_refusal_of_what_it_posts",
+        "tests/integration/test_wire.py::test_a_refusal_over_tls_arrives_whole_too",
+        "tests/integration/test_wire.py::test_who_never_stops_sending_is_dropped",
+        "tests/ws/test_handshake.py::test_a_refused_client_that_does_not_close_is_dropped",
+        "tests/ws/test_handshake.py::test_a_refused_client_may_send_on_until_its_handshake_is_late",
+        "tests/ws/test_handshake.py::test_a_refused_client_may_send_as_much_as_in_a_message",
+        "tests/ws/test_handshake.py::test_what_a_refused_client_sends_is_thrown_away",
+        "tests/ws/test_handshake.py::test_a_refused_client_that_closes_leaves_nothing_behind",
+    ),
+    "H-29": (
+        "A target in absolute form is taken, and its host is the one that is meant.",
+        "tests/ws/test_handshake.py::test_a_target_in_absolute_form_says_which_host_is_meant",
+        "tests/ws/test_handshake.py::test_the_host_of_an_absolute_target_counts_in_place_of_the_header",
+    ),
+    "H-30": (
+        "Lines of a list are one list.",
+        "tests/ws/test_handshake.py::test_several_lines_of_extensions_are_one_list",
+        "tests/ws/test_handshake.py::test_every_header_comes_out_by_its_name_in_lower_case",
+    ),
     "S-1": (
         "The client offers mcp.",
         "tests/ws/test_client.py::test_the_handshake_says_what_rfc_6455_asks_for",
@@ -205,6 +232,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "Z-2": (
         "With it the first permessage-deflate is selected, with small windows.",
         "tests/ws/test_compression.py::test_an_offer_is_accepted_with_small_windows",
+        "tests/ws/test_compression.py::test_any_offers_are_answered_as_rfc_7692_has_it",
     ),
     "Z-3": (
         "Short messages are not compressed.",
@@ -213,9 +241,25 @@ BINDING: dict[str, tuple[str, ...]] = {
     "Z-4": (
         "Limits hold for what is inflated, and what does not inflate is 1007.",
         "tests/ws/test_compression.py::test_the_limit_holds_for_what_is_inflated",
+        "tests/ws/test_compression.py::test_a_message_may_inflate_to_exactly_the_limit",
         "tests/ws/test_compression.py::test_what_cannot_be_inflated_is_closed_with_1007",
         "tests/integration/test_autobahn.py::test_a_message_that_inflates_beyond_the_limit_is_1009",
         "tests/integration/test_autobahn.py::test_a_message_that_does_not_inflate_is_1007",
+    ),
+    "Z-5": (
+        "What cannot be had is declined, and the next offer taken.",
+        "tests/ws/test_compression.py::test_an_offer_that_cannot_be_taken_is_declined_and_the_next_one_is_taken",
+        "tests/ws/test_compression.py::test_no_offer_is_a_reason_to_refuse_where_nothing_is_compressed",
+    ),
+    "Z-6": (
+        "What a message is closed with is in its bytes, not in how they come.",
+        "tests/ws/test_compression.py::test_how_tcp_cuts_a_compressed_message_decides_nothing",
+        "tests/ws/test_connection.py::test_how_tcp_cuts_frames_decides_nothing",
+    ),
+    "Z-7": (
+        "A sender that ends its stream with each message is understood.",
+        "tests/ws/test_compression.py::test_a_message_may_end_its_deflate_stream",
+        "tests/ws/test_compression.py::test_deflate_streams_without_end_are_no_message",
     ),
     "M-1": (
         "One message is one WebSocket message, in however many fragments.",
@@ -1021,6 +1065,22 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_connection.py::test_to_close_the_transport_closes_the_websocket",
         "tests/client/test_factory.py::test_a_service_that_stops_closes_its_websocket",
         "tests/integration/test_closing.py::test_to_close_what_a_websocket_stands_on_closes_it_in_order",
+    ),
+    "K-18": (
+        "The codes that IANA has registered are taken, and the private ones.",
+        "tests/ws/test_connection.py::test_a_code_that_may_be_sent_is_answered_and_told",
+        "tests/ws/test_connection.py::test_a_code_that_must_not_be_sent_breaks_the_protocol",
+        "tests/ws/test_client.py::test_a_server_may_close_with_1014",
+        "tests/integration/test_autobahn.py::test_a_close_is_answered_with_its_code_and_reason",
+    ),
+    "K-19": (
+        "After a breach TCP is closed within a second, whatever comes.",
+        "tests/ws/test_connection.py::test_whoever_breaks_the_protocol_in_the_middle_of_a_frame_is_gone_within_a_second",
+        "tests/ws/test_connection.py::test_whoever_broke_the_protocol_may_not_send_for_ever",
+        "tests/ws/test_connection.py::test_who_reads_nothing_of_what_it_broke_is_gone_within_a_second",
+        "tests/ws/test_connection.py::test_a_breach_after_our_close_is_the_end_with_our_code",
+        "tests/ws/test_client.py::test_a_server_that_breaks_the_protocol_in_the_middle_of_a_frame_is_left_within_a_second",
+        "tests/integration/test_wire.py::test_tcp_is_closed_within_a_second_of_a_breach_in_the_middle_of_a_frame",
     ),
     "D-1": (
         "What is new is refused, what is in flight goes on.",

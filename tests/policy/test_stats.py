@@ -98,12 +98,14 @@ def test_a_server_sums_what_is_open_and_what_is_closed() -> None:
     totals = Totals(5.0)
     totals.connections = 3
     totals.refused = 4
+    totals.aborted = 5
     totals.closed(busy())
     statistics = totals.snapshot((shown(busy()), shown(busy())), 65.0, {"stdio.started": 7})
     assert statistics.active_connections == 2
     assert [one.id for one in statistics.connections] == [4, 4]
     assert statistics.connections_total == 3
     assert statistics.connections_refused == 4
+    assert statistics.connections_aborted == 5
     assert statistics.messages_received == 6
     assert statistics.messages_sent == 3
     assert statistics.bytes_received == 450

@@ -381,6 +381,46 @@ def test_a_masked_frame_of_a_server_breaks_the_protocol(masked: bool) -> None:
     assert [frame.payload[:2] for frame in closes] == ([struct.pack("!H", 1002)] if masked else [])
 
 
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"\xf1\x05", 1002),
+        (b"\x81\xff", 1002),
+        (b"\x81\x7f" + (10_000_000).to_bytes(8, "big") + b'"\xff', 1007),
+        (b"\x81\x7f" + (2**40).to_bytes(8, "big") + b"1", 1009),
+    ],
+)
+@pytest.mark.parametrize("sends_on", [False, True])
+def test_a_server_that_breaks_the_protocol_in_the_middle_of_a_frame_is_left_within_a_second(
+    sent: bytes, code: int, sends_on: bool
+) -> None:
+    rig = opened(config=WebSocketConfig(close_timeout=60))
+    rig.server.wire.pauseProducing()
+    rig.server.send(sent)
+    rig.flush()
+    for tenth in range(9):
+        if sends_on and tenth < 7:
+            rig.server.send(b"\0" * 10_000)
+        rig.network.advance(0.1)
+    assert isinstance(rig.recorder.reason, ConnectionClosed)
+    assert rig.recorder.reason.code == code
+    rig.server.wire.resumeProducing()
+    rig.flush()
+    [close] = rig.server.take_frames()
+    assert close.payload[:2] == struct.pack("!H", code)
+
+
+def test_a_server_may_close_with_1014() -> None:
+    rig = opened()
+    rig.server.send_frame(CLOSE, struct.pack("!H", 1014) + b"no answer from behind")
+    rig.flush()
+    assert rig.server.take_frames()[-1].payload == struct.pack("!H", 1014) + b"no answer from behind"
+    rig.server.wire.loseConnection()
+    rig.flush()
+    assert isinstance(rig.recorder.reason, ConnectionClosed)
+    assert (rig.recorder.reason.code, rig.recorder.reason.reason) == (1014, "no answer from behind")
+
+
 # Messages and flow
 
 

@@ -1,6 +1,7 @@
 """One connection, from the bytes of its peer: messages, limits, slow readers, liveness, and the end."""
 
 import struct
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -259,6 +260,121 @@ def test_a_breach_of_the_protocol_ends_the_connection_with_its_code(
     rig.assert_next_is_served()
 
 
+MID_FRAME = {
+    "a reserved bit": b"\xf1\xff",
+    "no mask": b"\x81\x7e\xff\xff1",
+    "a reserved opcode": b"\x83\xfe",
+    "a large ping": b"\x89\xfe\x01\x00",
+    "no UTF-8": b"\x81\xff" + (10_000_000).to_bytes(8, "big") + bytes(4) + b'"\xff',
+    "too large": b"\x81\xff" + (2**40).to_bytes(8, "big") + bytes(4) + b"1",
+    "too many fragments": b"\x01\x81" + bytes(4) + b"1" + b"\x80\xff" + (2**24).to_bytes(8, "big") + bytes(4) + b"1",
+}
+
+
+@pytest.mark.parametrize("sent", MID_FRAME.values(), ids=MID_FRAME)
+@pytest.mark.parametrize("sends_on", [False, True])
+def test_whoever_breaks_the_protocol_in_the_middle_of_a_frame_is_gone_within_a_second(
+    sent: bytes, sends_on: bool
+) -> None:
+    rig = Rig(close_timeout=60)
+    # It does not see the end, and so does not close.
+    rig.stop_reading()
+    rig.client.send(sent)
+    rig.flush()
+    for tenth in range(9):
+        if sends_on and tenth < 7:
+            rig.client.send(b"\0" * 10_000)
+        rig.advance(0.1)
+    assert rig.service.server.connections == ()
+    rig.read_on()
+    assert len(rig.frames()) == 1
+    assert rig.conversation.received == []
+
+
+def test_whoever_broke_the_protocol_may_not_send_for_ever() -> None:
+    rig = Rig(max_message_size=100_000)
+    rig.stop_reading()
+    rig.client.send_frame(3)
+    rig.flush()
+    rig.client.send(b"\0" * 100_000)
+    rig.flush()
+    assert len(rig.service.server.connections) == 1
+    rig.client.send(b"\0")
+    rig.flush()
+    assert not rig.service.server.connections
+
+
+def test_a_breach_after_our_close_is_the_end_with_our_code() -> None:
+    rig = Rig(close_timeout=60)
+    rig.connection.close(4000, "enough")
+    rig.client.send_frame(3)
+    rig.flush()
+    assert rig.client.is_gone()
+    assert [frame.opcode for frame in rig.frames()] == [CLOSE]
+    assert rig.conversation.closed == "closed with 4000"
+
+
+def test_who_reads_nothing_of_what_it_broke_is_gone_within_a_second() -> None:
+    rig = Rig(close_timeout=60)
+    rig.stop_reading()
+    rig.conversation.link.send(Notification("notifications/message", to_raw({"data": "x" * MIB})))
+    rig.client.send_frame(3)
+    rig.flush()
+    rig.advance(0.9)
+    assert rig.service.server.connections == ()
+
+
+BREACHES = st.lists(
+    st.tuples(
+        st.sampled_from([CONTINUATION, TEXT, BINARY, 3, CLOSE, PING, PONG]),
+        st.sampled_from(
+            [b"", b"\xc3", b"\xff", b'{"jsonrpc":"2.0","id":1,"method":"a"}', b"\x03\xe8", b"\xc3\xa9" * 70]
+        ),
+        st.booleans(),
+        st.sampled_from([0, 0, 0, 4]),
+        st.sampled_from([True, True, True, False]),
+    ),
+    max_size=5,
+)
+
+
+@given(BREACHES, st.lists(st.integers(0, 300), max_size=4))
+@settings(deadline=None, max_examples=200)
+def test_how_tcp_cuts_frames_decides_nothing(frames: list[tuple[int, bytes, bool, int, bool]], cuts: list[int]) -> None:
+    outcomes = set()
+    for fast_lane in (True, False):
+        for by in ("whole", "cut", "byte"):
+            rig = Rig(max_message_size=150, fast_lane=fast_lane)
+            for opcode, payload, fin, reserved, masked in frames:
+                rig.client.send_frame(opcode, payload, fin=fin, reserved=reserved, masked=masked)
+            # What was written waits for the flush: taken back, it is sent anew in pieces.
+            wire = rig.client.wire
+            waiting = b"".join(wire._tempDataBuffer)
+            wire._tempDataBuffer, wire._tempDataLen = [], 0
+            ends = {"whole": [], "cut": sorted(cuts), "byte": list(range(len(waiting)))}[by]
+            for start, end in pairwise([0, *ends, len(waiting)]):
+                rig.client.send(waiting[start:end])
+                rig.flush()
+            outcomes.add(tuple((frame.opcode, frame.payload) for frame in rig.frames()))
+    assert len(outcomes) == 1
+
+
+@pytest.mark.parametrize("code", [1000, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 4999])
+def test_a_code_that_may_be_sent_is_answered_and_told(code: int) -> None:
+    rig = Rig()
+    rig.client.send_frame(CLOSE, struct.pack("!H", code))
+    rig.flush()
+    assert rig.closing() == (code, "")
+    assert rig.conversation.closed == f"closed with {code}"
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000])
+def test_a_code_that_must_not_be_sent_breaks_the_protocol(code: int) -> None:
+    rig = Rig()
+    rig.client.send_frame(CLOSE, struct.pack("!H", code))
+    assert rig.closing() == (1002, f"invalid close code {code}")
+
+
 def test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large() -> None:
     rig = Rig(max_message_size=1000)
     protocol: Any = rig.connection._protocol
@@ -267,7 +383,7 @@ def test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large() -> None
     assert [answer["error"]["code"] for answer in rig.answers()] == [-32600]
     rig.client.send_frame(TEXT, b"1" * 10 * MIB)
     assert rig.closing() == (1009, "received WebSocket message size 10485760 exceeds payload limit of 1000 octets")
-    assert protocol.frame_data is None
+    assert not protocol.frame_data
     assert protocol.data == b""
 
 
