@@ -13,9 +13,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.errors import ConfigError, ListenFailed
+from mcpws.proxied import ProxiedEndpoint
 from mcpws.ws.server import ServerFactory
 
 log = Logger()
+
+_PROXIED = "haproxy:"
 
 
 def endpoint_description(port: str) -> str:
@@ -90,6 +93,8 @@ class WebSocketService(Service):
 
 def _endpoint(reactor: Any, description: str) -> tuple[str, IStreamServerEndpoint]:
     try:
+        if description.startswith(_PROXIED):
+            return description, ProxiedEndpoint(serverFromString(reactor, description.removeprefix(_PROXIED)))
         return description, serverFromString(reactor, description)
     except Exception as error:
         # Each kind of endpoint has a parser of its own, plugins bring more: they open files, and may raise anything.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 
@@ -22,6 +24,7 @@ from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
 from mcpws.errors import ConfigError, ConnectionClosed, McpwsError, QueueFull
 from mcpws.interfaces import Channel, Link, Producer
+from mcpws.policy.origin import is_localhost
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
 from mcpws.service import WebSocketService
 from mcpws.ws.client import ClientConnection, ConnectionFactory
@@ -171,8 +174,7 @@ class _Server:
         self._reactor = reactor
         self._ids = count(1)
         self._links: dict[int, Link] = {}
-        interface = (parts.hostname or "").replace("localhost", "127.0.0.1").replace(":", r"\:")
-        self._endpoint = f"tcp:{parts.port or 80}:interface={interface}"
+        self._endpoint = f"tcp:{parts.port or 80}:interface={quoteStringArgument(_interface(parts.hostname or ''))}"
         self._factory, self._service = self._unstarted()
 
     def _unstarted(self) -> tuple[ServerFactory, WebSocketService]:
@@ -221,6 +223,16 @@ class _Server:
     def gone(self, link: Link, id: int) -> None:
         del self._links[id]
         self._inbox.forget(link)
+
+
+def _interface(host: str) -> str:
+    """The address to listen at for clients that call this server `host`; names of others are the resolver's affair."""
+    if is_localhost(host):
+        return "127.0.0.1"
+    try:
+        return str(ip_address(host.removesuffix(".")))
+    except ValueError:
+        return host
 
 
 class _ServerChannel:

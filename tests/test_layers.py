@@ -18,7 +18,7 @@ LAYERS = (
     ("ws",),
     ("client",),
     ("backends",),
-    ("transport", "service", "bridge", "testing", "program", "orphans"),
+    ("transport", "service", "proxied", "bridge", "testing", "program", "orphans"),
     ("tap", "cli"),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

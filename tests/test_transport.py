@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 
 from mcpws import ConfigError, ConnectionClosed, ConnectionState, Notification, WebSocketConfig, WebSocketTransport
+from mcpws.testing import result_of
 
 
 def transport(**settings: Any) -> WebSocketTransport:
@@ -29,6 +30,36 @@ def test_what_cannot_be_done_yet_is_refused_and_named(settings: dict[str, Any], 
         transport(**settings)
     assert caught.value.key == key
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "interface"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("[::1]", "::1"),
+        ("[::]", "::"),
+        ("[0:0:0:0:0:0:0:1]", "::1"),
+        ("localhost", "127.0.0.1"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("localhost.", "127.0.0.1"),
+        ("app.localhost", "127.0.0.1"),
+        ("App.LocalHost.", "127.0.0.1"),
+        ("a.b.localhost", "127.0.0.1"),
+        # None of these is localhost.
+        ("ip6-localhost", "ip6-localhost"),
+        ("mylocalhost", "mylocalhost"),
+        ("localhost.example.com", "localhost.example.com"),
+        ("example.com", "example.com"),
+    ],
+)
+def test_a_server_listens_where_its_name_says(host: str, interface: str) -> None:
+    reactor = MemoryReactorClock()
+    server = WebSocketTransport(WebSocketConfig(url=f"ws://{host}:8082"), reactor=reactor)
+    result_of(server.start())
+    assert [(port, at) for port, _, _, at in reactor.tcpServers] == [(8082, interface)]
 
 
 @pytest.mark.parametrize("server_mode", [True, False])

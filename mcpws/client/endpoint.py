@@ -13,6 +13,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
 from mcpws.errors import ConfigError, ConnectFailed, McpwsError
+from mcpws.policy.origin import is_localhost
 
 NO_TIMEOUT = 365 * 86_400.0
 """For endpoints, which cannot wait for ever."""
@@ -27,7 +28,9 @@ def endpoint_for(
         raise ConfigError("url", url, "must be ws://HOST:PORT or wss://HOST:PORT")
     secure = parts.scheme == "wss"
     port = parts.port or (443 if secure else 80)
-    endpoint = HostnameEndpoint(reactor, parts.hostname, port, timeout=timeout)
+    # Not every resolver knows more of these names than that one.
+    host = "localhost" if is_localhost(parts.hostname) else parts.hostname
+    endpoint = HostnameEndpoint(reactor, host, port, timeout=timeout)
     if not secure:
         return endpoint
     try:

@@ -22,7 +22,8 @@ _AUTHORITY = re.compile(rf"(?:\[([0-9a-f:.]+)\]|({_LABEL}(?:\.{_LABEL})*)\.?)(?:
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)")
 # URL standard, section 3.5: a name that ends in a number is an IPv4 address, or none at all.
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-_LOOPBACK = re.compile(r"(?:.*\.)?localhost|127(?:\.[0-9]+){3}|\[::1\]")
+_LOCALHOST = re.compile(r"(?:.*\.)?localhost\.?", re.IGNORECASE)
+_LOOPBACK = re.compile(r"127(?:\.[0-9]+){3}|\[::1\]")
 
 
 class _Origin(NamedTuple):
@@ -31,6 +32,11 @@ class _Origin(NamedTuple):
     scheme: str
     host: str
     port: int | None
+
+
+def is_localhost(name: str) -> bool:
+    """Whether this is a name of this machine, whatever a name server says (RFC 6761, section 6.3)."""
+    return _LOCALHOST.fullmatch(name) is not None
 
 
 def host_allowed(host: str | None, allowed: Collection[str]) -> bool:
@@ -178,7 +184,7 @@ def _is_local(origin: _Origin, host: str | None) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    return _LOOPBACK.fullmatch(host) is not None
+    return is_localhost(host) or _LOOPBACK.fullmatch(host) is not None
 
 
 def _is_address(host: str) -> bool:

@@ -11,6 +11,6 @@ def peer_name(transport: ITransport) -> str:
     """Where the other end is: `tcp4:HOST:PORT`, `tcp6:HOST:PORT`, `unix:PATH` or `unix`, as Autobahn has it."""
     address = transport.getPeer()
     if isinstance(address, UNIXAddress) and address.name:
-        # Autobahn would write the bytes as Python shows them.
-        return f"unix:{address.name.decode(errors='backslashreplace')}"
+        # As Python shows them, since they may be any bytes, but that Autobahn leaves the quotes and the b.
+        return f"unix:{repr(address.name)[2:-1]}"
     return str(peer2str(transport))

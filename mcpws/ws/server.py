@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITransport
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from mcpws.config import WebSocketConfig
@@ -96,6 +97,13 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         self._refuse(handshake.FAILED)
 
 
+class _Unwanted(Protocol):
+    """Hangs up. With None in its place TLS and other wrappers would keep the connection, and fail with every byte."""
+
+    def connectionMade(self) -> None:
+        cast(ITransport, self.transport).loseConnection()
+
+
 class ServerFactory(WebSocketServerFactory):
     """Serves a backend on WebSocket; listen with it on any stream endpoint.
 
@@ -177,11 +185,11 @@ class ServerFactory(WebSocketServerFactory):
 
     # For the protocols.
 
-    def buildProtocol(self, addr: IAddress | None) -> ServerProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
         if len(self._connections) - self._open >= self.config.max_connections:
             # As many have yet to finish their handshake: somebody only opens sockets.
             self._totals.refused += 1
-            return None
+            return _Unwanted()
         protocol: ServerProtocol = self.protocol()
         protocol.factory = self
         connection = ServerConnection(protocol, next(self._ids), self)

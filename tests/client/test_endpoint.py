@@ -20,6 +20,9 @@ from mcpws.testing import result_of
         ("wss://example.com/mcp", "example.com:443"),
         ("ws://[::1]:8082", "[::1]:8082"),
         ("WS://Example.com:9", "example.com:9"),
+        ("ws://app.localhost:1", "localhost:1"),
+        ("ws://A.LocalHost.:1", "localhost:1"),
+        ("ws://localhost.example.com:1", "localhost.example.com:1"),
     ],
 )
 def test_an_endpoint_leads_where_the_url_says(url: str, leads_to: str) -> None:

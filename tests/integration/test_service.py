@@ -1,8 +1,12 @@
 """`twistd mcpws` as a user meets it: options, mistakes, the end."""
 
+import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, cast
 
@@ -189,6 +193,30 @@ async def test_several_ports_are_served(serve: Serve, tmp_path: Path) -> None:
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = await threads.deferToThread(client.recv, 4096)
     assert answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+
+
+PROXIED = {
+    "version 1": (b"PROXY TCP4 203.0.113.7 10.0.0.1 56789 8082\r\n", "tcp4:203.0.113.7:56789"),
+    "version 2": (
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24" + IPv6Address("2001:db8::7").packed * 2 + b"\xdd\xd5\x1f\x92",
+        "tcp6:2001:db8::7:56789",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "peer"), PROXIED.values(), ids=PROXIED)
+def test_the_log_names_the_client_of_a_proxy(serve: Serve, header: bytes, peer: str) -> None:
+    service = serve("--port", "haproxy:tcp:0:interface=127.0.0.1")
+    while service.log().count("listening on") < 2:
+        time.sleep(0.02)
+    port = int(re.findall(r"listening on .*port=(\d+)", service.log())[1])
+    for sent, answered in [(header, True), (b"PROXY TCP4 a b c d\r\n", False)]:
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(sent + b"GET /other HTTP/1.1\r\n\r\n")
+            with suppress(ConnectionResetError):
+                assert client.recv(4096).startswith(b"HTTP/1.1 404 Not Found" if answered else b"")
+    assert f"refused {peer}: 404" in service.log()
+    assert "Traceback" not in service.log()
 
 
 def test_it_binds_loopback_unless_told_otherwise(serve: Serve) -> None:

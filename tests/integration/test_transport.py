@@ -86,6 +86,18 @@ async def test_a_server_and_two_clients_talk(url: str) -> None:
         await server.receive()
 
 
+@pytest.mark.parametrize("host", ["app.localhost", "LocalHost.", "[::1]", "127.0.0.2"])
+@ensureDeferred
+async def test_a_server_and_its_client_meet_at_any_name_of_this_machine(url: str, host: str) -> None:
+    there = url.replace("127.0.0.1", host)
+    server, client = server_for(there), client_for(there)
+    await server.start()
+    await client.start()
+    assert client.state is ConnectionState.CONNECTED
+    await client.stop()
+    await server.stop()
+
+
 @ensureDeferred
 async def test_a_server_that_does_not_receive_reads_no_more_than_it_can_hold(url: str) -> None:
     server, client = server_for(url), client_for(url)

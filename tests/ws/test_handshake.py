@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
+from twisted.protocols.policies import WrappingFactory
 
 from mcpws.backends.app import App
 from mcpws.config import WebSocketConfig
@@ -573,6 +574,18 @@ def test_clients_that_only_open_sockets_are_bounded_too() -> None:
     assert beyond.is_gone()
     assert [client.is_gone() for client in idle] == [False, False]
     assert service.server.statistics().connections_refused == 1
+
+
+def test_clients_beyond_that_are_hung_up_on_behind_a_wrapper_too() -> None:
+    # As TLS is one, and whatever else stands between a socket and its protocol.
+    service = served(max_connections=1)
+    wrapped = WrappingFactory(service.server)
+    first, beyond = RawClient(), RawClient()
+    for client in first, beyond:
+        service.network.join(client, wrapped)
+    service.flush()
+    assert (first.is_gone(), beyond.is_gone()) == (False, True)
+    assert len(wrapped.protocols) == 1
 
 
 def test_a_refused_client_that_does_not_close_is_dropped() -> None:
