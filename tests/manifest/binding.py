@@ -161,6 +161,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "H-24": (
         "Connections that have yet to finish their handshake are bounded as well.",
         "tests/ws/test_handshake.py::test_clients_that_only_open_sockets_are_bounded_too",
+        "tests/ws/test_handshake.py::test_clients_beyond_that_are_hung_up_on_behind_a_wrapper_too",
         "tests/ws/test_handshake.py::test_refused_handshakes_do_not_make_room_for_more_connections",
     ),
     "H-25": (
