@@ -1,7 +1,8 @@
 """MCP (the Model Context Protocol) over WebSocket, on Twisted and Autobahn.
 
-Serve your functions with an App, any stdio MCP server with Stdio, another server with Upstream, each through a
-ServerFactory; call a server with `connect` or a ClientFactory; or move messages yourself with a WebSocketTransport.
+Serve your functions with an App, any stdio MCP server with Stdio, another server with Upstream, each by `run`, or
+through a ServerFactory; call a server with `connect` or a ClientFactory; or move messages yourself with a
+WebSocketTransport.
 """
 
 from mcpws.backends.app import App
@@ -47,6 +48,7 @@ from mcpws.errors import (
 )
 from mcpws.interfaces import Backend, Channel, Identity, Link
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
+from mcpws.program import run
 from mcpws.service import WebSocketService
 from mcpws.transport import Incoming, WebSocketTransport
 from mcpws.version import __version__
@@ -110,4 +112,5 @@ __all__ = [
     "WebSocketTransport",
     "__version__",
     "connect",
+    "run",
 ]

@@ -1,4 +1,4 @@
-"""The beginning and the end of a program that serves, as far as twistd and twist leave them to do."""
+"""The beginning and the end of a program that serves: all of it, or as far as twistd and twist leave it to do."""
 
 from __future__ import annotations
 
@@ -13,15 +13,53 @@ from types import FrameType
 from typing import Any
 
 from twisted.application.service import MultiService, Service
-from twisted.logger import Logger
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 
+from mcpws.config import WebSocketConfig
 from mcpws.errors import McpwsError
+from mcpws.interfaces import Backend
+from mcpws.service import WebSocketService
+from mcpws.ws.server import ServerFactory
 
 log = Logger()
 
 _BEGUN = b"\0"
 _MAX_WORDS = 4096
 """Bytes that a pipe takes in one piece (POSIX, PIPE_BUF, on Linux)."""
+
+
+def run(backend: Backend, port: int | str = 8082, *, config: WebSocketConfig | None = None, log: bool = True) -> None:
+    """Serve `backend`, an App for example, until Ctrl-C or SIGTERM; then let what is in flight finish, and return.
+
+    It is all that a program does from then on, as it runs the reactor. Others begin a WebSocketService, or give a
+    ServerFactory to an endpoint, and stop it.
+
+    :param port: a number, on 127.0.0.1, or any Twisted endpoint string. SystemExit with one line, and status 1, when
+        it cannot be had.
+    :param config: limits and policies.
+    :param log: to standard error; False where the program has begun to log somewhere already.
+    """
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    if log:
+        shown = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.info)])
+        globalLogBeginner.beginLoggingTo([shown], redirectStandardIO=False)
+    factory = ServerFactory(backend, config, reactor=reactor)
+    whole = Whole(Start({}))
+    WebSocketService(factory, [str(port)], reactor).setServiceParent(whole)
+    seconds = factory.config.drain_seconds + factory.config.close_timeout
+    Signals(reactor, seconds, abandon=lambda: None).setServiceParent(whole)
+    whole.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", whole.stopService)
+    reactor.run()
 
 
 class Start:

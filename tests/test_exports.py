@@ -13,7 +13,7 @@ PUBLIC = {
     "Progress", "PromptMessage", "QueueFull", "RemoteError", "Request", "RequestId", "RequestTimeout", "ResourceLink",
     "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "Stdio",
     "Subscription", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
-    "WebSocketService", "WebSocketTransport", "__version__", "connect",
+    "WebSocketService", "WebSocketTransport", "__version__", "connect", "run",
 }  # fmt: skip
 
 

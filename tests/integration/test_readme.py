@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -9,9 +10,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor, threads
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
+from mcpws import ConnectionClosed, RemoteError, connect
 from mcpws.tap import Options
 
 pytestmark = pytest.mark.integration
@@ -20,6 +27,22 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 SECONDS = 30
+
+MORE_TOOLS = """
+@app.tool
+async def slow(seconds: float) -> str:
+    from twisted.internet import reactor
+    from twisted.internet.task import deferLater
+
+    return await deferLater(reactor, seconds, str, "done")
+
+
+@app.tool
+def leave() -> str:
+    raise SystemExit("leave")
+
+
+if __name__"""
 
 
 @pytest.fixture
@@ -38,8 +61,10 @@ def block(language: str, containing: str, port: int) -> str:
 
 
 @contextmanager
-def running(*command: object) -> "Iterator[subprocess.Popen[bytes]]":
-    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL)
+def running(
+    *command: object, stdout: int | None = None, stderr: int | None = None
+) -> "Iterator[subprocess.Popen[bytes]]":
+    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
     try:
         yield process
     finally:
@@ -68,9 +93,71 @@ def run(*command: object) -> str:
 
 
 def test_the_server_is_called_by_the_client(port: int) -> None:
-    with running(sys.executable, "-c", block("python", "ServerFactory", port)):
+    with running(sys.executable, "-c", block("python", "run(app", port)):
         wait_for(port)
         assert run(sys.executable, "-c", block("python", "session.request", port)) == "{'result': 3}\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@ensureDeferred
+async def test_the_server_ends_in_order(port: int, number: signal.Signals) -> None:
+    code = block("python", "run(app", port).replace("\nif __name__", MORE_TOOLS)
+    with running(sys.executable, "-c", code + '    print("returned", flush=True)', stdout=subprocess.PIPE) as process:
+        await threads.deferToThread(wait_for, port)
+        session = await connect(f"ws://127.0.0.1:{port}")
+        closed = session.when_lost()
+        call = session.request("tools/call", {"name": "slow", "arguments": {"seconds": 1}})
+        with pytest.raises(RemoteError, match="Internal error"):
+            await session.request("tools/call", {"name": "leave"})
+        process.send_signal(number)
+        assert (await call)["content"] == [{"type": "text", "text": "done"}]
+        reason = await closed
+        assert isinstance(reason, ConnectionClosed)
+        assert (reason.code, reason.reason) == (1001, "the service is shutting down")
+        said, _ = await threads.deferToThread(process.communicate, timeout=SECONDS)
+    assert (process.returncode, said) == (0, b"returned\n")
+
+
+@ensureDeferred
+async def test_the_server_ends_at_once_when_it_is_told_so_twice(port: int) -> None:
+    code = block("python", "run(app", port).replace("\nif __name__", MORE_TOOLS)
+    with running(sys.executable, "-c", code, stderr=subprocess.PIPE) as process:
+        await threads.deferToThread(wait_for, port)
+        session = await connect(f"ws://127.0.0.1:{port}")
+        call = session.request("tools/call", {"name": "slow", "arguments": {"seconds": 60}})
+        lost = session.when_lost()
+        await session.request("tools/list")
+        process.send_signal(signal.SIGINT)
+        await deferLater(cast(IReactorTime, reactor), 0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = await threads.deferToThread(process.communicate, timeout=SECONDS)
+        with pytest.raises(ConnectionClosed):
+            await call
+        await lost
+    assert process.returncode == -signal.SIGINT
+    assert b"a second signal ends it at once" in said
+    assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("where", "problem"),
+    [
+        ("", "cannot listen on tcp:{port}:interface=127.0.0.1: Address already in use"),
+        ('"unix:/no/such/folder/socket"', "cannot listen on unix:/no/such/folder/socket: No such file or directory"),
+    ],
+)
+def test_the_server_says_where_it_cannot_listen_and_ends(where: str, problem: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code = block("python", "run(app", port).replace(f"port={port}", f"port={where or port}")
+        ended = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"mcpws: {problem.format(port=port)}"
+    assert "Traceback" not in ended.stderr
 
 
 def test_the_gateway_is_called_from_the_command_line(port: int, sdk1: Path) -> None:
