@@ -23,13 +23,16 @@ from mcpws.policy.origin import host_allowed, origin_allowed
 MAX_HEAD = 16 * 1024
 """Bytes of request line and headers."""
 
+EMPTY_LINE = b"\r\n"
+"""What a request may have before it (RFC 9112, section 2.2): some clients end the one before with it."""
+
 END_OF_HEAD = b"\r\n\r\n"
 RETRY_AFTER = "5"
 
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)")
 _ABSOLUTE_FORM = re.compile(r"(?:http|ws)s?://([^/?#]*)(.*)", re.IGNORECASE)
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
-_METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |\Z)")
+_METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |\Z)|\r?\Z")
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 _ONCE = ("host", "origin", "sec-websocket-key", "sec-websocket-version")
 # Of these there is one string each, whoever sends it. Any other name goes with its request.

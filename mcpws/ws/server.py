@@ -37,7 +37,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
     _mcpws: ServerConnection
 
     def processHandshake(self) -> None:
-        head, end, rest = self.data.partition(handshake.END_OF_HEAD)
+        head, end, rest = self.data.removeprefix(handshake.EMPTY_LINE).partition(handshake.END_OF_HEAD)
         if len(head) > handshake.MAX_HEAD:
             self._refuse(handshake.HEAD_TOO_LARGE)
         elif not handshake.could_be_http(head):

@@ -168,6 +168,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "It does not matter in which pieces the request comes, nor whether frames follow in the same one.",
         "tests/ws/test_handshake.py::test_a_request_that_comes_byte_by_byte_is_served",
         "tests/ws/test_handshake.py::test_frames_right_behind_the_request_are_not_lost",
+        "tests/ws/test_handshake.py::test_one_empty_line_before_the_request_is_ignored",
     ),
     "H-26": (
         "Whatever is not the right 101 is a refusal to the client, redirects included.",

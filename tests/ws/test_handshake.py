@@ -128,7 +128,7 @@ def test_a_header_is_parsed_in_linear_time(filler: bytes) -> None:
     assert parse(b"GET / HTTP/1.1\r\nX: " + value + b"\r\n\r\n").headers["x"].encode() == value
 
 
-@pytest.mark.parametrize("data", [b"G", b"GET", b"GET ", b"OPTIONS * HTTP/1.1", b"ABCDEFGHIJKLMNOP"])
+@pytest.mark.parametrize("data", [b"", b"\r", b"G", b"GET", b"GET ", b"OPTIONS * HTTP/1.1", b"ABCDEFGHIJKLMNOP"])
 def test_these_first_bytes_may_become_an_http_request(data: bytes) -> None:
     assert could_be_http(data)
 
@@ -140,6 +140,8 @@ def test_these_first_bytes_may_become_an_http_request(data: bytes) -> None:
         b"\x16\x03\x01",
         b"{",
         b"\n",
+        b"\r\n",
+        b"\rG",
         b"GET\n",
         b"GET/",
         b"ABCDEFGHIJKLMNOPQ",
@@ -512,6 +514,28 @@ def test_a_request_that_comes_byte_by_byte_is_served() -> None:
         client.send(bytes([byte]))
         service.flush()
     assert client.take_head()[0] == "HTTP/1.1 101 Switching Protocols"
+
+
+@pytest.mark.parametrize("pieces", [[b"\r\n"], [b"\r", b"\n"], []], ids=["whole", "in two", "none"])
+def test_one_empty_line_before_the_request_is_ignored(pieces: list[bytes]) -> None:
+    service = served()
+    client = service.raw()
+    for piece in pieces:
+        client.send(piece)
+        service.flush()
+        assert client.received == b""
+    client.handshake()
+    service.flush()
+    assert client.take_head()[0] == "HTTP/1.1 101 Switching Protocols"
+
+
+@pytest.mark.parametrize("before", [b"\r\n\r\n", b"\n", b"\n\r\n", b"\r\n\n", b" \r\n"])
+def test_what_else_comes_before_the_request_is_none(before: bytes) -> None:
+    service = served()
+    client = service.raw()
+    client.send(before + upgrade_request())
+    service.flush()
+    assert client.take_head()[0] == "HTTP/1.1 400 Bad Request"
 
 
 def test_frames_right_behind_the_request_are_not_lost() -> None:
