@@ -44,6 +44,8 @@ class WebSocketConfig:
     :param initialize_timeout: seconds for the `initialize` request, then 4408; None to wait for ever.
     :param close_timeout: seconds for the other end to answer a Close frame.
     :param drain_seconds: for requests in flight when the server stops.
+    :param turn_seconds: for which one connection is served at a stretch; what else was read of it then waits until
+        the others had their turn.
     :param progress_gap: seconds between the last progress of a request and its answer, for clients that would lose
         progress that comes together with the answer; 0 for none.
     :param paths: of the URL that are served; any other is 404.
@@ -79,6 +81,7 @@ class WebSocketConfig:
     initialize_timeout: float | None = 60
     close_timeout: float = 5
     drain_seconds: float = 10
+    turn_seconds: float = 0.005
     progress_gap: float = 0.05
     paths: tuple[str, ...] = PATHS
     hosts: tuple[str, ...] = ()
@@ -101,7 +104,7 @@ class WebSocketConfig:
             value = getattr(self, key)
             if value is not None and not (_is_number(value) and value > 0):
                 raise ConfigError(key, value, "must be a number of seconds above 0, or None")
-        for key in ("stall_timeout", "close_timeout"):
+        for key in ("stall_timeout", "close_timeout", "turn_seconds"):
             value = getattr(self, key)
             if not (_is_number(value) and value > 0):
                 raise ConfigError(key, value, "must be a number of seconds above 0")

@@ -50,6 +50,7 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("stall-timeout", float, "Seconds for which a client may read nothing of what waits; then 1013."),
     ("close-timeout", float, "Seconds for a client to answer a Close frame."),
     ("drain-seconds", float, "For requests in flight when the service stops."),
+    ("turn-seconds", float, "For which one client is served at a stretch, however much it has sent."),
     ("progress-gap", float, "Seconds between the last progress of a request and its answer."),
     ("compression-min-size", int, "Bytes of the shortest message that --compression compresses."),
     ("binary", str, "accept or refuse binary messages."),

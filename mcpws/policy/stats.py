@@ -30,6 +30,7 @@ class Counters:
         "messages_received",
         "messages_sent",
         "opened",
+        "postponed",
         "round_trip",
         "too_many",
     )
@@ -46,6 +47,7 @@ class Counters:
         self.dropped = 0
         self.coalesced = 0
         self.too_many = 0
+        self.postponed = 0
         self.round_trip: float | None = None
 
 
@@ -56,7 +58,8 @@ class ConnectionStatistics:
     `errors` counts error answers sent, `bad_messages` what was no JSON-RPC, `dropped` what belonged
     nowhere, `coalesced` what a later message overtook before a slow reader took it, `too_many` the
     requests refused since too many were open and waited, `idle` the time since the last byte came,
-    `queued_bytes` what waits for a slow reader.
+    `queued_bytes` what waits for a slow reader, `postponed` how often what was read took longer than one
+    turn may.
     """
 
     id: int
@@ -76,6 +79,7 @@ class ConnectionStatistics:
     uptime: float
     idle: float
     round_trip: float | None
+    postponed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class ServerStatistics:
     queued_bytes: int
     uptime: float
     backend: Mapping[str, int]
+    postponed: int = 0
 
     @property
     def active_connections(self) -> int:
@@ -122,6 +127,7 @@ _SUMMED = (
     "dropped",
     "coalesced",
     "too_many",
+    "postponed",
 )
 
 

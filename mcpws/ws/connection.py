@@ -83,6 +83,7 @@ class Connection(ABC):
         "reading",
         "state",
         "text_receiver",
+        "turn_began",
     )
 
     _outbox: Outbox
@@ -105,7 +106,7 @@ class Connection(ABC):
         self._bad_recently = 0
         self._closing_since: float | None = None
         self._linger: Linger | None = None
-        self._ping_sent = clock.seconds()
+        self._ping_sent = self.turn_began = clock.seconds()
         self._ping_number = 0
         self._ping_pending: bytes | None = None
         self._pong_waits = False
@@ -221,8 +222,7 @@ class Connection(ABC):
             self.reading = True
             # The silence was of our making.
             self.counters.last_activity = self.clock.seconds()
-            self._protocol.transport.resumeProducing()
-            self._protocol.consumeData()
+            self._protocol.read_on()
 
     def statistics(self, now: float) -> ConnectionStatistics:
         """A snapshot."""
@@ -298,6 +298,10 @@ class Connection(ABC):
             else:
                 receive(message)
         return self.reading and self.state is _CONNECTED
+
+    def is_turn_over(self) -> bool:
+        """Whether this turn of the reactor has spent enough on this connection."""
+        return self.clock.seconds() - self.turn_began >= self._config.turn_seconds
 
     def ping_received(self, payload: bytes) -> None:
         """Answer a Ping; of those that come while an answer waits to be read, the latest (RFC 6455, section 5.5.3)."""

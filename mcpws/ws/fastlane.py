@@ -27,6 +27,9 @@ except ImportError:
     # There is no C for every platform. This is many times slower, and does the same.
     from websockets.utils import apply_mask as mask  # type: ignore[no-redef]
 
+LOOK_EVERY = 8
+"""Frames, between two looks at the time: so one frame costs no look, and so many slow ones are not too many."""
+
 FINAL_TEXT = 0x81
 FINAL_BINARY = 0x82
 _MASKED = 0x80
@@ -40,14 +43,16 @@ class FastLane:
 
     :param masked: whether frames have to be masked.
     :param limit: bytes of the longest payload.
+    :param is_over: asked after every `LOOK_EVERY` frames whether those that follow have to wait.
     """
 
-    __slots__ = ("_key_size", "_limit", "_mask_bit", "begun")
+    __slots__ = ("_is_over", "_key_size", "_limit", "_mask_bit", "begun")
 
-    def __init__(self, masked: bool, limit: int) -> None:
+    def __init__(self, masked: bool, limit: int, is_over: Callable[[], bool] = lambda: False) -> None:
         self._mask_bit = _MASKED if masked else 0
         self._key_size = 4 if masked else 0
         self._limit = limit
+        self._is_over = is_over
         self.begun: Begun | None = None
         """The frame of which the lane has a part; what comes next then has to be given to it."""
 
@@ -74,6 +79,7 @@ class FastLane:
             if not deliver(begun.payload(), begun.is_binary):
                 return data[taken:]
         mask_bit, key_size, limit = self._mask_bit, self._key_size, self._limit
+        unseen = LOOK_EVERY
         while end - taken >= 2:
             first = data[taken]
             if first != FINAL_TEXT and first != FINAL_BINARY:
@@ -113,6 +119,11 @@ class FastLane:
             taken = stop
             if not deliver(payload, first == FINAL_BINARY):
                 break
+            unseen -= 1
+            if not unseen:
+                if self._is_over():
+                    break
+                unseen = LOOK_EVERY
         return data[taken:] if taken else data
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from autobahn.twisted.websocket import WebSocketAdapterProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.protocol import WebSocketProtocol
-from twisted.internet.interfaces import ITransport
+from twisted.internet.interfaces import IDelayedCall, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -18,13 +18,24 @@ from mcpws.ws.connection import MAX_REASON, Connection
 from mcpws.ws.fastlane import FastLane
 from mcpws.ws.pieces import join_small
 
+WINDOW = 4096
+"""Bytes that are looked at together where frames cost more to take than to send."""
+
+DEFLATED = 2048
+"""Bytes that are inflated together: they may become a thousand times as many."""
+
+_LONGEST_HEAD = 14
 _OPEN = WebSocketProtocol.STATE_OPEN
 _CLOSING = WebSocketProtocol.STATE_CLOSING
 _CLOSED = WebSocketProtocol.STATE_CLOSED
 
 
 class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
-    """Mixed in before an Autobahn protocol. Adds two attributes: `_mcpws`, which the factory sets, and `_lane`."""
+    """Mixed in before an Autobahn protocol. Of ours are `_mcpws`, which the factory sets, `_lane` and `_next_turn`.
+
+    What one turn of the reactor spends on a connection is bounded by time. What else was read waits for the next turn,
+    and until it is gone nothing more is read: so clients take turns, whatever one of them sends.
+    """
 
     # Most of what Autobahn keeps on every connection: in a dict these would take twice the memory. None of them has a
     # default on Autobahn's classes, which a slot would hide.
@@ -32,6 +43,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         *WebSocketProtocol.CONFIG_ATTRS_COMMON,
         "_lane",
         "_mcpws",
+        "_next_turn",
         "_perMessageCompress",
         "autoPingPending",
         "autoPingPendingCall",
@@ -70,6 +82,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     _mcpws: Connection
     _lane: FastLane | None
+    _next_turn: IDelayedCall | None
 
     @property
     def peer(self) -> str:
@@ -82,6 +95,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         pass
 
     def connectionMade(self) -> None:
+        self._next_turn = None
         # First: a client sends its handshake from within Autobahn's connectionMade.
         self._mcpws.transport_connected(cast(ITransport, self.transport))
         super().connectionMade()
@@ -90,6 +104,8 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         # Past Autobahn's own, which only logs; TLS failures even as errors, where a port scan makes them.
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         self._mcpws.transport_lost(reason)
         self._connectionLost(reason)  # type: ignore[arg-type]  # annotated as str there
 
@@ -97,45 +113,109 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
         if self.state != _CLOSED:
             connection = self._mcpws
-            connection.counters.last_activity = connection.clock.seconds()
+            connection.counters.last_activity = connection.turn_began = connection.clock.seconds()
             # What the messages in one read are answered with leaves in one write.
             burst.depth += 1
             try:
                 self.data += data
-                self.consumeData()
+                self._consume()
             finally:
                 burst.end()
         else:
             self._mcpws.discard(data)
 
     def consumeData(self) -> None:
-        """Take from what was read, for as long as messages are wanted: the lane what it can, Autobahn the rest."""
+        """Take from what was read, now that more of it may be wanted."""
+        connection = self._mcpws
+        if not connection.consuming:
+            connection.turn_began = connection.clock.seconds()
+        self._consume()
+
+    def read_on(self) -> None:
+        """Take the rest of what was read, in as many turns as it needs, and then read on."""
+        if self._next_turn is None:
+            self.consumeData()
+            if self._next_turn is None and self._mcpws.reading:
+                cast(Any, self.transport).resumeProducing()
+
+    def _consume(self) -> None:
+        """Take from what was read, while messages are wanted and the turn lasts: the lane what it can, or Autobahn."""
         autobahn: Any = self
         connection = self._mcpws
         if autobahn.state != _OPEN and autobahn.state != _CLOSING:
             super().consumeData()
             return
-        if connection.consuming:
+        if connection.consuming or self._next_turn is not None:
             # Whoever resumes reading from within a message begins no second round inside the first.
             return
         connection.consuming = True
+        lane = self._lane
+        data, at = self.data, 0
         try:
             while connection.reading and autobahn.state != _CLOSED:
-                lane = self._lane
                 if lane is not None and (
                     lane.begun is not None
                     or (autobahn.state == _OPEN and autobahn.current_frame is None and not autobahn.inside_message)
                 ):
-                    before = len(self.data)
-                    self.data = lane.take(self.data, self.onMessage)
-                    if not self.data:
+                    # All of it only once: whoever mixes frames of both kinds shall not have it copied for each.
+                    piece = data[at : at + WINDOW] if at else data
+                    rest = lane.take(piece, self.onMessage)
+                    if piece is data and not rest:
+                        data = rest
                         break
-                    if len(self.data) < before:
+                    size, left = len(piece), len(rest)
+                    if left > size:
+                        data, at = rest + data[at + size :], 0
+                    else:
+                        at += size - left
+                    if at == len(data):
+                        break
+                    if left < size:
+                        if connection.is_turn_over():
+                            self._postpone()
+                            break
                         continue
-                if not autobahn.processData():
+                # Autobahn copies what it has several times for each frame: so it has no more than it needs.
+                size = self._wanted_next()
+                autobahn.data = data[at : at + size]
+                before = len(autobahn.data)
+                goes_on = autobahn.processData()
+                at += before - len(autobahn.data)
+                if not goes_on and (size != DEFLATED or autobahn.failedByMe or at == len(data)):
+                    break
+                if connection.is_turn_over():
+                    self._postpone()
                     break
         finally:
             connection.consuming = False
+            # Once it is closed, nothing more is looked at.
+            self.data = b"" if autobahn.state == _CLOSED else data[at:]
+
+    def _wanted_next(self) -> int:
+        """How many bytes of what was read Autobahn is to have next.
+
+        One more than it can use, if there are so many: it goes on only then.
+        """
+        autobahn: Any = self
+        frame = autobahn.current_frame
+        if frame is None:
+            return _LONGEST_HEAD + 1
+        rest: int = frame.length - autobahn.current_frame_masker.pointer()
+        return DEFLATED if rest > DEFLATED and self._perMessageCompress is not None else rest + 1
+
+    def _postpone(self) -> None:
+        """Leave what else was read to the next turn of the reactor."""
+        if self.state != _CLOSED:
+            connection = self._mcpws
+            connection.counters.postponed += 1
+            cast(Any, self.transport).pauseProducing()
+            self._next_turn = connection.clock.callLater(0, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        if self._mcpws.reading:
+            with burst:
+                self.read_on()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.
@@ -233,8 +313,11 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
 
     def _onOpen(self) -> None:
         autobahn: Any = self
+        connection = self._mcpws
         self._lane = (
-            FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize) if self._mcpws.has_fast_lane else None
+            FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize, connection.is_turn_over)
+            if connection.has_fast_lane
+            else None
         )
         if autobahn._perMessageCompress is not None:
             autobahn._perMessageCompress = Deflate(autobahn._perMessageCompress, autobahn.maxMessagePayloadSize)

@@ -934,6 +934,15 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/integration/test_wire.py::test_a_client_that_does_not_read_is_closed_with_1013",
         "tests/integration/test_shares.py::test_slow_readers_of_large_answers_hold_up_nobody",
     ),
+    "L-18": (
+        "Who sends what costs more to take than to send waits with it, and not the others.",
+        "tests/ws/test_turns.py::test_a_crowd_of_frames_takes_many_turns_and_arrives_whole",
+        "tests/ws/test_turns.py::test_compressed_fragments_take_many_turns",
+        "tests/ws/test_turns.py::test_the_others_have_their_turn_meanwhile",
+        "tests/ws/test_turns.py::test_nothing_more_is_read_until_what_was_read_is_done",
+        "tests/ws/test_turns.py::test_a_client_takes_turns_with_its_servers_as_well",
+        "tests/integration/test_turns.py::test_one_client_holds_no_other_up",
+    ),
     "A-1": (
         "Pings go out at their interval.",
         "tests/ws/test_connection.py::test_a_ping_goes_out_every_interval_and_its_pong_measures_the_round_trip",
