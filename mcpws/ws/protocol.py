@@ -108,6 +108,19 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
             self._next_turn.cancel()
         self._mcpws.transport_lost(reason)
         self._connectionLost(reason)  # type: ignore[arg-type]  # annotated as str there
+        self._drop_input()
+
+    def _drop_input(self) -> None:
+        """Forget what was read of a message that never became whole.
+
+        Connection and protocol know each other, so both stay until the garbage collector comes to look at them, which
+        counts objects and not their bytes.
+        """
+        autobahn: Any = self
+        self._lane = self._perMessageCompress = None
+        self.data = b""
+        autobahn.current_frame = None
+        autobahn.frame_data = autobahn.message_data = None
 
     def dataReceived(self, data: bytes) -> None:
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.

@@ -1,6 +1,8 @@
 """The factory: who is connected, what backends may do to that, statistics, broadcast, drain and stop."""
 
+import gc
 import struct
+import tracemalloc
 from typing import Any, Protocol
 
 import pytest
@@ -14,11 +16,14 @@ from mcpws.errors import BackendLost, ConnectFailed
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.stats import ServerStatistics
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served, connected, result_of
-from mcpws.testing.raw import CLOSE, PING, TEXT
+from mcpws.testing.raw import CLOSE, CONTINUATION, PING, TEXT
 from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server import ServerProtocol
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
+
+
+MIB = 1024 * 1024
 
 
 class LoggedErrors(Protocol):
@@ -555,6 +560,31 @@ def test_the_clock_of_the_reactor_is_used_by_default() -> None:
 
 
 @pytest.mark.not_mcp("what is said stands for any payload", made=True)
+@pytest.mark.parametrize("opcode", [TEXT, CONTINUATION], ids=["a frame", "a fragment"])
+def test_what_a_connection_had_read_of_a_message_goes_with_it(opcode: int) -> None:
+    service = Served(RecordingBackend())
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            client = service.raw()
+            client.handshake()
+            service.flush()
+            if opcode == CONTINUATION:
+                client.send_frame(TEXT, b"x" * MIB, fin=False)
+            # The head says that there is more to come than there is.
+            client.send(bytes([0x80 | opcode, 0xFF]) + struct.pack("!Q", 2 * MIB) + bytes(4) + b"x" * MIB)
+            service.flush()
+            client.wire.abortConnection()
+            service.flush()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert service.server.connections == ()
+    assert held < 5 * MIB
+
+
 def test_many_clients_do_not_disturb_each_other() -> None:
     backend = RecordingBackend()
     pair = connected(backend)
