@@ -559,7 +559,6 @@ def test_the_clock_of_the_reactor_is_used_by_default() -> None:
     assert factory.config == WebSocketConfig()
 
 
-@pytest.mark.not_mcp("what is said stands for any payload", made=True)
 @pytest.mark.parametrize("opcode", [TEXT, CONTINUATION], ids=["a frame", "a fragment"])
 def test_what_a_connection_had_read_of_a_message_goes_with_it(opcode: int) -> None:
     service = Served(RecordingBackend())
@@ -585,6 +584,7 @@ def test_what_a_connection_had_read_of_a_message_goes_with_it(opcode: int) -> No
     assert held < 5 * MIB
 
 
+@pytest.mark.not_mcp("what is said stands for any payload", made=True)
 def test_many_clients_do_not_disturb_each_other() -> None:
     backend = RecordingBackend()
     pair = connected(backend)
