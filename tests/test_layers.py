@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "core", "version"),
     ("policy",),
     ("interfaces", "config"),
-    ("conversation", "front"),
+    ("conversation", "front", "hearing"),
     ("ws",),
     ("client",),
     ("backends",),

@@ -220,8 +220,8 @@ async def served() -> AsyncIterator[Serve]:
         await server.stop()
 
 
-def tools() -> App:
-    app = App("wire", "1")
+def tools(**settings: Any) -> App:
+    app = App("wire", "1", **settings)
 
     @app.tool
     def add(a: int, b: int) -> int:
@@ -665,6 +665,27 @@ async def test_null_is_the_same_as_nothing(served: Serve) -> None:
     result = {"action": "accept", "content": {"name": "Bo", "age": None}, "_meta": None}
     answer = await client.ask({"jsonrpc": "2.0", "id": question["id"], "result": result})
     assert answer["result"]["content"][0]["text"] == "{'name': 'Bo'}"
+
+
+@bounded
+async def test_notifications_that_nobody_is_done_with_are_dropped_and_counted(served: Serve) -> None:
+    app = tools(max_notifications=10)
+    heard: list[int] = []
+
+    @app.notification("wait")
+    def wait(params: dict[str, Any]) -> Deferred[None]:
+        heard.append(params["number"])
+        return Deferred()
+
+    server = await served(app)
+    client = await server.initialised()
+    for number in range(1000):
+        client.send_message({"jsonrpc": "2.0", "method": "wait", "params": {"number": number}})
+    answer = await client.ask(call(1, name="add", arguments={"a": 1, "b": 2}))
+    assert answer["result"]["structuredContent"] == {"result": 3}
+    assert heard == list(range(10))
+    assert server.factory.statistics().backend == {"app.notifications_dropped": 990}
+    await server.assert_the_next_is_served()
 
 
 BEFORE: dict[str, list[bytes | dict[str, Any]]] = {

@@ -927,6 +927,14 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/test_front.py::test_until_the_backend_is_ready_everything_waits_in_order",
         "tests/test_front.py::test_what_waits_for_the_backend_is_bounded_and_may_be_cancelled",
     ),
+    "L-19": (
+        "What notifications begin is bounded.",
+        "tests/test_hearing.py::test_there_is_room_for_so_many_and_for_the_next_when_one_is_done",
+        "tests/test_hearing.py::test_there_is_room_for_so_many_bytes_and_for_anything_alone",
+        "tests/backends/app/test_rpc.py"
+        "::test_what_notifications_begin_is_bounded_for_each_client_and_what_is_dropped_is_counted",
+        "tests/integration/test_wire.py::test_notifications_that_nobody_is_done_with_are_dropped_and_counted",
+    ),
     "L-14": (
         "Nobody waits for the slow.",
         "tests/ws/test_server.py::test_many_clients_do_not_disturb_each_other",

@@ -23,6 +23,7 @@ from mcpws.backends.app.rpc import RpcFunction
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions, Watcher
 from mcpws.backends.app.tools import Tool
 from mcpws.errors import ConfigError, ShuttingDown
+from mcpws.hearing import Hearing
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.state import MIN_KEY, Seal
 
@@ -56,6 +57,8 @@ class App:
     :param clock: for timeouts; the global reactor by default, looked up with the first client.
     :param page_size: entries in one answer to a list request.
     :param max_pending: requests to one client that may wait for an answer.
+    :param max_notifications: of one client that functions may be at work on; further ones are dropped and counted.
+    :param max_notification_bytes: of these together, as long as there is more than one.
     :param cache: how long clients may keep lists, and what `server/discover` says.
     :param state_key: 32 random bytes or more, kept secret: seals what a client carries while a function waits for its
         answer. Apps that share it, and their name, continue each other's calls; by default nobody else can.
@@ -73,18 +76,28 @@ class App:
         clock: IReactorTime | None = None,
         page_size: int = 100,
         max_pending: int = 1024,
+        max_notifications: int = 1024,
+        max_notification_bytes: int = 16 * 1024 * 1024,
         cache: CacheHint = UNCACHED,
         state_key: bytes | None = None,
         now: Callable[[], float] = time.time,
         stop_grace: float = 5,
     ) -> None:
-        if max_pending < 1:
-            raise ConfigError("max_pending", max_pending, "must be 1 or more")
+        for key, limit in (
+            ("max_pending", max_pending),
+            ("max_notifications", max_notifications),
+            ("max_notification_bytes", max_notification_bytes),
+        ):
+            if limit < 1:
+                raise ConfigError(key, limit, "must be 1 or more")
         if not stop_grace > 0:
             raise ConfigError("stop_grace", stop_grace, "must be above 0")
         self._catalog = Catalog(Implementation(name, version, title), instructions, page_size)
         self._clock = clock
         self._max_pending = max_pending
+        self._max_notifications = max_notifications
+        self._max_notification_bytes = max_notification_bytes
+        self._dropped_before = 0
         self._stop_grace = stop_grace
         self._methods: dict[str, Method] = dict(METHODS)
         self._modern_methods: dict[str, ModernMethod] = dict(MODERN_METHODS)
@@ -272,6 +285,7 @@ class App:
             self._stateless,
             subscriptions=self._subscriptions,
             in_flight=self._in_flight,
+            hearing=Hearing(link.identity.peer, self._max_notifications, self._max_notification_bytes),
             clock=self._clock,
             max_pending=self._max_pending,
             ended=self._ended,
@@ -291,8 +305,15 @@ class App:
         # Without a clock there was no client yet.
         return succeed(None) if self._clock is None else self._in_flight.when_none(self._clock, self._stop_grace)
 
+    def counted(self) -> dict[str, int]:
+        """Notifications that were dropped since `max_notifications` or `max_notification_bytes` was reached."""
+        dropped = self._dropped_before + sum(channel.hearing.dropped for channel in self._channels)
+        return {"app.notifications_dropped": dropped}
+
     def _ended(self, channel: AppChannel) -> None:
-        self._channels.pop(channel, None)
+        if channel in self._channels:
+            del self._channels[channel]
+            self._dropped_before += channel.hearing.dropped
 
     def _list_changed(self, feature: str) -> None:
         for channel in list(self._channels):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.context import ClientState, Context
@@ -22,6 +20,7 @@ from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
 from mcpws.core.meta import RequestMeta, read_modern
 from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
+from mcpws.hearing import Hearing
 from mcpws.interfaces import Link
 
 log = Logger()
@@ -80,7 +79,6 @@ class AppChannel:
         "_closed",
         "_contexts",
         "_ended",
-        "_heard",
         "_link",
         "_methods",
         "_notifications",
@@ -91,6 +89,7 @@ class AppChannel:
         "clock",
         "conversation",
         "gate",
+        "hearing",
         "identity",
         "in_flight",
         "listens",
@@ -106,6 +105,7 @@ class AppChannel:
         *,
         subscriptions: Subscriptions[Subscriber],
         in_flight: InFlight,
+        hearing: Hearing,
         clock: IReactorTime,
         max_pending: int,
         ended: Callable[[AppChannel], None],
@@ -117,6 +117,7 @@ class AppChannel:
         self.clock = clock
         self.gate = Gate()
         self.in_flight = in_flight
+        self.hearing = hearing
         self.listens = Listens(self.conversation.notify, subscriptions)
         self._link = link
         self._methods = methods
@@ -125,7 +126,6 @@ class AppChannel:
         self._subscriptions = subscriptions
         self._ended = ended
         self._contexts: dict[RequestId, Context] = {}
-        self._heard: dict[Deferred[Any], None] = {}
         self._closed = False
 
     def run(
@@ -157,12 +157,14 @@ class AppChannel:
             context.settled()
         return convert(outcome)
 
-    def hear(self, signature: Signature, values: tuple[Any, ...]) -> None:
-        """Call a registered function for a notification: what it returns is not wanted, what it raises is logged."""
+    def hear(self, signature: Signature, values: tuple[Any, ...], size: int) -> None:
+        """Call a registered function for a notification of `size` bytes, for which there is room.
+
+        What it returns is not wanted, what it raises is logged.
+        """
         later = to_come(self.run(signature, values, None, _ignore))
         if later is not None:
-            self._heard[later] = None
-            later.addErrback(_not_heard).addBoth(lambda _: self._heard.pop(later, None))
+            self.hearing.add(later, size, signature.label)
 
     def subscribe(self, uri: str) -> None:
         """Let the client hear when the resource changes; InvalidParams when it has too many subscriptions."""
@@ -212,11 +214,7 @@ class AppChannel:
         self._closed = True
         gone = ConnectionClosed(GOING_AWAY, reason)
         self.conversation.lost(gone)
-        for work in list(self._heard):
-            try:
-                work.cancel()
-            except BaseException:
-                log.failure("what a notification began could not be cancelled")
+        self.hearing.end()
         self.gate.end(gone)
         for uri in list(self.client.subscriptions):
             self.unsubscribe(uri)
@@ -280,8 +278,3 @@ Listener: TypeAlias = Callable[[AppChannel, Notification], None]
 
 def _ignore(value: Any) -> None:
     """Nobody waits for it."""
-
-
-def _not_heard(failure: Failure) -> None:
-    if not failure.check(CancelledError):
-        log.failure("a notification could not be taken", failure=failure)

@@ -43,7 +43,10 @@ class RpcFunction:
 
     def listen(self, channel: AppChannel, notification: Notification) -> None:
         """A Listener."""
-        channel.hear(self._signature, self._values(notification.params))
+        params = notification.params
+        size = 0 if params is None else len(params)
+        if channel.hearing.has_room(size):
+            channel.hear(self._signature, self._values(params), size)
 
     def _values(self, params: Raw | None) -> tuple[Any, ...]:
         if self._decoder is None:

@@ -78,7 +78,10 @@ def test_what_is_not_there_cannot_be_removed(app: App) -> None:
             remove("nope")
 
 
-@pytest.mark.parametrize(("key", "value"), [("page_size", 0), ("max_pending", 0)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("page_size", 0), ("max_pending", 0), ("max_notifications", 0), ("max_notification_bytes", 0)],
+)
 def test_limits_are_1_or_more(key: str, value: int) -> None:
     with pytest.raises(ConfigError, match=f"{key}: must be 1 or more"):
         App("a", "1", **{key: value})  # type: ignore[arg-type]

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,6 +147,41 @@ def test_what_a_notification_began_is_cancelled_with_the_conversation(
     assert ended == ["done", "cancelled"]
     assert clock.getDelayedCalls() == []
     assert len(logged_errors.flush(raised)) == 1
+
+
+def test_what_notifications_begin_is_bounded_for_each_client_and_what_is_dropped_is_counted(
+    clock: Clock, new_client: Callable[..., "AppClient"]
+) -> None:
+    app = App("a", "1", clock=clock, max_notifications=2, max_notification_bytes=1000)
+    heard: list[int] = []
+
+    @app.notification("wait")
+    async def wait(params: dict[str, Any]) -> None:
+        heard.append(params["number"])
+        await deferLater(clock, 1)
+
+    @app.notification("now")
+    def now(params: dict[str, Any]) -> None:
+        heard.append(params["number"])
+
+    one, other = new_client(app), new_client(app)
+    one.tell("notifications/initialized")
+    for number in range(5):
+        one.tell("wait", number=number)
+    one.tell("now", number=5)
+    other.tell("wait", number=6)
+    assert one.call("ping") == {}
+    assert heard == [0, 1, 6]
+    assert app.counted() == {"app.notifications_dropped": 4}
+    clock.advance(1)
+    one.tell("wait", number=7, more="x" * 1000)
+    one.tell("wait", number=8)
+    clock.advance(1)
+    one.tell("now", number=9)
+    assert heard == [0, 1, 6, 7, 9]
+    one.channel.close("gone")
+    other.channel.close("gone")
+    assert app.counted() == {"app.notifications_dropped": 5}
 
 
 @pytest.mark.parametrize("name", ["initialize", "tools/call", "notifications/initialized", "notifications/cancelled"])
