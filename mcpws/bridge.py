@@ -18,9 +18,17 @@ from mcpws.core.backlog import OVERHEAD, held_bytes
 from mcpws.core.burst import burst
 from mcpws.core.codec import MAX_DEPTH, decode
 from mcpws.core.lifecycle import Phase
-from mcpws.core.lines import LineFramer, to_line
-from mcpws.core.messages import Message, Notification, Request
-from mcpws.errors import BackendLost, InvalidRequest, LineTooLong, McpwsError, ParseError, RpcError, ShuttingDown
+from mcpws.core.lines import Line, LineFramer, to_line
+from mcpws.core.messages import Error, Message, Notification, Request
+from mcpws.core.outline import outline
+from mcpws.errors import (
+    BackendLost,
+    InvalidRequest,
+    LineTooLong,
+    McpwsError,
+    RpcError,
+    ShuttingDown,
+)
 from mcpws.front import Front
 from mcpws.interfaces import Backend, Identity
 
@@ -39,8 +47,8 @@ class StdioFront(Protocol):
 
     :param backend: begins its conversation as soon as the transport is there. It is not stopped here.
     :param clock: for timers.
-    :param max_line: bytes of a message in either direction. After a longer line nothing more is read; a longer answer
-        becomes an error.
+    :param max_line: bytes of a message in either direction. A longer line is skipped and answered with an error; a
+        longer answer becomes one.
     :param max_depth: JSON arrays and objects within each other.
     :param max_in_flight: open requests; over it further ones wait.
     :param max_waiting: requests that wait; further ones are answered with error 429.
@@ -125,24 +133,17 @@ class StdioFront(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._input_over:
             return
-        try:
-            lines = self._framer.feed(data)
-        except LineTooLong as error:
-            # Where the next message begins, nobody knows.
-            self._front.refuse(ParseError("Parse error", {"reason": str(error)}), None)
-            self._input_ends(error)
-        else:
-            for line in lines:
-                self._keep(self._decoded(line))
-            with burst:
-                self._flow()
+        for line in self._framer.feed(data):
+            self._keep(self._decoded(line))
+        with burst:
+            self._flow()
 
     def readConnectionLost(self) -> None:
         if not self._input_over:
-            rest = self._framer.finish().strip()
-            if rest:
+            rest = self._framer.finish()
+            if isinstance(rest, LineTooLong) or rest.strip():
                 self._keep(self._decoded(rest))
-            self._input_ends(None)
+            self._input_ends()
 
     def writeConnectionLost(self) -> None:
         self.output_lost = True
@@ -206,7 +207,10 @@ class StdioFront(Protocol):
     def idle(self) -> None:
         self._end()
 
-    def _decoded(self, line: bytes) -> Message | RpcError:
+    def _decoded(self, line: Line) -> Message | RpcError:
+        if isinstance(line, LineTooLong):
+            about = outline(line.begins, line.ends)
+            return InvalidRequest("Invalid Request", {"reason": str(line)}, id=about.asks, answers=about.answers)
         try:
             return decode(line, self._max_depth)
         except RpcError as error:
@@ -256,14 +260,15 @@ class StdioFront(Protocol):
 
     def _pass_on(self, message: Message | RpcError) -> None:
         if isinstance(message, RpcError):
-            self._front.refuse(message, message.id if isinstance(message, InvalidRequest) else None)
+            if message.answers is not None:
+                self._front.receive(Error.in_place_of(message.answers, message))
+            self._front.refuse(message, message.id)
         else:
             self._front.receive(message)
 
-    def _input_ends(self, reason: McpwsError | None) -> None:
+    def _input_ends(self) -> None:
         """Nothing more is read; what is in flight has a while to be answered."""
         self._input_over = True
-        self._reason = reason
         self.transport.pauseProducing()
         self._count_grace()
         self._flow()

@@ -23,6 +23,7 @@ from mcpws.core.messages import (
     Result,
 )
 from mcpws.core.peer import OnProgress, Peer, Progress
+from mcpws.core.surrogates import read_as, shown
 from mcpws.errors import (
     CapabilityMissing,
     InternalError,
@@ -233,16 +234,30 @@ class _Call(Deferred[Any]):
             # There mostly is one, and then not to ask for the result is one call less.
             raw = answer.raw
             result = msgspec.json.decode(answer.result if raw is UNSET else raw, type=self.type)
-        except msgspec.DecodeError as error:
-            self.errback(MalformedResult(self.method, str(error)))
+        except msgspec.DecodeError:
+            assert isinstance(answer, Result)
+            self._read_again(answer.result)
         except BaseException:
             # Decoding runs the code of the caller's `type` too, and the Deferred has to fire.
             self.errback()
         else:
             self.callback(result)
 
+    def _read_again(self, result: Raw) -> None:
+        """Find out whether lone surrogates were all that was wrong with the result."""
+        try:
+            value = read_as(self.type, result)
+        except msgspec.DecodeError as error:
+            self.errback(MalformedResult(self.method, str(error)))
+        except BaseException:
+            self.errback()
+        else:
+            self.callback(value)
+
     def progressed(self, progress: Progress) -> None:
         assert self.on_progress is not None
+        if progress.message is not None:
+            progress = Progress(progress.progress, progress.total, shown(progress.message))
         try:
             self.on_progress(progress)
         except BaseException:

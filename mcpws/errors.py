@@ -75,6 +75,10 @@ class RpcError(McpwsError):
     """
 
     code: int = INTERNAL_ERROR
+    id: str | int | None = None
+    """Of the request that this answers, where it is about one that could not be taken; None if it could not be read."""
+    answers: str | int | None = None
+    """Of the request of ours that waits for what this is about; None if that was no answer, or nobody can tell."""
 
     def __init__(self, message: str, data: Any = None, *, code: int | None = None) -> None:
         super().__init__(message)
@@ -89,18 +93,25 @@ class ParseError(RpcError):
 
     code = PARSE_ERROR
 
+    def __init__(
+        self, message: str, data: Any = None, *, id: str | int | None = None, answers: str | int | None = None
+    ) -> None:
+        super().__init__(message, data)
+        self.id = id
+        self.answers = answers
+
 
 class InvalidRequest(RpcError):
-    """JSON, but no message that may stand here.
-
-    `id` is the request's when it could be read, else None.
-    """
+    """JSON, but no message that may stand here."""
 
     code = INVALID_REQUEST
 
-    def __init__(self, message: str, data: Any = None, *, id: str | int | None = None) -> None:
+    def __init__(
+        self, message: str, data: Any = None, *, id: str | int | None = None, answers: str | int | None = None
+    ) -> None:
         super().__init__(message, data)
         self.id = id
+        self.answers = answers
 
 
 class MethodNotFound(RpcError):
@@ -364,14 +375,17 @@ class QueueFull(McpwsError):
 
 
 class LineTooLong(McpwsError):
-    """A line grew past `limit` bytes without an end."""
+    """A line had `size` bytes, which is more than `limit`. Of it there is left how it `begins`, and how it `ends`."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
+    def __init__(self, size: int, limit: int, begins: bytes = b"", ends: bytes = b"") -> None:
+        super().__init__(size, limit)
+        self.size = size
         self.limit = limit
+        self.begins = begins
+        self.ends = ends
 
     def __str__(self) -> str:
-        return f"a line of more than {self.limit} bytes"
+        return f"a line of {self.size} bytes, more than the limit of {self.limit}"
 
 
 class IllegalTransition(McpwsError):

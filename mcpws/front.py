@@ -270,8 +270,9 @@ class Front:
         if self._backlog is not None:
             # What came before goes before.
             self.caught_up()
-        if self.ledger.answered(answer):
-            self._deliver(answer)
+        passed = self.ledger.answered(answer)
+        if passed is not None:
+            self._deliver(passed)
             if not self._admission.free:
                 self._settle()
 

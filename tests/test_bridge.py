@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from mcpws.bridge import StdioFront
-from mcpws.core.messages import Notification, Request, to_raw
-from mcpws.errors import BackendLost, ConnectFailed, ConnectionClosed, InvalidParams, LineTooLong, McpwsError
+from mcpws.core.messages import Error, Notification, Request, to_raw
+from mcpws.errors import BackendLost, ConnectFailed, ConnectionClosed, InvalidParams, McpwsError
 from mcpws.interfaces import Channel, Link
 from mcpws.testing import RecordedConversation, RecordingBackend, result_of
 
@@ -300,22 +300,61 @@ def test_a_long_answer_becomes_an_error() -> None:
     assert (answer["id"], answer["error"]["code"]) == (1, 413)
 
 
-def test_a_line_over_the_limit_ends_the_input_with_one_error() -> None:
+def test_a_line_over_the_limit_is_answered_and_skipped_whatever_its_length() -> None:
     terminal, remote = ready(max_line=1000)
     terminal.says(request(1))
-    terminal.writes(b"x" * 1001)
-    terminal.writes(b"x" * 1001)
+    for _ in range(5):
+        terminal.writes(b"x" * 1001)
+    terminal.writes(b"\n" + json.dumps(request(2)).encode() + b"\n")
     [answer] = terminal.reads()
-    assert answer["error"] == {
-        "code": -32700,
-        "message": "Parse error",
-        "data": {"reason": "a line of more than 1000 bytes"},
+    assert answer == {
+        "jsonrpc": "2.0",
+        "error": {
+            "code": -32600,
+            "message": "Invalid Request",
+            "data": {"reason": "a line of 5005 bytes, more than the limit of 1000"},
+        },
     }
-    assert not terminal.is_read()
-    terminal.hangs_up()
-    remote.answer(remote.requests[0], {"content": []})
-    assert [answer["id"] for answer in terminal.reads()] == [1]
-    assert isinstance(terminal.ends(), LineTooLong)
+    assert [one.id for one in remote.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_request_over_the_limit_is_refused_by_its_id(last: bool) -> None:
+    terminal, remote = ready(max_line=1000)
+    head = {"jsonrpc": "2.0", "id": 7, "method": "tools/call"}
+    long = {"params": {"x": "y" * 1000}}
+    terminal.says(long | head if last else head | long)
+    [answer] = terminal.reads()
+    assert (answer["id"], answer["error"]["code"]) == (7, -32600)
+    assert remote.requests == []
+
+
+def test_a_byte_order_mark_before_the_first_line_is_skipped() -> None:
+    terminal = Terminal(RecordingBackend())
+    terminal.writes(b"\xef\xbb\xbf" + json.dumps(INITIALIZE).encode() + b"\n")
+    assert [answer["id"] for answer in terminal.reads()] == [0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"jsonrpc":"2.0","id":5,"result":{"v":NaN}}',
+        b'{"jsonrpc":"2.0","id":5,"error":"boom"}',
+        b'{"jsonrpc":"2.0","id":5}',
+        b'{"id":5,"result":{}}',
+        b'{"jsonrpc":"2.0","id":5,"result":"' + b"x" * 1000 + b'"}',
+    ],
+)
+def test_what_the_server_asked_fails_when_the_answer_cannot_be_used(answer: bytes) -> None:
+    terminal, remote = ready(max_line=1000)
+    remote.link.send(Request(5, "roots/list"))
+    terminal.writes(answer + b"\n")
+    [failed] = remote.received
+    assert isinstance(failed, Error)
+    assert (failed.id, failed.error.code) == (5, 502)
+    [asked, refusal] = terminal.reads()
+    assert asked["method"] == "roots/list"
+    assert refusal["error"]["code"] in (-32700, -32600)
 
 
 def test_the_end_of_input_ends_an_idle_conversation_at_once() -> None:

@@ -113,7 +113,7 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
         (ConnectionClosed(1001, "shutting down"), "connection closed with 1001: shutting down"),
         (ConnectionClosed(1006, ""), "connection closed with 1006"),
         (QueueFull("requests", 3), "requests is full (3)"),
-        (LineTooLong(9), "a line of more than 9 bytes"),
+        (LineTooLong(12, 9), "a line of 12 bytes, more than the limit of 9"),
     ],
 )
 def test_an_error_says_what_happened(error: McpwsError, text: str) -> None:
@@ -158,7 +158,8 @@ def test_errors_keep_what_they_are_about() -> None:
     assert (closed.code, closed.reason) == (1001, "bye")
     full = QueueFull("requests", 3)
     assert (full.name, full.limit) == ("requests", 3)
-    assert LineTooLong(9).limit == 9
+    long = LineTooLong(12, 9, b"a", b"z")
+    assert (long.size, long.limit, long.begins, long.ends) == (12, 9, b"a", b"z")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +204,8 @@ def test_a_code_of_your_own_is_that_of_one_error_only() -> None:
     assert RpcError("failed").code == -32603
 
 
-def test_an_invalid_request_has_the_id_of_the_request_if_it_was_read() -> None:
-    assert InvalidRequest("no", id="7").id == "7"
-    assert InvalidRequest("no").id is None
+@pytest.mark.parametrize("error", [InvalidRequest, ParseError])
+def test_what_is_no_message_has_the_ids_that_were_read(error: type[InvalidRequest | ParseError]) -> None:
+    read = error("no", id="7", answers=8)
+    assert (read.id, read.answers) == ("7", 8)
+    assert (error("no").id, error("no").answers) == (None, None)

@@ -17,7 +17,7 @@ from twisted.internet.stdio import StandardIO
 from mcpws.backends.upstream import Upstream
 from mcpws.bridge import GRACE, StdioFront
 from mcpws.cli.listing import decoded, described, list_tools
-from mcpws.cli.options import Target, connecting, era_option, show, to_json_object
+from mcpws.cli.options import Target, connecting, era_option, formatted, show, to_json_object
 from mcpws.cli.report import FAILED, USAGE, printable
 from mcpws.cli.running import run, with_session
 from mcpws.client.opening import Era
@@ -134,7 +134,7 @@ def tools(target: Target, as_json: bool, era: Era) -> None:
     """
     found = with_session(target, lambda session: list_tools(session, target.timeout), era)
     if as_json:
-        show(msgspec.json.format(msgspec.json.encode(found), indent=-1))
+        show(formatted(msgspec.json.encode(found), -1))
     else:
         for one in found:
             show(described(one))
@@ -183,7 +183,7 @@ def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, qu
         )
 
     result = with_session(target, ask, era, None if quiet else {"notifications/message": _show_message})
-    show(msgspec.json.format(result, indent=-1 if as_json else 2))
+    show(formatted(result, -1 if as_json else 2))
     if method == "tools/call" and decoded(result, _Outcome).isError:
         sys.exit(FAILED)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import Raw, Struct
 
 from mcpws.cli.report import printable
 from mcpws.client.session import Session
+from mcpws.core.surrogates import read_as
 from mcpws.errors import McpwsError
 
 MAX_PAGES = 1000
@@ -62,7 +62,7 @@ def described(raw: Raw) -> str:
 def decoded(raw: Raw, type: type[T]) -> T:
     """What the server sent as a `type`; raises McpwsError if it is none."""
     try:
-        return msgspec.json.decode(raw, type=type)
+        return read_as(type, raw)
     except (ValueError, RecursionError) as error:
         raise McpwsError(f"the server's answer is malformed: {error}") from error
 

@@ -13,10 +13,12 @@ from typing import Any, get_args
 
 import click
 import msgspec
+from msgspec import Raw
 
 from mcpws.cli.report import as_object, exit_status, line
 from mcpws.client.opening import Era
 from mcpws.config import MIB, WebSocketConfig
+from mcpws.core.surrogates import mark, unmark
 from mcpws.errors import ConfigError, McpwsError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -93,10 +95,15 @@ def to_json_object(value: str) -> dict[str, Any]:
         raise click.BadParameter(f"is no JSON: {error}", param_hint="JSON") from None
 
 
-def show(text: str | bytes) -> None:
+def formatted(raw: Raw | bytes, indent: int) -> Raw:
+    """JSON for people to read, by msgspec.json.format, with its lone surrogates as they came."""
+    return unmark(msgspec.json.format(mark(raw) or bytes(raw), indent=indent))
+
+
+def show(text: str | bytes | Raw) -> None:
     """Print a line on standard output; raises McpwsError if that cannot be."""
     try:
-        click.echo(text)
+        click.echo(bytes(text) if isinstance(text, Raw) else text)
     except OSError as error:
         if error.errno == EPIPE:
             # Nobody reads any more, of which click makes a quiet end.

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from mcpws.client.identity import RequestFunction
 from mcpws.core.messages import NULL
+from mcpws.core.surrogates import read_as, reader, unmark
 from mcpws.errors import InputRequired, MalformedResult, McpwsError, RequestTimeout
 
 log = Logger()
@@ -47,8 +48,14 @@ class _InputRequest(Struct):
 
 class _InputRequired(Struct):
     requests: dict[str, _InputRequest] | None = msgspec.field(name="inputRequests", default=None)
+
+
+class _State(Struct):
     # Nobody's affair but the server's: it goes back byte by byte.
-    state: Raw | UnsetType = msgspec.field(name="requestState", default=UNSET)
+    value: Raw | UnsetType = msgspec.field(name="requestState", default=UNSET)
+
+
+_read_state = reader(_State)
 
 
 class Rounds:
@@ -109,11 +116,12 @@ class Rounds:
                 raise MalformedResult(self._method, "this method may not ask for input")
             if taken == MAX_ROUNDS:
                 raise InputRequired(self._method, f"still, after {MAX_ROUNDS} rounds of it")
-            params = {**self._params, **await self._input(self._decode(result, _InputRequired), taken)}
+            wanted = self._decode(result, _InputRequired)
+            params = {**self._params, **await self._input(wanted, _read_state(result).value, taken)}
 
-    async def _input(self, wanted: _InputRequired, taken: int) -> dict[str, Any]:
+    async def _input(self, wanted: _InputRequired, given: Raw | UnsetType, taken: int) -> dict[str, Any]:
         """What the next round has besides the parameters of the first."""
-        state = {} if isinstance(wanted.state, UnsetType) or wanted.state == NULL else {"requestState": wanted.state}
+        state = {} if isinstance(given, UnsetType) or given == NULL else {"requestState": unmark(given)}
         if wanted.requests is not None:
             return {**state, "inputResponses": await self._answers(wanted.requests)}
         if not state:
@@ -140,7 +148,7 @@ class Rounds:
 
     def _decode(self, result: Raw, type: type[T]) -> T:
         try:
-            return msgspec.json.decode(result, type=type)
+            return read_as(type, result)
         except msgspec.DecodeError as error:
             raise MalformedResult(self._method, str(error)) from None
 

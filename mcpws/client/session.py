@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -23,6 +22,7 @@ from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.peer import OnProgress, Progress
+from mcpws.core.surrogates import read_as
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
 from mcpws.policy.stats import ConnectionStatistics
 from mcpws.ws.client import ClientConnection
@@ -232,7 +232,7 @@ class Session:
 
 def _decoded(params: Raw | None) -> dict[str, Any]:
     try:
-        decoded = msgspec.json.decode(params or EMPTY)
+        decoded = read_as(Any, params or EMPTY)
     except ValueError as error:
         # JSON that Python has no value for, a number with a huge exponent for one.
         raise InvalidParams("Invalid params", {"path": "$.params", "reason": str(error)}) from None

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct, UnsetType
 from mcpws.core.ledger import PROGRESS, reported_token
 from mcpws.core.messages import Error, Message, Notification, RequestId, Result
 from mcpws.core.meta import SUBSCRIPTION_ID
+from mcpws.core.surrogates import reader
 
 OVERHEAD = 256
 """Bytes that a waiting message takes besides what it holds, roughly."""
@@ -31,7 +32,7 @@ class _Subscribed(Struct, gc=False):
     meta: _Meta | None = msgspec.field(name="_meta", default=None)
 
 
-_decode_subscribed = msgspec.json.Decoder(_Subscribed).decode
+_read_subscribed = reader(_Subscribed)
 
 
 def kind_of(message: Message) -> Kind | None:
@@ -46,7 +47,7 @@ def kind_of(message: Message) -> Kind | None:
         return None if token is None else (PROGRESS, token)
     if message.method in LIST_CHANGED:
         try:
-            meta = _decode_subscribed(message.params or b"{}").meta
+            meta = _read_subscribed(message.params or b"{}").meta
         except ValueError:
             return None
         return message.method, None if meta is None else meta.subscription

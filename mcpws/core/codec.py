@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.messages import (
+    NULL,
     Error,
     ErrorObject,
     Message,
@@ -20,7 +21,10 @@ from mcpws.core.messages import (
     Request,
     RequestId,
     Result,
+    put_together,
 )
+from mcpws.core.outline import KEPT, NOTHING, outline, read_id
+from mcpws.core.surrogates import mark, unmark, whole
 from mcpws.errors import InvalidRequest, ParseError, RpcError
 
 MAX_DEPTH = 128
@@ -48,6 +52,7 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _WHITE_SPACE = b" \t\r\n"
 _OBJECT, _ARRAY, _NULL = b"{[n"
+_HALF = "holds half of a surrogate pair"
 _TOO_MUCH = "has more than one of method, result and error"
 
 # Up to here it is quicker to count all brackets than to look for one after the other.
@@ -57,17 +62,22 @@ _COUNTED = 1024
 def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Message:
     """The one message that `data` holds.
 
+    Strings may hold lone surrogates; only the id and the method may not. An answer that has both `result` and `error`,
+    one of them null, is taken without that one.
+
     :param utf_8: whether it is known to be UTF-8.
     :raises ParseError: not UTF-8, not JSON, or nested deeper than `max_depth`.
-    :raises InvalidRequest: JSON, but no JSON-RPC 2.0 message. Carries the id, so far as there is
-        one to read, of what may have been a request; the id of a bad response is one of ours.
+    :raises InvalidRequest: JSON, but no JSON-RPC 2.0 message.
+
+    Both carry the id, so far as there is one to read: as `id` of what may have been a request, as `answers` of what may
+    have been an answer.
     """
     if not utf_8 and not data.isascii():
         # What stays raw is not looked at below, but may be passed on in a text frame.
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            raise _unparsable(f"not UTF-8 at byte {error.start}") from None
+            raise _unparsable(f"not UTF-8 at byte {error.start}", data) from None
     try:
         envelope = _decode_envelope(data)
     except (ValueError, RecursionError):
@@ -89,16 +99,25 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Mess
     return Request(id, method, params, data)
 
 
-def _error(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Error:
+def _error(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Message:
     """What has no method, and is no success."""
     error = envelope.error
     if envelope.result is UNSET:
         if error is UNSET:
-            raise _invalid("$", "has neither a method, nor a result, nor an error", id)
+            raise _invalid("$", "has neither a method, nor a result, nor an error", id, id)
         return Error(None if id is UNSET else id, error, data)
     if error is not UNSET:
-        raise _invalid("$", _TOO_MUCH)
+        if memoryview(envelope.result)[0] == _NULL:
+            return _without(data, "result")
+        raise _invalid("$", _TOO_MUCH, answers=id)
     raise _invalid("$.id", "missing in a response")
+
+
+def _without(data: bytes, name: str) -> Message:
+    """The message that is left of `data`, of which the depth is known, without the member `name`."""
+    members = _decode_members(data)
+    del members[name]
+    return decode(_encode(members), len(data))
 
 
 def _params(params: Raw, id: RequestId | UnsetType) -> Raw | None:
@@ -148,26 +167,37 @@ def encode(message: Message) -> bytes:
     """The bytes of `message`: those it came in, if it came from a peer."""
     if message.data is not None:
         return message.data
-    if type(message) is Error and message.id is None:
+    if type(message) is Error:
         # MCP has no null for an id.
-        return b'{"jsonrpc":"2.0","error":%b}' % _encode(message.error)
+        whole = {"jsonrpc": "2.0", "error": message.error} if message.id is None else message
+        return bytes(put_together(whole))
     return _encode(message)
 
 
-def _unparsable(reason: str) -> ParseError:
-    return ParseError("Parse error", {"reason": reason})
+def _unparsable(reason: str, data: bytes = b"") -> ParseError:
+    ends = data[-KEPT:]
+    about = NOTHING if is_batch(data[:KEPT]) else outline(data[:KEPT], ends)
+    # What breaks off says of itself that it is not all of a request.
+    id = about.asks if ends.rstrip(_WHITE_SPACE).endswith(b"}") else None
+    return ParseError("Parse error", {"reason": reason}, id=id, answers=about.answers)
 
 
-def _invalid(path: str, reason: str, id: RequestId | UnsetType | None = None) -> InvalidRequest:
+def _invalid(
+    path: str, reason: str, id: RequestId | UnsetType | None = None, answers: RequestId | UnsetType | None = None
+) -> InvalidRequest:
     return InvalidRequest(
         "Invalid Request",
         {"path": path, "reason": reason},
         id=None if id is UNSET else id,
+        answers=None if answers is UNSET else answers,
     )
 
 
 def _diagnose(data: bytes, max_depth: int) -> Message:
-    """Say what is wrong with `data`; the slow way, taken only by what the envelope refused."""
+    """Say what is wrong with `data`, or that nothing is; the slow way, taken only by what the envelope refused."""
+    marked = mark(data)
+    if marked is not None:
+        return _unmarked(decode(marked, max_depth, True))
     try:
         # Types are checked as soon as they are met: look first whether all of it is JSON.
         _decode_json(data)
@@ -176,15 +206,17 @@ def _diagnose(data: bytes, max_depth: int) -> Message:
     except msgspec.ValidationError:
         raise _invalid("$", "must be an object") from None
     except RecursionError:
-        raise _unparsable(f"nested deeper than {max_depth} levels") from None
+        raise _unparsable(f"nested deeper than {max_depth} levels", data) from None
     except ValueError as error:
-        raise _unparsable(str(error)) from None
+        raise _unparsable(str(error), data) from None
     id, bad_id = _read_id(members)
     kinds = members.keys() & {"method", "result", "error"}
+    answers = None
     if kinds and "method" not in kinds:
+        answers = id if bad_id is None else read_id(bytes(members["id"]))
         id = None
     if _read(members, "jsonrpc") != "2.0":
-        raise _invalid("$.jsonrpc", 'must be "2.0"', id)
+        raise _invalid("$.jsonrpc", 'must be "2.0"', id, answers)
     if bad_id is not None:
         # JSON-RPC 2.0 answers what it cannot attribute with a null id: take that from any peer.
         if bad_id == "null" and kinds == {"error"}:
@@ -192,16 +224,46 @@ def _diagnose(data: bytes, max_depth: int) -> Message:
                 return Error(None, _decode_error(members["error"]), data)
             except ValueError as error:
                 raise _invalid("$.error", str(error)) from None
-        raise _invalid("$.id", f"must be a string or an integer, not {bad_id}")
+        raise _invalid("$.id", f"must be a string or an integer, not {bad_id}", answers=answers)
     if "method" in members and not isinstance(_read(members, "method"), str):
         raise _invalid("$.method", "must be a string", id)
+    if kinds == {"result", "error"} and members["error"] == NULL:
+        return _without(data, "error")
     if "error" in members:
         try:
             _decode_error(members["error"])
         except ValueError as error:
-            raise _invalid("$.error", str(error), id) from None
+            raise _invalid("$.error", str(error), id, answers) from None
     # The envelope was refused for the first of two values, and only the last is left here.
-    raise _invalid("$", "has a member more than once", id)
+    raise _invalid("$", "has a member more than once", id, answers)
+
+
+def _unmarked(message: Message) -> Message:
+    """A message that was decoded with marks, without; only the text of an error keeps them."""
+    data = bytes(unmark(encode(message)))
+    if isinstance(message, Notification):
+        return Notification(_whole(message.method, "$.method", None), _unmarked_part(message.params), data)
+    id = _whole(message.id, "$.id", None) if isinstance(message.id, str) else message.id
+    if isinstance(message, Request):
+        assert id is not None
+        return Request(id, _whole(message.method, "$.method", id), _unmarked_part(message.params), data)
+    if isinstance(message, Result):
+        assert id is not None
+        return Result(id, unmark(message.result), data)
+    error = message.error
+    about = error.data if isinstance(error.data, UnsetType) else unmark(error.data)
+    return Error(id, ErrorObject(error.code, error.message, about), data)
+
+
+def _unmarked_part(part: Raw | None) -> Raw | None:
+    return None if part is None else unmark(part)
+
+
+def _whole(text: str, path: str, id: RequestId | None) -> str:
+    found = whole(text)
+    if found is None:
+        raise _invalid(path, _HALF, id)
+    return found
 
 
 def _read(members: dict[str, Raw], name: str) -> Any:
@@ -224,7 +286,7 @@ def _read_id(members: dict[str, Raw]) -> tuple[RequestId | None, str | None]:
 
 def _check_depth(data: bytes, max_depth: int) -> None:
     if _may_be_deeper(data, max_depth) and _depth(data) > max_depth:
-        raise _unparsable(f"nested deeper than {max_depth} levels")
+        raise _unparsable(f"nested deeper than {max_depth} levels", data)
 
 
 def _may_be_deeper(data: bytes, max_depth: int) -> bool:

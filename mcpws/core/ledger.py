@@ -12,8 +12,9 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from mcpws.core.lifecycle import Phase
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
 from mcpws.core.meta import LISTEN, NOTHING, ONLY_MODERN, read_meta
+from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidRequest
 
 CANCELLED = "notifications/cancelled"
@@ -38,15 +39,15 @@ class _Progress(Struct, gc=False):
     progress_token: RequestId = msgspec.field(name="progressToken")
 
 
-_decode_cancelled = msgspec.json.Decoder(_Cancelled).decode
-_decode_initialized = msgspec.json.Decoder(_Initialized).decode
-_decode_progress = msgspec.json.Decoder(_Progress).decode
+_read_cancelled = reader(_Cancelled)
+_read_initialized = reader(_Initialized)
+_read_progress = reader(_Progress)
 
 
 def cancelled_id(notification: Notification) -> RequestId | None:
     """Which request a `notifications/cancelled` is about; None if it does not say."""
     try:
-        return _decode_cancelled(notification.params or b"{}").request_id
+        return _read_cancelled(notification.params or b"{}").request_id
     except ValueError:
         return None
 
@@ -54,7 +55,7 @@ def cancelled_id(notification: Notification) -> RequestId | None:
 def reported_token(notification: Notification) -> RequestId | None:
     """Which token a `notifications/progress` is about; None if it does not say."""
     try:
-        return _decode_progress(notification.params or b"{}").progress_token
+        return _read_progress(notification.params or b"{}").progress_token
     except ValueError:
         return None
 
@@ -70,6 +71,7 @@ class Ledger:
     """
 
     __slots__ = (
+        "_id_type",
         "_initialize",
         "_tokens",
         "dropped",
@@ -90,6 +92,7 @@ class Ledger:
         self.inbound: dict[RequestId, RequestId | None] = {}
         self.outbound: dict[RequestId, None] = {}
         self.dropped = 0
+        self._id_type: type | None = None
         self._tokens: dict[RequestId, RequestId] = {}
         self._initialize: RequestId | None = None
 
@@ -107,15 +110,19 @@ class Ledger:
                 return self._keep(self._cancel(cancelled_id(message)))
             return True
         assert isinstance(message, (Result, Error))
-        if message.id in self.outbound:
-            del self.outbound[message.id]
-            return True
-        return self._keep(False)
+        id = message.id
+        if id not in self.outbound and id is not None:
+            # Whoever asked sees to it that the type is as it has to be.
+            id = alike(id)
+        if id not in self.outbound:
+            return self._keep(False)
+        del self.outbound[id]
+        return True
 
     def to_client(self, message: Message) -> bool:
         """Whether what the server sent goes on to the client."""
         if isinstance(message, (Result, Error)):
-            return self.answered(message)
+            return self.answered(message) is not None
         if type(message) is Notification:
             if message.method == PROGRESS:
                 return self._keep(reported_token(message) in self._tokens)
@@ -168,6 +175,9 @@ class Ledger:
             self.phase = self.phase.permit(request.method, request.id)
             if request.method == INITIALIZE:
                 self._initialize = request.id
+        if type(request.id) is not self._id_type:
+            # None before the first, and for ever `object` after one of another type.
+            self._id_type = type(request.id) if self._id_type is None else object
         self.inbound[request.id] = token
         if token is not None:
             self._tokens[token] = request.id
@@ -180,21 +190,29 @@ class Ledger:
         self._close(id)
         return True
 
-    def answered(self, answer: Answer) -> bool:
-        """`to_client` for an answer."""
+    def answered(self, answer: Answer) -> Answer | None:
+        """`to_client` for an answer: the one that goes on, None if it belongs to no request.
+
+        A server that does not keep the type of ids is understood, as long as the client has used only ids of one type.
+        """
         id = answer.id
         if id is None:
-            return True
+            return answer
         token = self.inbound.pop(id, UNSET)
         if token is UNSET:
-            return self._keep(False)
+            other = alike(id)
+            if other in self.inbound and type(other) is self._id_type:
+                assert other is not None
+                return self.answered(with_id(answer, other))
+            self.dropped += 1
+            return None
         if token is not None or self.listening:
             self._closed(id, token)
         if self._initialize is not None and id == self._initialize:
             self._initialize = None
             self.phase = self.phase.initialize_answered(type(answer) is Result)
             self.version = _version(answer)
-        return True
+        return answer
 
     def _close(self, id: RequestId) -> None:
         self._closed(id, self.inbound.pop(id))
@@ -213,6 +231,6 @@ class Ledger:
 def _version(answer: Answer) -> str | None:
     """The protocol version that an answer to `initialize` settles on."""
     try:
-        return _decode_initialized(answer.result).version if isinstance(answer, Result) else None
+        return _read_initialized(answer.result).version if isinstance(answer, Result) else None
     except ValueError:
         return None

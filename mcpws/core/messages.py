@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from mcpws.errors import RemoteError, RpcError
+from mcpws.core.surrogates import read_as, shown, unmark
+from mcpws.errors import BackendLost, RemoteError, RpcError
 
 RequestId: TypeAlias = str | int
 """JSON-RPC ids as MCP narrows them: a string or an integer. `"1"` and `1` are different ids."""
@@ -64,7 +65,7 @@ class Result(_Message, frozen=True, gc=False):
 
 
 class ErrorObject(Struct, frozen=True, gc=False):
-    """JSON-RPC 2.0, section 5.1."""
+    """JSON-RPC 2.0, section 5.1. In the message there are marks in the place of surrogates (`core.surrogates`)."""
 
     code: int
     message: str
@@ -86,11 +87,31 @@ class Error(_Message, frozen=True, gc=False):
         message = error.message.encode(errors="backslashreplace").decode()
         return cls(id, ErrorObject(error.code, message, data))
 
+    @classmethod
+    def in_place_of(cls, id: RequestId, error: RpcError) -> Error:
+        """The answer for whoever waits for one to request `id` that came, and was refused with `error`."""
+        return cls.answering(id, BackendLost("The answer cannot be used", error.data))
+
     def exception(self) -> RemoteError:
         """This answer as what the caller of the request gets."""
         data = self.error.data
-        decoded = None if isinstance(data, UnsetType) else msgspec.json.decode(data)
-        return RemoteError(self.error.code, self.error.message, decoded)
+        decoded = None if isinstance(data, UnsetType) else read_as(Any, data)
+        return RemoteError(self.error.code, shown(self.error.message), decoded)
+
+
+def alike(id: RequestId) -> RequestId | None:
+    """What some programs make of an id: a number of a string or a string of a number; None of what would be neither."""
+    if isinstance(id, int):
+        return str(id) if abs(id) < 10**_LONGEST else None
+    if len(id) > _LONGEST or not (id.isascii() and id.removeprefix("-").isdigit()):
+        return None
+    number = int(id)
+    return number if str(number) == id else None
+
+
+def with_id(answer: Answer, id: RequestId) -> Answer:
+    """The same answer, to request `id`."""
+    return Error(id, answer.error) if isinstance(answer, Error) else Result(id, answer.result)
 
 
 class _Answered(_Message, frozen=True, gc=False):
@@ -107,6 +128,9 @@ class _Read(Struct, gc=False):
 Answer: TypeAlias = Result | Error
 Message: TypeAlias = Request | Notification | Result | Error
 
+_LONGEST = 20
+"""Digits of an id that programs may have taken for one of the other type."""
+
 _encode = msgspec.json.Encoder().encode
 _decode_answered = msgspec.json.Decoder(_Read).decode
 
@@ -117,10 +141,17 @@ def to_raw(value: Any) -> Raw:
     Takes what msgspec encodes: the JSON types, Structs, dataclasses, datetimes, enumerations.
     Raises TypeError for anything else, lone surrogates and values within themselves included.
     """
-    if type(value) is Raw:
-        return value
+    return value if type(value) is Raw else Raw(_encoded(value))
+
+
+def put_together(value: Any) -> Raw:
+    """`to_raw` of what was taken apart by a `surrogates.reader`: in the place of marks stand surrogates again."""
+    return unmark(value if type(value) is Raw else _encoded(value))
+
+
+def _encoded(value: Any) -> bytes:
     try:
-        return Raw(_encode(value))
+        return _encode(value)
     except (ValueError, RecursionError) as error:
         raise _not_json(error) from error
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.messages import Request, RequestId
+from mcpws.core.surrogates import reader, unmark, whole
 
 MODERN_VERSIONS = ("2026-07-28",)
 """The protocol versions that every request names for itself, oldest first."""
@@ -59,7 +60,8 @@ class _WithMeta(Struct, gc=False):
 
 
 _decode_params = msgspec.json.Decoder(_WithMeta).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_read_params = reader(_WithMeta)
+_read_members = reader(dict[str, Raw])
 
 
 def read_meta(request: Request) -> RequestMeta:
@@ -76,7 +78,7 @@ def read_meta(request: Request) -> RequestMeta:
     try:
         meta = _decode_params(params).meta
     except ValueError:
-        return _without_token(params)
+        return _read_slowly(params)
     return NOTHING if isinstance(meta, UnsetType) else meta
 
 
@@ -90,13 +92,19 @@ def read_modern(request: Request) -> RequestMeta | None:
     return meta if meta is not NOTHING and meta.is_modern else None
 
 
-def _without_token(params: Raw) -> RequestMeta:
-    """The rest of a `_meta` whose token is of no use."""
+def _read_slowly(params: Raw) -> RequestMeta:
+    """What a `_meta` says whose token is of no use, or where there are lone surrogates somewhere."""
     try:
-        members = _decode_members(_decode_members(params)["_meta"])
+        members = _read_members(_read_members(params).get("_meta", b"{}"))
     except ValueError:
         return NOTHING
-    return RequestMeta(None, *(members.get(name, UNSET) for name in _RAW))
+    try:
+        meta = _read_params(params).meta
+        token = None if isinstance(meta, UnsetType) else meta.progress_token
+    except ValueError:
+        token = None
+    raws = (unmark(members[name]) if name in members else UNSET for name in _RAW)
+    return RequestMeta(whole(token) if isinstance(token, str) else token, *raws)
 
 
 _RAW = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, put_together
 from mcpws.core.meta import LISTEN, SUBSCRIPTION_ID
+from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidParams, InvalidRequest, TooManyRequests
 
 M = TypeVar("M", bound=Hashable)
@@ -28,7 +29,7 @@ _LEFT = "the client is gone"
 
 _find_escape = re.compile(rb"\\u00").search
 _decode_id = msgspec.json.Decoder(RequestId).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_read_members = reader(dict[str, Raw])
 
 
 class _Open(Struct, Generic[M], frozen=True):
@@ -92,7 +93,7 @@ class Mux(Generic[M]):
         numbers = self._members.pop(member).numbers.values()
         for number in numbers:
             del self._open[number]
-        return [Notification(CANCELLED, to_raw({"requestId": number, "reason": _LEFT})) for number in numbers]
+        return [Notification(CANCELLED, put_together({"requestId": number, "reason": _LEFT})) for number in numbers]
 
     def lost(self) -> list[tuple[M, RequestId]]:
         """The server is gone: who waits for an answer to which request, oldest first. All are forgotten.
@@ -162,10 +163,10 @@ class Mux(Generic[M]):
             self.dropped["client"] += 1
             return None
         self._close(self._open[number])
-        return Notification(CANCELLED, to_raw({**_members_of(notification.params), "requestId": number}))
+        return Notification(CANCELLED, put_together({**_members_of(notification.params), "requestId": number}))
 
     def _answer(self, answer: Answer) -> Sequence[tuple[M, Message]]:
-        one = None if answer.id is None else self._open.get(answer.id)
+        one = None if answer.id is None else self._open.get(answer.id) or self._open.get(alike(answer.id) or 0)
         if one is None:
             return self._drop("answer")
         self._close(one)
@@ -174,7 +175,7 @@ class Mux(Generic[M]):
         assert type(answer) is Result
         result = answer.result
         if one.listens and _may_name(answer, result, b'subscriptionId"'):
-            result = to_raw(_with_subscription(_members_of(result), one.id))
+            result = put_together(_with_subscription(_members_of(result), one.id))
         return ((one.member, Result(one.id, result)),)
 
     def _notification(self, notification: Notification) -> Sequence[tuple[M, Message]]:
@@ -202,7 +203,7 @@ class Mux(Generic[M]):
             one = self._named(meta[SUBSCRIPTION_ID])
             if one is None or not one.listens:
                 return self._drop("subscription")
-        return ((one.member, Notification(method, to_raw(_with_subscription(members, one.id)))),)
+        return ((one.member, Notification(method, put_together(_with_subscription(members, one.id)))),)
 
     def _unowned(self, notification: Notification) -> Sequence[tuple[M, Message]]:
         if notification.method in self._broadcast:
@@ -242,7 +243,7 @@ def _may_name(message: Message, part: Raw, name: bytes) -> bool:
 def _members_of(value: Raw | None) -> dict[str, Any]:
     """The members of a JSON object, undecoded and without duplicates; none of anything else."""
     try:
-        return {} if value is None else _decode_members(value)
+        return {} if value is None else _read_members(value)
     except ValueError:
         return {}
 
@@ -265,7 +266,7 @@ def _with_token(params: Raw, number: int) -> tuple[Raw, RequestId | None]:
             where = {"path": "$._meta.progressToken", "reason": reason}
             raise InvalidParams(f"Invalid params: {where['path']}: {reason}", where) from None
         members["_meta"] = {**meta, _TOKEN: number}
-    return to_raw(members), token
+    return put_together(members), token
 
 
 def _with_subscription(members: dict[str, Any], id: RequestId) -> dict[str, Any]:

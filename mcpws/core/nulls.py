@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from mcpws.core.messages import to_raw
+from mcpws.core.surrogates import mark, reader
 
 T = TypeVar("T")
 
@@ -22,8 +23,8 @@ def without_nulls(raw: bytes | Raw) -> Raw:
 
 
 def null_as_none(type: type[T]) -> Callable[[bytes | Raw], T]:
-    """Decodes JSON as `type`; where that has no place for a `null`, as if it were not there."""
-    decode = msgspec.json.Decoder(type).decode
+    """A `surrogates.reader` of `type`; where that has no place for a `null`, it reads as if there were none."""
+    decode = reader(type)
 
     def read(raw: bytes | Raw) -> T:
         try:
@@ -31,7 +32,7 @@ def null_as_none(type: type[T]) -> Callable[[bytes | Raw], T]:
         except msgspec.ValidationError:
             if b"null" not in bytes(raw):
                 raise
-        return decode(without_nulls(raw))
+        return decode(without_nulls(mark(raw) or raw))
 
     return read
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import msgspec
+from msgspec import Raw
 
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS, cancelled_id, reported_token
 from mcpws.core.messages import (
@@ -22,8 +22,10 @@ from mcpws.core.messages import (
     Request,
     RequestId,
     Result,
+    alike,
     to_raw,
 )
+from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidRequest, McpwsError, QueueFull, RpcError
 
 
@@ -46,7 +48,7 @@ OnProgress = Callable[[Progress], None]
 # The method, and who wants to know: a plain tuple, as there is one for every request.
 _Pending: TypeAlias = tuple[str, OnAnswer, OnProgress | None]
 
-_decode_progress = msgspec.json.Decoder(Progress).decode
+_read_progress = reader(Progress)
 
 
 class Peer:
@@ -55,12 +57,20 @@ class Peer:
     :param send: takes each message that is to go out.
     :param max_pending: requests of ours that may wait for an answer at the same time.
     :param first_id: of these requests; they are numbered from there.
+    :param to_raw: makes JSON of parameters; raises TypeError where it cannot.
     """
 
-    __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "at_work", "dropped")
+    __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "_to_raw", "at_work", "dropped")
 
-    def __init__(self, send: Callable[[Message], None], max_pending: int = 1024, first_id: int = 0) -> None:
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        max_pending: int = 1024,
+        first_id: int = 0,
+        to_raw: Callable[[Any], Raw] = to_raw,
+    ) -> None:
         self._send = send
+        self._to_raw = to_raw
         self._max_pending = max_pending
         self._next_id = first_id
         self._lost = False
@@ -103,7 +113,7 @@ class Peer:
             if not isinstance(meta, dict):
                 raise TypeError(f"_meta must be an object (got {meta!r})")
             params["_meta"] = {**meta, "progressToken": id}
-        raw = None if params is None else to_raw(params)
+        raw = None if params is None else self._to_raw(params)
         self._next_id += 1
         self._pending[id] = (method, on_answer, on_progress)
         try:
@@ -129,7 +139,7 @@ class Peer:
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Send a notification."""
-        self._send(Notification(method, None if params is None else to_raw(params)))
+        self._send(Notification(method, None if params is None else self._to_raw(params)))
 
     def receive(self, message: Message) -> Request | Notification | None:
         """Take a message in; returns what the owner must look after, None for what is settled here.
@@ -159,10 +169,19 @@ class Peer:
         """Take an answer in, as `receive` does with any message."""
         entry = None if answer.id is None else self._pending.pop(answer.id, None)
         if entry is None:
-            self.dropped += 1
+            self._settle_nearly(answer)
         else:
             _, on_answer, _ = entry
             on_answer(answer)
+
+    def _settle_nearly(self, answer: Answer) -> None:
+        """What fits no request of ours: not every program keeps the type of an id."""
+        other = None if answer.id is None else alike(answer.id)
+        entry = None if other is None else self._pending.pop(other, None)
+        if entry is None:
+            self.dropped += 1
+        else:
+            entry[1](answer)
 
     def work(self, id: RequestId, cancel: Callable[[], None]) -> None:
         """Request `id` is answered later.
@@ -215,7 +234,7 @@ class Peer:
             self.dropped += 1
             return
         try:
-            progress = _decode_progress(notification.params or b"{}")
+            progress = _read_progress(notification.params or b"{}")
         except ValueError:
             self.dropped += 1
             return

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from mcpws.config import WebSocketConfig
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Message
+from mcpws.core.messages import Error, Message
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError, RpcError
 from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
@@ -133,6 +133,11 @@ class ClientConnection(Connection):
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         log.warn("{peer} sent what is no message: {error} {data}", peer=self.peer, error=error, data=error.data)
+        if error.answers is not None:
+            if self.receiver is not None:
+                self.receiver.receive(Error.in_place_of(error.answers, error))
+        elif error.id is not None:
+            self.send(encode(Error.answering(error.id, error)), binary)
 
     @property
     def takes_batches(self) -> bool:

@@ -11,7 +11,7 @@ from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Error, Message, Request, RequestId
-from mcpws.errors import InvalidRequest, McpwsError, RpcError, ShuttingDown
+from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.front import Front
 from mcpws.interfaces import Identity
 from mcpws.policy.stats import ConnectionStatistics
@@ -68,11 +68,12 @@ class ServerConnection(Connection):
         replies.settle(self.front.unanswered)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
-        id = error.id if isinstance(error, InvalidRequest) else None
+        id = error.id
         if self._replies is not None or binary:
             replies = self._heard(binary)
             if binary and id is not None and not self._is_open(id):
                 replies.owe_in_binary(id)
+        self._spoil(error)
         self.front.refuse(error, id)
 
     @property
@@ -85,12 +86,17 @@ class ServerConnection(Connection):
         batch = replies.begin_batch(requests, binary)
         for member in members:
             if isinstance(member, RpcError):
-                id = member.id if isinstance(member, InvalidRequest) else None
-                batch.add(encode(Error.answering(id, member)))
+                self._spoil(member)
+                batch.add(encode(Error.answering(member.id, member)))
             else:
                 self.front.receive(member)
         batch.seal()
         replies.settle(self.front.unanswered)
+
+    def _spoil(self, error: RpcError) -> None:
+        """Tell the backend if `error` is about an answer that it waits for."""
+        if error.answers is not None:
+            self.front.receive(Error.in_place_of(error.answers, error))
 
     def _heard(self, binary: bool) -> Replies:
         if self._replies is None:

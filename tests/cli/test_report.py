@@ -26,7 +26,7 @@ TLS_URL = "wss://mcp.example.com"
     ("error", "status"),
     [
         (RemoteError(-32601, "Method not found"), FAILED),
-        (LineTooLong(10), FAILED),
+        (LineTooLong(12, 10), FAILED),
         (McpwsError("anything"), FAILED),
         (ConfigError("url", "x", "is none"), USAGE),
         (ConnectFailed(URL, "refused"), NOT_CONNECTED),

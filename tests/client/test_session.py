@@ -24,6 +24,7 @@ from mcpws.errors import (
     RpcError,
 )
 from mcpws.testing import RecordedConversation, RecordingBackend, connected, result_of
+from mcpws.testing.raw import TEXT
 
 if TYPE_CHECKING:
     from tests.client.conftest import Script
@@ -551,3 +552,74 @@ def test_statistics_are_those_of_the_connection() -> None:
     assert statistics.bytes_sent == rig.pair.server.statistics().bytes_received
     asked.addErrback(lambda failure: None)
     rig.vanish()
+
+
+# What cannot be used, and what can
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b'{"jsonrpc":"2.0","id":%d,"result":{"v":NaN}}', "invalid character"),
+        (b'{"jsonrpc":"2.0","id":"%d","error":"boom"}', "Expected `object`"),
+        (b'{"id":%d,"result":{}}', "must be"),
+        (b'{"jsonrpc":"2.0","id":%d}', "has neither"),
+    ],
+)
+def test_a_request_fails_at_once_when_the_answer_cannot_be_used(script: Scripts, answer: bytes, reason: str) -> None:
+    scripted = script(era="legacy").begin_legacy()
+    asked = scripted.session.request("a")
+    scripted.server.send_frame(TEXT, answer % scripted.hears_one("a")["id"])
+    scripted.network.flush()
+    with pytest.raises(RemoteError, match="The answer cannot be used") as caught:
+        result_of(asked)
+    assert caught.value.code == 502
+    assert reason in caught.value.data["reason"]
+
+
+def test_an_answer_is_taken_with_an_error_that_is_null_and_an_id_of_the_other_type(script: Scripts) -> None:
+    scripted = script(era="legacy").begin_legacy()
+    asked = scripted.session.request("a")
+    scripted.server.send_frame(
+        TEXT, b'{"jsonrpc":"2.0","id":"%d","result":7,"error":null}' % scripted.hears_one("a")["id"]
+    )
+    scripted.network.flush()
+    assert result_of(asked) == 7
+
+
+@pytest.mark.parametrize(
+    ("type", "expected"),
+    [
+        (Any, {"text": "ab\ufffd\U0001f600"}),
+        (dict[str, str], {"text": "ab\ufffd\U0001f600"}),
+        (Raw, Raw(b'{"text":"ab\\ud83d\\ud83d\\ude00"}')),
+    ],
+    ids=["any", "typed", "raw"],
+)
+def test_a_lone_surrogate_is_replaced_in_strings_and_kept_in_a_raw(script: Scripts, type: Any, expected: Any) -> None:
+    scripted = script(era="legacy").begin_legacy()
+    asked = scripted.session.request("a", type=type)
+    answer = b'{"jsonrpc":"2.0","id":%d,"result":{"text":"ab\\ud83d\\ud83d\\ude00"}}'
+    scripted.server.send_frame(TEXT, answer % scripted.hears_one("a")["id"])
+    scripted.network.flush()
+    assert result_of(asked) == expected
+
+
+def test_errors_progress_and_notifications_with_lone_surrogates_come_too(script: Scripts) -> None:
+    heard: list[Any] = []
+    progress: list[Progress] = []
+    scripted = script(era="legacy", notifications={"notifications/message": heard.append}).begin_legacy()
+    asked = scripted.session.request("a", on_progress=progress.append)
+    id = scripted.hears_one("a")["id"]
+    for text in (
+        '{"method":"notifications/message","params":{"data":"\\ud83d"}}',
+        f'{{"method":"notifications/progress","params":{{"progressToken":{id},"progress":1,"message":"a\\ud83d"}}}}',
+        f'{{"id":{id},"error":{{"code":7,"message":"cut \\ud83d","data":["\\ude00"]}}}}',
+    ):
+        scripted.server.send_frame(TEXT, text.replace("{", '{"jsonrpc":"2.0",', 1).encode())
+    scripted.network.flush()
+    assert heard == [{"data": "\ufffd"}]
+    assert progress == [Progress(1, None, "a\ufffd")]
+    with pytest.raises(RemoteError) as caught:
+        result_of(asked)
+    assert (caught.value.message, caught.value.data) == ("cut \ufffd", ["\ufffd"])

@@ -100,7 +100,8 @@ def test_a_message_is_decoded_and_keeps_its_bytes(data: bytes, message: Message)
         (members(jsonrpc='"1.0"') + b"x", "trailing characters"),
         (members(extra="NaN"), "invalid character"),
         (members(params='{"a":01}'), "invalid number"),
-        (members(extra='"\\ud800 lone"'), "malformed"),
+        (members(extra='"\\ud8 lone"'), "malformed"),
+        (members(extra='"\\ud800 lone", NaN'), "malformed"),
     ],
 )
 def test_what_is_no_json_is_a_parse_error_with_a_reason(data: bytes, reason: str) -> None:
@@ -271,6 +272,8 @@ def read_naively(message: Mapping[str, Any]) -> str | None:
         return type(value) in (str, int)
 
     kinds = message.keys() & {"method", "result", "error"}
+    if kinds == {"result", "error"} and None in (message["result"], message["error"]):
+        kinds = {"result" if message["error"] is None else "error"}
     if message.get("jsonrpc") != "2.0" or len(kinds) != 1:
         return None
     [kind] = kinds
@@ -317,6 +320,127 @@ def test_an_object_is_read_as_the_specification_says(message: dict[str, Any]) ->
     if isinstance(found, Request | Result):
         assert found.id == message["id"]
         assert type(found.id) is type(message["id"])
+
+
+@pytest.mark.parametrize(
+    ("data", "answers"),
+    [
+        (members(method=None, result='{"v":NaN}'), 1),
+        (b'{"result":{"v":-Infinity},"jsonrpc":"2.0","id":"a\\"b"}', 'a"b'),
+        (b'{"jsonrpc":"2.0","id":1,"result":"\xff"}', 1),
+        (members(method=None, result="[" * 300 + "]" * 300), 1),
+        (b'DEBUG {"jsonrpc":"2.0","id":3,"result":{}}', 3),
+        (b'{"jsonrpc":"2.0","id":3,"result":{"content":[', 3),
+        (members(method=None, error='"boom"'), 1),
+        (members(method=None, error="null"), 1),
+        (members(method=None, error='{"code":1}', id='"1"'), "1"),
+        (members(method=None, result="1", error='{"code":1,"message":"x"}'), 1),
+        (members(method=None, result="1", jsonrpc=None), 1),
+        (members(method=None, result="1", jsonrpc='"1.0"'), 1),
+        (members(method=None, result="1", id="3.0"), 3),
+        (members(method=None), 1),
+        (members(method=None, result="1", id="1.5"), None),
+        (members(method=None, result="1", id="null"), None),
+        (members(method=None, result="1", id="true"), None),
+        (b'{"jsonrpc":"2.0","id":3', None),
+        (b'{"id":3,"level":"info","took":NaN}', None),
+        (members(result="NaN"), None),
+        (b'[{"jsonrpc":"2.0","id":3,"result":NaN}]', None),
+    ],
+)
+def test_what_is_no_message_says_which_request_it_was_to_answer(data: bytes, answers: str | int | None) -> None:
+    error = outcome(data)
+    assert isinstance(error, InvalidRequest | ParseError)
+    assert (error.answers, type(error.answers)) == (answers, type(answers))
+
+
+@pytest.mark.parametrize(
+    ("data", "id"),
+    [
+        (members(params='{"v":NaN}'), 1),
+        (b'{"method":"a","params":[NaN],"jsonrpc":"2.0","id":"x"}', "x"),
+        (members(params="[" * 300 + "]" * 300), 1),
+        (members(params='{"v":NaN}')[:-2], None),
+        (members(method=None, result='{"v":NaN}'), None),
+    ],
+)
+def test_a_request_that_is_no_json_is_known_by_its_id_where_that_can_be_read(data: bytes, id: str | int | None) -> None:
+    error = outcome(data)
+    assert isinstance(error, ParseError)
+    assert (error.id, type(error.id)) == (id, type(id))
+
+
+@pytest.mark.parametrize(
+    ("members_", "expected"),
+    [
+        ({"result": "{}", "error": "null"}, Result(1, Raw(b"{}"))),
+        ({"result": "null", "error": "null"}, Result(1, Raw(b"null"))),
+        ({"result": "null", "error": '{"code":1,"message":"x"}'}, Error(1, ErrorObject(1, "x"))),
+        ({"result": '"\\ud800"', "error": "null"}, Result(1, Raw(b'"\\ud800"'))),
+    ],
+)
+def test_of_result_and_error_the_one_that_is_null_is_left_out(members_: dict[str, str], expected: Message) -> None:
+    found = decode(members(method=None, extra='"é"', **members_))
+    assert replace(found, data=None) == expected
+    passed = json.loads(encode(found))
+    assert passed.keys() == {"jsonrpc", "id", "extra", "result" if isinstance(expected, Result) else "error"}
+
+
+# Lone surrogates.
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        members(params='{"text":"ab\\ud83d"}'),
+        members(params='["\\uDEAD", "\\ud83d\\ud83d\\ude00"]'),
+        members(params='{"\\ud83d":1}', id=None),
+        members(extra='"\\udc00"'),
+        members(method=None, result='{"content":[{"type":"text","text":"ab\\ud83d"}]}'),
+        members(method=None, result='"\\\\\\ud83d \\\\ud83d é"'),
+        members(method=None, error='{"code":1,"message":"cut \\ud83d","data":["\\udfff"]}'),
+        members(method=None, id=None, error='{"code":1,"message":"cut \\ud83d"}'),
+    ],
+)
+def test_a_message_may_hold_lone_surrogates_and_keeps_them(data: bytes) -> None:
+    message = decode(data)
+    assert message.data == data
+    again = encode(replace(message, data=None))
+    expected = json.loads(data)
+    expected.pop("extra", None)
+    assert json.loads(again) == expected
+    again.decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "id"),
+    [
+        (members(method='"a\\ud83d"'), "$.method", 1),
+        (members(method='"a\\ud83d"', id=None), "$.method", None),
+        (members(id='"a\\ud83d"'), "$.id", None),
+    ],
+)
+def test_an_id_and_a_method_may_not(data: bytes, path: str, id: int | None) -> None:
+    error = outcome(data)
+    assert isinstance(error, InvalidRequest)
+    assert error.data == {"path": path, "reason": "holds half of a surrogate pair"}
+    assert error.id == id
+
+
+def test_whole_pairs_beside_them_are_read_as_ever() -> None:
+    assert decode(members(id='"\\ud83d\\ude00"', method='"\\ud83d\\ude00"', extra='"\\ud83d"')) == Request(
+        "\U0001f600", "\U0001f600", None, members(id='"\\ud83d\\ude00"', method='"\\ud83d\\ude00"', extra='"\\ud83d"')
+    )
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from('ab\\"\ud83d\ude00\udfff\ud800\x7f\ufdd0é😀')), st.booleans())
+def test_any_text_passes_as_python_writes_it(text: str, in_result: bool) -> None:
+    value = json.dumps({text: [text]})
+    data = members(method=None, result=value) if in_result else members(params=value)
+    message = decode(data)
+    assert message.data == data
+    assert json.loads(encode(replace(message, data=None))) == json.loads(data)
 
 
 @settings(deadline=None)

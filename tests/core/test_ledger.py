@@ -11,11 +11,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from msgspec import Raw
+from msgspec.structs import replace
 
 from mcpws.core.codec import decode, encode
 from mcpws.core.ledger import Ledger, cancelled_id, reported_token
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import (
+    Answer,
     Error,
     ErrorObject,
     Message,
@@ -490,8 +492,21 @@ class History(RuleBasedStateMachine):
 
     @rule(id=ids, fails=st.booleans())
     def server_answers(self, id: RequestId, fails: bool) -> None:
+        open = self.open_ids("client")
+        meant: RequestId = str(id) if isinstance(id, int) else int(id)
+        used = {type(one.id) for side, one in self.passed if side == "client" and isinstance(one, Request)}
+        if not any(one == id for one in open) and meant in open and used == {type(meant)}:
+            # Not kept its type, and cannot be about anything else.
+            id = meant
+            sent = str(meant) if isinstance(meant, int) else int(meant)
+            answer: Answer = Error(sent, REFUSED) if fails else result(sent)
+            passed = self.ledger.answered(answer)
+            assert passed is not None
+            assert passed == replace(answer, id=id, data=None)
+            self.passed.append(("server", Error(id, REFUSED) if fails else result(id)))
+            return
         message = Error(id, REFUSED) if fails else result(id)
-        self.hand_over("server", message, id in self.open_ids("client"))
+        self.hand_over("server", message, id in open)
 
     @rule(token=ids | st.just("t") | nothing)
     def server_reports(self, token: Any) -> None:
@@ -510,8 +525,15 @@ class History(RuleBasedStateMachine):
 
     @rule(id=ids, fails=st.booleans())
     def client_answers(self, id: RequestId, fails: bool) -> None:
+        open = self.open_ids("server")
+        meant: RequestId = str(id) if isinstance(id, int) else int(id)
         message = Error(id, REFUSED) if fails else result(id)
-        self.hand_over("client", message, id in self.open_ids("server"))
+        expected = id in open or meant in open
+        take_back = self.passed
+        self.hand_over("client", message, expected)
+        if id not in open and expected:
+            # The server is left to see that it means this one.
+            take_back[-1] = ("client", Error(meant, REFUSED))
 
     @rule()
     def server_answers_nobody(self) -> None:

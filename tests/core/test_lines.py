@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpws.core.lines import LineFramer, to_line, to_lines
+from mcpws.core.outline import KEPT
 from mcpws.errors import LineTooLong
 
 # Mostly what matters to the framer, so that lines are short and ends meet.
@@ -54,44 +55,54 @@ def test_how_a_stream_is_split_changes_no_line(stream: bytes, draw: st.DataObjec
 
 @settings(deadline=None)
 @given(streams, st.integers(0, 6), st.data())
-def test_a_stream_is_given_up_just_when_a_line_is_too_long_however_it_is_split(
+def test_only_lines_over_the_limit_are_left_out_however_a_stream_is_split(
     stream: bytes, limit: int, draw: st.DataObject
 ) -> None:
     framer = LineFramer(limit)
-    lines: list[bytes] = []
-    too_long = False
-    for part in split(stream, draw):
-        try:
-            lines += framer.feed(part)
-        except LineTooLong:
-            too_long = True
-            break
-    assert too_long is (max(map(len, stream.split(b"\n"))) > limit)
-    if too_long:
-        assert lines == lines_of(stream)[: len(lines)]
-        assert framer.finish() == b""
-    else:
-        assert lines == lines_of(stream)
+    found = [line for part in split(stream, draw) for line in framer.feed(part)]
+    *ended, rest = stream.split(b"\n")
+    expected = [line.removesuffix(b"\r") if len(line) <= limit else len(line) for line in ended]
+    assert [line.size if isinstance(line, LineTooLong) else line for line in found] == [one for one in expected if one]
+    left = framer.finish()
+    assert (left.size if isinstance(left, LineTooLong) else left) == (rest if len(rest) <= limit else len(rest))
 
 
 @settings(deadline=None)
 @given(st.lists(st.binary()), st.integers(0, 20))
-def test_arbitrary_bytes_raise_nothing_else(parts: list[bytes], limit: int) -> None:
+def test_arbitrary_bytes_raise_nothing(parts: list[bytes], limit: int) -> None:
     framer = LineFramer(limit)
     for part in parts:
-        try:
-            lines = framer.feed(part)
-        except LineTooLong:
-            lines = []
-        assert all(line and b"\n" not in line and len(line) <= limit for line in lines)
+        for line in framer.feed(part):
+            assert isinstance(line, LineTooLong) or (line and b"\n" not in line and len(line) <= limit)
 
 
-@pytest.mark.parametrize("data", [b"abcd", b"abcd\n", b"a\nabcd\nb\n", b"a\nabcd"])
-def test_a_line_longer_than_the_limit_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize("parts", [[b"abcd\n"], [b"ab", b"cd", b"\n"], [b"a\nabcd\nb\n"], [b"a\nabc", b"d\nb\n"]])
+def test_in_the_place_of_a_line_over_the_limit_stands_what_is_known_of_it(parts: list[bytes]) -> None:
     framer = LineFramer(3)
-    with pytest.raises(LineTooLong) as caught:
-        framer.feed(data)
-    assert caught.value.limit == 3
+    lines = [line for part in parts for line in framer.feed(part)]
+    [error] = [line for line in lines if isinstance(line, LineTooLong)]
+    assert (error.size, error.limit, error.begins, error.ends) == (4, 3, b"abcd", b"abcd")
+    assert [line for line in lines if line is not error] == ([b"a", b"b"] if len(lines) > 1 else [])
+
+
+def test_of_a_line_over_the_limit_only_its_ends_are_held() -> None:
+    framer = LineFramer(100)
+    framer.feed(b"\n<" + b"x" * 1000)
+    for _ in range(1000):
+        framer.feed(b"x" * 10_000)
+    assert len(framer._held) + len(framer._begins) + len(framer._ends) <= 2 * KEPT
+    [error, line] = framer.feed(b">\nok\n")
+    assert isinstance(error, LineTooLong)
+    assert (error.size, error.begins[:2], error.ends[-2:], line) == (10_001_002, b"<x", b"x>", b"ok")
+
+
+def test_a_line_over_the_limit_may_be_the_last() -> None:
+    framer = LineFramer(3)
+    framer.feed(b"abcd")
+    left = framer.finish()
+    assert isinstance(left, LineTooLong)
+    assert left.size == 4
+    assert framer.finish() == b""
 
 
 def test_a_line_as_long_as_the_limit_passes() -> None:
@@ -101,12 +112,19 @@ def test_a_line_as_long_as_the_limit_passes() -> None:
     assert framer.feed(b"\n") == [b"abc"]
 
 
-def test_a_stream_can_go_on_after_a_line_that_was_too_long() -> None:
-    framer = LineFramer(3)
-    framer.feed(b"ab")
-    with pytest.raises(LineTooLong):
-        framer.feed(b"cd")
-    assert framer.feed(b"e\n") == [b"e"]
+@pytest.mark.parametrize(
+    "parts", [[b"\xef\xbb\xbfa\nb\n"], [b"\xef", b"\xbb\xbf", b"a\nb\n"], [b"\xef\xbb\xbf\na\nb\n"]]
+)
+def test_a_byte_order_mark_before_the_first_line_is_dropped(parts: list[bytes]) -> None:
+    framer = LineFramer(10)
+    assert [line for part in parts for line in framer.feed(part)] == [b"a", b"b"]
+    assert framer.feed(b"\xef\xbb\xbfc\n") == [b"\xef\xbb\xbfc"]
+
+
+def test_a_byte_order_mark_before_the_only_line_is_dropped() -> None:
+    framer = LineFramer(10)
+    framer.feed(b"\xef\xbb\xbfa")
+    assert framer.finish() == b"a"
 
 
 json_values = st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))

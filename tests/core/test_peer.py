@@ -109,12 +109,19 @@ def test_an_answer_reaches_the_caller_once(end: End, answer: Answer) -> None:
     assert (end.peer.pending, end.peer.dropped) == (0, 1)
 
 
-@pytest.mark.parametrize("id", ["0", 1, None])
+@pytest.mark.parametrize("id", ["00", "+0", "x", "9" * 30, 1, None])
 def test_an_answer_to_nothing_is_dropped(end: End, id: RequestId | None) -> None:
     end.ask()
     end.peer.receive(Error(id, ErrorObject(409, "taken")))
     assert end.answers == []
     assert (end.peer.pending, end.peer.dropped) == (1, 1)
+
+
+def test_an_answer_may_have_the_id_as_a_string(end: End) -> None:
+    end.ask()
+    end.peer.receive(Error("0", ErrorObject(409, "taken")))
+    assert end.answers == [Error("0", ErrorObject(409, "taken"))]
+    assert (end.peer.pending, end.peer.dropped) == (0, 0)
 
 
 def test_an_answer_may_come_while_the_request_is_being_sent() -> None:
@@ -385,15 +392,16 @@ class OneEnd(RuleBasedStateMachine):
 
     @rule(id=ids, fails=st.booleans())
     def answer_comes(self, id: RequestId, fails: bool) -> None:
-        told = self.told[id]
+        told = self.told[int(id)]
         answer = Error(id, ErrorObject(1, "no")) if fails else Result(id, Raw(b"1"))
         assert self.peer.receive(answer) is None
-        if id in self.pending:
-            self.settled.add(id)
-            assert self.told[id] == told + 1 == 1
+        meant = int(id)
+        if meant in self.pending:
+            self.settled.add(meant)
+            assert self.told[meant] == told + 1 == 1
         else:
             self.dropped += 1
-            assert self.told[id] == told
+            assert self.told[meant] == told
 
     @rule(id=ids)
     def progress_comes(self, id: RequestId) -> None:

@@ -337,6 +337,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "M-12": (
         "The client does not answer what is no message, and closes when it is too much.",
         "tests/ws/test_client.py::test_bad_messages_of_the_server_are_not_answered_and_end_it_at_last",
+        "tests/ws/test_client.py::test_a_request_of_the_server_that_cannot_be_used_is_refused_by_its_id",
     ),
     "M-13": (
         "Null is the same as nothing.",
@@ -351,6 +352,35 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/client/test_opening.py::test_null_is_nothing_that_a_legacy_server_says",
         "tests/client/test_rounds.py::test_null_is_nothing_that_the_server_wants_or_says",
         "tests/integration/test_wire.py::test_null_is_the_same_as_nothing",
+    ),
+    "M-14": (
+        "Half a surrogate pair passes as it came, wherever it is not looked at.",
+        "tests/core/test_codec.py::test_a_message_may_hold_lone_surrogates_and_keeps_them",
+        "tests/core/test_codec.py::test_an_id_and_a_method_may_not",
+        "tests/core/test_surrogates.py::test_what_is_taken_apart_is_put_together_as_it_was",
+        "tests/ws/test_connection.py::test_a_lone_surrogate_passes_both_ways_byte_for_byte",
+        "tests/backends/stdio/test_shared.py::test_lone_surrogates_pass_both_ways_with_ids_and_tokens_replaced",
+        "tests/backends/eras/test_calls.py::test_lone_surrogates_pass_whatever_is_translated",
+        "tests/backends/eras/test_exchange.py::test_lone_surrogates_pass_whatever_is_translated",
+        "tests/backends/app/test_arguments.py::test_half_a_surrogate_pair_is_refused_by_name",
+        "tests/client/test_session.py::test_a_lone_surrogate_is_replaced_in_strings_and_kept_in_a_raw",
+        "tests/integration/test_broken_answers.py::test_each_answer_reaches_its_client_or_fails_its_request_at_once",
+    ),
+    "M-15": (
+        "An answer that cannot be used fails the request that it is for.",
+        "tests/core/test_codec.py::test_what_is_no_message_says_which_request_it_was_to_answer",
+        "tests/core/test_outline.py::test_an_id_that_stands_before_or_behind_what_is_long_is_found",
+        "tests/backends/stdio/test_backend.py::test_an_answer_that_cannot_be_used_fails_its_request_alone",
+        "tests/ws/test_connection.py::test_a_question_fails_when_the_answer_of_the_client_cannot_be_used",
+        "tests/ws/test_client.py::test_an_answer_of_the_server_that_cannot_be_used_is_an_error_for_its_request",
+        "tests/client/test_session.py::test_a_request_fails_at_once_when_the_answer_cannot_be_used",
+        "tests/test_bridge.py::test_what_the_server_asked_fails_when_the_answer_cannot_be_used",
+        "tests/integration/test_broken_answers.py::test_each_answer_reaches_its_client_or_fails_its_request_at_once",
+    ),
+    "M-16": (
+        "Of result and error, the one that is null does not count.",
+        "tests/core/test_codec.py::test_of_result_and_error_the_one_that_is_null_is_left_out",
+        "tests/client/test_session.py::test_an_answer_is_taken_with_an_error_that_is_null_and_an_id_of_the_other_type",
     ),
     "I-1": (
         "Ids are strings or integers.",
@@ -372,6 +402,14 @@ BINDING: dict[str, tuple[str, ...]] = {
     "I-4": (
         "The ids of both ends are apart.",
         "tests/core/test_ledger.py::test_ids_of_both_sides_have_nothing_to_do_with_each_other",
+    ),
+    "I-5": (
+        "An answer may have its id in the other type, where nothing else fits.",
+        "tests/core/test_ledger.py::test_any_interleaving_leaves_open_what_its_history_says",
+        "tests/core/test_peer.py::test_an_answer_may_have_the_id_as_a_string",
+        "tests/ws/test_connection.py::test_an_answer_may_have_the_id_in_the_other_type",
+        "tests/backends/stdio/test_shared.py::test_a_process_may_make_strings_of_ids",
+        "tests/backends/eras/test_calls.py::test_a_server_may_make_strings_of_ids",
     ),
     "B-1": (
         "Batches are for the one version that has them.",

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Message, Notification, Request, to_raw
+from mcpws.core.messages import Error, Message, Notification, Request, to_raw
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
@@ -510,3 +510,32 @@ def test_the_url_is_enough_for_a_factory() -> None:
     assert factory.clock is factory.reactor
     protocol = factory.protocol
     assert protocol is ClientProtocol
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"jsonrpc":"2.0","id":1,"result":{"v":NaN}}',
+        b'{"result":{},"jsonrpc":"1.0","id":1}',
+        b'{"jsonrpc":"2.0","id":1,"error":"no"}',
+        b'{"jsonrpc":"2.0","id":1.0,"result":{}}',
+        b'[{"jsonrpc":"2.0","id":1}]',
+    ],
+)
+def test_an_answer_of_the_server_that_cannot_be_used_is_an_error_for_its_request(answer: bytes) -> None:
+    rig = opened()
+    rig.server.send_frame(TEXT, answer)
+    rig.flush()
+    [failed] = rig.recorder.received
+    assert isinstance(failed, Error)
+    assert (failed.id, failed.error.code) == (1, 502)
+    assert rig.server.take_frames() == []
+
+
+def test_a_request_of_the_server_that_cannot_be_used_is_refused_by_its_id() -> None:
+    rig = opened()
+    rig.server.send_frame(TEXT, b'{"jsonrpc":"2.0","id":"s","method":"roots/list","params":{"v":NaN}}')
+    rig.server.send_frame(TEXT, b'{"jsonrpc":"2.0","id":"t","method":7}')
+    rig.flush()
+    assert [(one["id"], one["error"]["code"]) for one in rig.server.take_messages()] == [("s", -32700), ("t", -32600)]
+    assert rig.recorder.received == []

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 
 from mcpws.config import WebSocketConfig
+from mcpws.core.codec import decode
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Message, Notification, Request, to_raw
+from mcpws.core.messages import EMPTY, Error, Message, Notification, Request, Result, to_raw
 from mcpws.errors import BackendLost, InvalidParams
 from mcpws.interfaces import Channel, Link
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served
@@ -176,6 +177,7 @@ def test_nothing_is_kept_of_binary_requests_that_were_cancelled() -> None:
         (b"no JSON", -32700, None),
         (b'{"jsonrpc":"2.0","id":1,"method":"a"', -32700, None),
         (b"[" * 200, -32700, None),
+        (b'{"jsonrpc":"2.0","id":7,"method":"a","params":{"v":NaN}}', -32700, 7),
         (b'{"jsonrpc":"1.0","id":7,"method":"a"}', -32600, 7),
         (b'{"jsonrpc":"2.0","id":null,"method":"a"}', -32600, None),
         (b"[]", -32600, None),
@@ -973,3 +975,51 @@ def test_a_backend_that_dies_answers_what_is_open_and_ends_the_connection() -> N
         b'{"jsonrpc":"2.0","id":"two","error":{"code":502,"message":"The child exited with 1"}}',
     ]
     assert close == (CLOSE, struct.pack("!H", 1011) + b"The child exited with 1", True)
+
+
+# Answers that cannot be used
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"jsonrpc":"2.0","id":"ask","result":{"v":NaN}}',
+        b'{"result":{"v":NaN},"jsonrpc":"2.0","id":"ask"}',
+        b'{"jsonrpc":"2.0","id":"ask","error":"no"}',
+        b'{"jsonrpc":"2.0","id":"ask"}',
+        b'{"id":"ask","result":{}}',
+    ],
+)
+def test_a_question_fails_when_the_answer_of_the_client_cannot_be_used(answer: bytes, binary: bool) -> None:
+    rig = Rig()
+    rig.conversation.link.send(Request("ask", "roots/list"))
+    rig.client.send_frame(BINARY if binary else TEXT, answer)
+    rig.flush()
+    [failed] = rig.conversation.received
+    assert isinstance(failed, Error)
+    assert (failed.id, failed.error.code, failed.error.message) == ("ask", 502, "The answer cannot be used")
+    assert rig.answers()[-1]["error"]["code"] in (-32700, -32600)
+    rig.assert_lives()
+
+
+def test_a_lone_surrogate_passes_both_ways_byte_for_byte() -> None:
+    rig = Rig()
+    asked = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"t":"ab\\ud83d"}}}'
+    answered = b'{"jsonrpc":"2.0", "id":1,"result":{"content":[{"type":"text","text":"\\uDEAD"}]}}'
+    rig.client.send_frame(TEXT, asked)
+    rig.flush()
+    [request] = rig.conversation.requests
+    assert request.data == asked
+    rig.conversation.link.send(decode(answered))
+    assert [frame.payload for frame in rig.frames()] == [answered]
+
+
+def test_an_answer_may_have_the_id_in_the_other_type() -> None:
+    rig = Rig()
+    rig.send(call(1))
+    # The client began with an id that is a string, so nobody knows which it is.
+    rig.conversation.link.send(Result("1", EMPTY))
+    assert rig.answers() == []
+    rig.answer(rig.conversation.requests[0])
+    assert [answer["id"] for answer in rig.answers()] == [1]

@@ -111,7 +111,8 @@ def invalid_params(error: Exception, at: str) -> InvalidParams:
     if found:
         at += where.rstrip("`").rpartition("$")[2]
     else:
-        reason = where
+        # What is a message is JSON: nothing else is wrong with its form.
+        reason = "a string holds half of a surrogate pair" if type(error) is msgspec.DecodeError else where
     reason = reason[:MAX_REASON]
     if member := _MEMBER.fullmatch(reason):
         at = f"{at}.{member[1]}"

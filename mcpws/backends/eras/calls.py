@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
-import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.backends.eras.call import Ask, Call, State, Work
@@ -25,9 +24,10 @@ from mcpws.backends.eras.shapes import (
     to_modern_error,
     to_modern_result,
 )
-from mcpws.core.messages import Answer, ErrorObject, Request, Result, to_raw
+from mcpws.core.messages import Answer, ErrorObject, Request, Result, put_together
 from mcpws.core.meta import SERVER_INFO
 from mcpws.core.peer import Peer, Progress
+from mcpws.core.surrogates import reader
 from mcpws.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -49,7 +49,7 @@ class _Required(Struct, gc=False):
     elicitations: list[dict[str, Raw]]
 
 
-_decode_required = msgspec.json.Decoder(_Required).decode
+_read_required = reader(_Required)
 
 
 class Calls:
@@ -235,7 +235,7 @@ class Calls:
     def _require_urls(self, call: Call, error: ErrorObject) -> None:
         """Have them visited, and the request sent again: nothing of it has to be kept here."""
         try:
-            required = _decode_required(b"{}" if isinstance(error.data, UnsetType) else error.data).elicitations
+            required = _read_required(b"{}" if isinstance(error.data, UnsetType) else error.data).elicitations
             asked = {str(key): to_modern_ask(ELICITATION, one) for key, one in enumerate(required)}
             missing = filter(None, [missing_capability(ELICITATION, one, self._capabilities) for one in required])
         except ValueError:
@@ -249,7 +249,7 @@ class Calls:
 
     def _answer(self, call: Call, result: Members) -> None:
         meta = {} if self._server_info is None else {"_meta": {SERVER_INFO: self._server_info}}
-        self._requests.answer(call.client_id, to_raw({**result, **meta}))
+        self._requests.answer(call.client_id, put_together({**result, **meta}))
 
     def _progressed(self, call: Call, progress: Progress) -> None:
         if call.progress_token is not None and call.state is not State.PARKED:

@@ -13,6 +13,7 @@ from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import Answer, Error, Message, Request, Result, to_raw
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION, SERVER_INFO
 from mcpws.core.nulls import null_as_none
+from mcpws.core.surrogates import reader
 from mcpws.errors import UnsupportedProtocol
 from mcpws.version import __version__
 
@@ -42,8 +43,8 @@ class _Unsupported(Struct, gc=False):
     supported: tuple[str, ...] = ()
 
 
-_decode_discovery = null_as_none(Discovery)
-_decode_unsupported = msgspec.json.Decoder(_Unsupported).decode
+_read_discovery = null_as_none(Discovery)
+_read_unsupported = reader(_Unsupported)
 
 
 def read_discovery(answer: Answer) -> Discovery | None:
@@ -51,7 +52,7 @@ def read_discovery(answer: Answer) -> Discovery | None:
     if not isinstance(answer, Result):
         return None
     try:
-        discovery = _decode_discovery(answer.result)
+        discovery = _read_discovery(answer.result)
     except ValueError:
         return None
     return discovery if _is_modern(discovery.supported) else None
@@ -65,7 +66,7 @@ def tells_modern(answer: Answer) -> bool:
         return False
     data = answer.error.data
     try:
-        supported = () if isinstance(data, UnsetType) else _decode_unsupported(data).supported
+        supported = () if isinstance(data, UnsetType) else _read_unsupported(data).supported
     except ValueError:
         supported = ()
     return not supported or _is_modern(supported)

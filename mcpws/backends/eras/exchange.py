@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from twisted.internet.interfaces import IDelayedCall
 
@@ -28,6 +27,7 @@ from mcpws.backends.eras.shapes import (
 )
 from mcpws.core.messages import Answer, Error, Request, RequestId, Result
 from mcpws.core.peer import Peer
+from mcpws.core.surrogates import reader
 from mcpws.errors import McpwsError, QueueFull, RpcError, TooManyRequests
 
 TRY_AGAIN = 0.05
@@ -41,7 +41,7 @@ class _Ask(Struct, gc=False):
     params: Raw | UnsetType = UNSET
 
 
-_decode_asks = msgspec.json.Decoder(dict[str, _Ask]).decode
+_read_asks = reader(dict[str, _Ask])
 
 
 class Exchange:
@@ -133,7 +133,7 @@ class Exchange:
         if self._rounds > limits.max_rounds:
             raise RpcError(f"The server required input more than {limits.max_rounds} times")
         try:
-            asks = _decode_asks(result.get("inputRequests", b"{}"))
+            asks = _read_asks(result.get("inputRequests", b"{}"))
             to_ask = {key: self._to_ask(ask) for key, ask in asks.items()}
         except ValueError as error:
             raise RpcError(f"The server requires input in a way that is not understood: {error}") from None

@@ -11,7 +11,7 @@ from mcpws.backends.eras.legacy_to_modern import LegacyToModern
 from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.core.ledger import INITIALIZE
-from mcpws.core.messages import EMPTY, Answer, Error, Message, Request, Result
+from mcpws.core.messages import EMPTY, Answer, Error, Message, Request, RequestId, Result, alike
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 
 
@@ -78,7 +78,7 @@ class LegacyClient:
         if self._translation is not None:
             self._translation.received(message)
             return
-        if self._initialize is not None and isinstance(message, (Result, Error)) and message.id == self._initialize.id:
+        if self._initialize is not None and isinstance(message, (Result, Error)) and self._is_for(message.id):
             if type(message) is Error:
                 self._refusal = message
                 self._inner.probe(self._probed)
@@ -90,6 +90,11 @@ class LegacyClient:
             if not self._link.shared:
                 self.receive = self._inner.pass_through() or self.receive
         self._link.send(message)
+
+    def _is_for(self, id: RequestId | None) -> bool:
+        """Whether that is the id of `initialize`, whatever the server makes of its type."""
+        assert self._initialize is not None
+        return id is not None and self._initialize.id in (id, alike(id))
 
     def lost(self, reason: McpwsError) -> None:
         if self._refusal is not None:

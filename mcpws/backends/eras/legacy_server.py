@@ -18,7 +18,7 @@ from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import Members, capabilities_for_other_era
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.messages import EMPTY, Answer, Error, Message, Notification, Request, RequestId
+from mcpws.core.messages import EMPTY, Answer, Error, Message, Notification, Request, RequestId, put_together
 from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
 from mcpws.errors import BackendLost, McpwsError, MethodNotFound, RpcError, TooManyRequests
@@ -26,7 +26,7 @@ from mcpws.interfaces import Link
 
 log = Logger()
 
-_decode_welcome = null_as_none(Welcome)
+_read_welcome = null_as_none(Welcome)
 
 
 class Employer(Protocol):
@@ -71,7 +71,7 @@ class LegacyServer:
         limits = shared.limits
         # The last is for `initialize`.
         room = limits.max_pending + limits.max_parked + limits.max_subscriptions + len(LEVELS) + 1
-        self._server = Peer(self._send, room)
+        self._server = Peer(self._send, room, to_raw=put_together)
 
     @property
     def ready(self) -> bool:
@@ -150,7 +150,7 @@ class LegacyServer:
             self._employer.refused(self, BackendLost("The server refused to be initialised", told))
             return
         try:
-            welcome = _decode_welcome(answer.result)
+            welcome = _read_welcome(answer.result)
         except ValueError as error:
             self._employer.refused(self, BackendLost("The server answered initialize wrongly", {"reason": str(error)}))
             return

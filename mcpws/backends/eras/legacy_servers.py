@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.backends.eras.call import Call, Work, canonical, digest
@@ -17,9 +16,10 @@ from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.parking import Parking
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import ASKING, LEGACY_ONLY, Members, members, text, to_legacy_params
-from mcpws.core.messages import NULL, Message, Request, to_raw
+from mcpws.core.messages import NULL, Message, Request, put_together
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION, read_meta
 from mcpws.core.nulls import null_as_none
+from mcpws.core.surrogates import reader
 from mcpws.errors import BackendLost, InvalidParams, McpwsError, MethodNotFound, RpcError, UnsupportedProtocol
 from mcpws.interfaces import Link
 
@@ -33,10 +33,10 @@ class _Response(Struct, gc=False):
     action: str = "accept"
 
 
-_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_implementation = msgspec.json.Decoder(_Implementation).decode
-_decode_responses = null_as_none(dict[str, dict[str, Raw]])
-_decode_actions = null_as_none(dict[str, _Response])
+_read_object = reader(dict[str, Raw])
+_read_implementation = reader(_Implementation)
+_read_responses = null_as_none(dict[str, dict[str, Raw]])
+_read_actions = null_as_none(dict[str, _Response])
 
 
 class LegacyServers:
@@ -137,8 +137,8 @@ class LegacyServers:
             meta = members(params.get("_meta"))
             state = params.get("requestState", NULL)
             level = level_of(text(meta[LOG_LEVEL])) if meta.get(LOG_LEVEL, NULL) != NULL else None
-            given = to_raw(members(params.get("inputResponses")))
-            responses, actions = _decode_responses(given), _decode_actions(given)
+            given = put_together(members(params.get("inputResponses")))
+            responses, actions = _read_responses(given), _read_actions(given)
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
         call = None
@@ -147,7 +147,7 @@ class LegacyServers:
                 call = self._call(text(state), digest(request.method, legacy))
             else:
                 _check_visited(actions)
-        answers = {key: to_raw(response) for key, response in responses.items()}
+        answers = {key: put_together(response) for key, response in responses.items()}
         return Work(request, legacy, read_meta(request).progress_token, level, call, answers)
 
     def _call(self, token: str | None, about: bytes) -> Call:
@@ -163,7 +163,7 @@ class LegacyServers:
         raise InvalidParams("Invalid requestState", {"path": "$.params.requestState", "reason": problem})
 
     def _server_for(self, client_info: Members, capabilities: Members) -> LegacyServer:
-        key = json.dumps([canonical(to_raw(client_info)), canonical(to_raw(capabilities))], sort_keys=True)
+        key = json.dumps([canonical(put_together(client_info)), canonical(put_together(capabilities))], sort_keys=True)
         server = self._servers.pop(key, None)
         if server is None:
             self._make_room()
@@ -213,14 +213,14 @@ def _client_of(request: Request) -> tuple[Members, Members]:
     if isinstance(meta.client_capabilities, UnsetType):
         raise _bad_meta(CLIENT_CAPABILITIES, "missing")
     try:
-        capabilities: Members = dict(_decode_object(meta.client_capabilities))
+        capabilities: Members = dict(_read_object(meta.client_capabilities))
     except ValueError:
         raise _bad_meta(CLIENT_CAPABILITIES, "must be an object") from None
     if isinstance(meta.client_info, UnsetType) or meta.client_info == NULL:
         # It need not say; but nobody can initialise a server without a name.
         return dict(OURSELVES), capabilities
     try:
-        _decode_implementation(meta.client_info)
+        _read_implementation(meta.client_info)
     except ValueError as error:
         raise _bad_meta(CLIENT_INFO, str(error)) from None
     return members(meta.client_info), capabilities

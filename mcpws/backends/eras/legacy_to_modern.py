@@ -19,10 +19,11 @@ from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subsc
 from mcpws.backends.eras.watches import LISTS, Watches
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
-from mcpws.core.messages import EMPTY, NULL, Message, Notification, Request, Result
+from mcpws.core.messages import EMPTY, NULL, Message, Notification, Request, Result, put_together
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
 from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
+from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
 
 log = Logger()
@@ -50,9 +51,9 @@ class _Resource(Struct, gc=False):
     uri: str
 
 
-_decode_hello = null_as_none(_Hello)
-_decode_level = msgspec.json.Decoder(_Level).decode
-_decode_resource = msgspec.json.Decoder(_Resource).decode
+_read_hello = null_as_none(_Hello)
+_read_level = reader(_Level)
+_read_resource = reader(_Resource)
 
 
 class LegacyToModern:
@@ -65,7 +66,7 @@ class LegacyToModern:
 
     def __init__(self, initialize: Request, discovery: Discovery, inner: Inner, link: Half, shared: Shared) -> None:
         try:
-            hello = _decode_hello(initialize.params or b"{}")
+            hello = _read_hello(initialize.params or b"{}")
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
         self._inner = inner
@@ -80,10 +81,10 @@ class LegacyToModern:
         self._level: str | None = None
         self._client_info = hello.client_info
         limits = shared.limits
-        self._client = Peer(link.send, limits.max_pending)
+        self._client = Peer(link.send, limits.max_pending, to_raw=put_together)
         # A second answer to the client's own `initialize` answers none of these.
         first_id = initialize.id + 1 if type(initialize.id) is int and 0 <= initialize.id < MANY else 0
-        self._server = Peer(inner.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id)
+        self._server = Peer(inner.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id, put_together)
         self._watches = Watches(self._server, link, shared, self._meta)
 
     def begin(self) -> None:
@@ -100,7 +101,7 @@ class LegacyToModern:
         }
         if not isinstance(discovery.instructions, UnsetType):
             result["instructions"] = discovery.instructions
-        self._link.send(Result.answering(self._initialize.id, result))
+        self._link.send(Result(self._initialize.id, put_together(result)))
 
     def receive(self, message: Message) -> None:
         """From the client."""
@@ -166,7 +167,7 @@ class LegacyToModern:
 
     def _set_level(self, request: Request) -> None:
         # Some servers log without declaring it; those that do not, take no notice.
-        level = _decode_level(request.params or b"{}").level
+        level = _read_level(request.params or b"{}").level
         level_of(level)
         self._level = level
         self._client.answer(request.id, EMPTY)
@@ -198,7 +199,7 @@ class LegacyToModern:
     def _resource(self, request: Request) -> str:
         if not offers(self._discovery.capabilities, "resources", "subscribe"):
             raise MethodNotFound(request.method)
-        return _decode_resource(request.params or b"{}").uri
+        return _read_resource(request.params or b"{}").uri
 
     def _watch_lists(self) -> None:
         capabilities = self._discovery.capabilities

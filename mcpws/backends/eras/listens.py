@@ -13,7 +13,7 @@ from mcpws.backends.eras.limits import MAX_URI, Shared
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.backends.eras.shapes import Members, members, offers, text
 from mcpws.backends.eras.watches import ACKNOWLEDGED, LISTS, UPDATED
-from mcpws.core.messages import Answer, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.messages import Answer, Notification, Request, RequestId, Result, put_together
 from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
@@ -41,7 +41,7 @@ class _Params(Struct, gc=False):
     filter: _Filter = msgspec.field(name="notifications")
 
 
-_decode_params = null_as_none(_Params)
+_read_params = null_as_none(_Params)
 
 
 class _State(Enum):
@@ -95,7 +95,7 @@ class Listens:
     def begin(self, request: Request) -> None:
         """Take on a `subscriptions/listen`; raises InvalidParams, or RpcError when there are too many."""
         try:
-            wanted = _decode_params(request.params or b"{}").filter
+            wanted = _read_params(request.params or b"{}").filter
         except ValueError as error:
             raise InvalidParams("Invalid params", {"path": "$.params", "reason": str(error)}) from None
         lists = {
@@ -133,7 +133,7 @@ class Listens:
             told = told or [listen for listen in listens if any(map(uri.startswith, listen.uris))]
         for listen in told:
             params["_meta"] = {**meta, SUBSCRIPTION_ID: listen.id}
-            notified = Notification(notification.method, to_raw(params))
+            notified = Notification(notification.method, put_together(params))
             if not listen.missing:
                 self._link.send(notified)
             elif len(listen.early) < self._limit:
@@ -191,7 +191,7 @@ class Listens:
         if listen.uris:
             honored["resourceSubscriptions"] = sorted(listen.uris)
         params = {"_meta": {SUBSCRIPTION_ID: listen.id}, "notifications": honored}
-        self._link.send(Notification(ACKNOWLEDGED, to_raw(params)))
+        self._link.send(Notification(ACKNOWLEDGED, put_together(params)))
         early, listen.early = listen.early, {}
         for notification in early.values():
             self._link.send(notification)

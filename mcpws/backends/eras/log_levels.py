@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Struct
 
 from mcpws.core.messages import Notification
+from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidParams
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -18,7 +18,7 @@ class _Entry(Struct, gc=False):
     level: str
 
 
-_decode_entry = msgspec.json.Decoder(_Entry).decode
+_read_entry = reader(_Entry)
 
 
 def level_of(name: str | None) -> int:
@@ -31,7 +31,7 @@ def level_of(name: str | None) -> int:
 def message_level(notification: Notification) -> int | None:
     """How high the level of a `notifications/message` is; None if it does not say."""
     try:
-        level = _decode_entry(notification.params or b"{}").level
+        level = _read_entry(notification.params or b"{}").level
     except ValueError:
         return None
     return LEVELS.index(level) if level in LEVELS else None

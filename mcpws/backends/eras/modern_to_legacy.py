@@ -21,7 +21,7 @@ from mcpws.backends.eras.shapes import (
     to_modern_error,
     to_modern_result,
 )
-from mcpws.core.messages import EMPTY, Answer, Error, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.messages import EMPTY, Answer, Error, Notification, Request, RequestId, Result, put_together
 from mcpws.core.meta import DISCOVER, LISTEN, MODERN_VERSIONS
 from mcpws.core.peer import Peer
 from mcpws.errors import McpwsError, MethodNotFound, RpcError
@@ -64,7 +64,7 @@ class ModernToLegacy:
         self._link = link
         self._requests = requests
         self._welcome = welcome
-        self._server_info = None if welcome.server_info is None else to_raw(welcome.server_info)
+        self._server_info = None if welcome.server_info is None else put_together(welcome.server_info)
         self._level: int | None = None
         self._wanted_level: int | None = None
         self._levels_told = 0
@@ -127,7 +127,7 @@ class ModernToLegacy:
         }
         if not isinstance(self._welcome.instructions, UnsetType):
             result["instructions"] = self._welcome.instructions
-        return to_modern_result(DISCOVER, to_raw(result), self._server_info)
+        return to_modern_result(DISCOVER, put_together(result), self._server_info)
 
     def _set_level(self, level: int) -> None:
         """Of all that is wanted now the lowest is what the server is to send; the rest is dropped here."""

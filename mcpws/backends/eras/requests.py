@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
-from mcpws.core.messages import Answer, Error, Notification, Request, RequestId, Result
+from mcpws.core.messages import Answer, Error, Notification, Request, RequestId, Result, alike
 from mcpws.core.meta import LISTEN
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.interfaces import Link
@@ -60,8 +60,15 @@ class OpenRequests:
 
     def pass_on(self, answer: Answer) -> None:
         """Answer it with what came from a server, as it came."""
-        if answer.id is None or self._open.pop(answer.id, None) is not None:
-            self._link.send(answer)
+        id = answer.id
+        if id is not None and id not in self._open:
+            # Not every server keeps the type of an id; the front sees to that.
+            id = alike(id)
+            if id not in self._open:
+                return
+        if id is not None:
+            del self._open[id]
+        self._link.send(answer)
 
     def answer(self, id: RequestId, result: Raw) -> None:
         """Answer it with success."""

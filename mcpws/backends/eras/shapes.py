@@ -5,16 +5,17 @@ What is not named here is the same in both, or unknown to us, and passes as it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.ledger import PROGRESS
-from mcpws.core.messages import ErrorObject, Notification, RequestId, to_raw
+from mcpws.core.messages import ErrorObject, Notification, RequestId, put_together
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO, SUBSCRIPTION_ID
 from mcpws.core.peer import Progress
+from mcpws.core.surrogates import reader, unmark
 from mcpws.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError
 
 Members = dict[str, Any]
@@ -59,9 +60,9 @@ _MODERN_META = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
 _RESERVED = range(-32099, -32019)
 """Codes that the modern era keeps for itself (MCP 2026-07-28, error codes)."""
 
-_decode_members = msgspec.json.Decoder(dict[str, Raw] | None).decode
-_decode_list = msgspec.json.Decoder(list[dict[str, Raw]]).decode
-_decode_any = msgspec.json.Decoder().decode
+_read_members: Callable[[Raw], dict[str, Raw] | None] = reader(dict[str, Raw] | None)  # type: ignore[arg-type]
+_read_list = reader(list[dict[str, Raw]])
+_read_any = reader(object)
 
 
 class _About(Struct, gc=False):
@@ -72,12 +73,12 @@ class _WithAbout(Struct, gc=False):
     meta: _About | UnsetType = msgspec.field(name="_meta", default=UNSET)
 
 
-_decode_about = msgspec.json.Decoder(_WithAbout).decode
+_read_about = reader(_WithAbout)
 
 
 def members(raw: Raw | None) -> Members:
     """The members of an object, none of null or of nothing; raises ValueError for any other JSON."""
-    found = None if raw is None else _decode_members(raw)
+    found = None if raw is None else _read_members(raw)
     return {} if found is None else dict(found)
 
 
@@ -90,7 +91,7 @@ def text(raw: Raw | None) -> str | None:
 def _value(raw: bytes | Raw) -> Any:
     """What this JSON is; None if Python cannot hold it, as `1e999` and half a surrogate pair."""
     try:
-        return _decode_any(raw)
+        return _read_any(raw)
     except ValueError:
         return None
 
@@ -116,7 +117,7 @@ def to_legacy_params(params: Members) -> Members:
 def subscription_of(notification: Notification) -> RequestId | None:
     """Which `subscriptions/listen` a notification belongs to; None if it does not say."""
     try:
-        meta = _decode_about(notification.params or b"{}").meta
+        meta = _read_about(notification.params or b"{}").meta
     except ValueError:
         return None
     return None if isinstance(meta, UnsetType) or isinstance(meta.subscription, UnsetType) else meta.subscription
@@ -129,7 +130,7 @@ def without_subscription(notification: Notification) -> Notification:
     meta.pop(SUBSCRIPTION_ID, None)
     if meta:
         params["_meta"] = meta
-    return Notification(notification.method, to_raw(params) if params else None)
+    return Notification(notification.method, put_together(params) if params else None)
 
 
 def report(token: RequestId, progress: Progress) -> Notification:
@@ -139,7 +140,7 @@ def report(token: RequestId, progress: Progress) -> Notification:
         told["total"] = progress.total
     if progress.message is not None:
         told["message"] = progress.message
-    return Notification(PROGRESS, to_raw(told))
+    return Notification(PROGRESS, put_together(told))
 
 
 # Results
@@ -160,7 +161,7 @@ def to_modern_result(method: str, result: Raw, server_info: Raw | None) -> Raw:
     if method in CACHEABLE:
         found.setdefault("ttlMs", 0)
         found.setdefault("cacheScope", "private")
-    return to_raw(found)
+    return put_together(found)
 
 
 def to_legacy_result(method: str, found: Members) -> Raw:
@@ -180,13 +181,13 @@ def to_legacy_result(method: str, found: Members) -> Raw:
             else:
                 del found["_meta"]
         if method == "tools/list":
-            found["tools"] = [_to_legacy_tool(tool) for tool in _decode_list(found["tools"])]
+            found["tools"] = [_to_legacy_tool(tool) for tool in _read_list(found["tools"])]
         elif method == "tools/call":
             _to_legacy_content(found)
     except (KeyError, ValueError):
         # Not as it has to be in any era: the client is to see it as it came.
         pass
-    return to_raw(found)
+    return put_together(found)
 
 
 def _to_legacy_tool(tool: Members) -> Members:
@@ -201,10 +202,10 @@ def _to_legacy_content(found: Members) -> None:
     """Structured content may be any JSON in the modern era; in the legacy one it is an object, or left out."""
     structured = found.get("structuredContent")
     if structured is not None and not bytes(structured).startswith(b"{"):
-        empty = not _decode_list(found.get("content", b"[]"))
+        empty = not _read_list(found.get("content", b"[]"))
         del found["structuredContent"]
         if empty:
-            found["content"] = [{"type": "text", "text": bytes(structured).decode()}]
+            found["content"] = [{"type": "text", "text": bytes(unmark(structured)).decode()}]
 
 
 # Errors
@@ -265,7 +266,7 @@ def missing_capability(method: str, params: Members, capabilities: Members) -> M
     else:
         name, part = "elicitation", "url" if text(params.get("mode")) == "url" else "form"
     if name in capabilities:
-        parts = _value(to_raw(capabilities[name]))
+        parts = _value(put_together(capabilities[name]))
         if not isinstance(parts, dict):
             parts = {}
         # A client that names no mode of elicitation means forms.

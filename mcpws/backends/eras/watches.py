@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from mcpws.backends.eras.half import Half
 from mcpws.backends.eras.limits import Shared
 from mcpws.backends.eras.shapes import as_it_is, subscription_of, without_subscription
-from mcpws.core.messages import Answer, Error, Notification, RequestId, to_raw
+from mcpws.core.messages import Answer, Error, Notification, RequestId, put_together
 from mcpws.core.meta import LISTEN
 from mcpws.core.nulls import null_as_none
 from mcpws.core.peer import Peer
@@ -39,7 +39,7 @@ class _Acknowledged(Struct, gc=False):
     filter: _Filter = msgspec.field(name="notifications")
 
 
-_decode_acknowledged = null_as_none(_Acknowledged)
+_read_acknowledged = null_as_none(_Acknowledged)
 
 
 class _Watch:
@@ -153,7 +153,7 @@ class Watches:
             self._catch_up(watch)
             return
         try:
-            uris = _decode_acknowledged(notification.params or b"{}").filter.uris
+            uris = _read_acknowledged(notification.params or b"{}").filter.uris
         except ValueError:
             uris = ()
         wanted = watch.filter.get("resourceSubscriptions", [])
@@ -167,7 +167,7 @@ class Watches:
     def _catch_up(self, watch: _Watch) -> None:
         """What changed while nobody listened, nobody knows: so all of it may have."""
         for uri in watch.filter.get("resourceSubscriptions", []):
-            self._link.send(Notification(UPDATED, to_raw({"uri": uri})))
+            self._link.send(Notification(UPDATED, put_together({"uri": uri})))
         for kind, asked in LISTS.items():
             if asked in watch.filter:
                 self._link.send(Notification(f"notifications/{kind}/list_changed"))

@@ -30,18 +30,20 @@ class ProcessReactor(IReactorProcess, IReactorTime):
 class Stdio:
     """Starts `command` for each conversation and passes the messages through, one a line (MCP, stdio transport).
 
-    What a child gets wrong ends its own conversation with BackendLost and the child with it, within bounds; the
-    others go on. A child that leaves late is sent SIGTERM, then SIGKILL, with its whole process group.
+    What is wrong with a message of a child fails the request that it is about, and nothing else: with BackendLost, or
+    with ResultTooLarge where it is too long. A child that ends, or does not read, ends its own conversation with
+    BackendLost; the others go on. One that leaves late is sent SIGTERM, then SIGKILL, with its whole process group.
 
     :param command: program and arguments; no shell is involved.
     :param reactor: that runs the children.
     :param env: variables to set for the children.
     :param inherit_env: whether they get the rest of this process's environment as well, or only what `KEPT` names.
     :param cwd: where they run; None for here.
-    :param max_line: bytes of a line from a child; a longer one ends it.
+    :param max_line: bytes of a line from a child; a longer one is skipped.
     :param max_stderr_line: bytes of a line of standard error that are logged.
     :param stderr_lines_per_second: of each child that are logged; the others are counted.
-    :param max_garbage: lines a minute that are no JSON-RPC message; one more ends the child.
+    :param max_garbage: lines a minute that are no JSON-RPC message, of a child that has not sent one yet; one more ends
+        it. Later they are skipped, however many there are.
     :param stall_timeout: seconds for which a child may take nothing while its client is not read for it.
     :param stop_grace: seconds between the end of input and SIGTERM, and between that and SIGKILL.
     :param max_depth: JSON arrays and objects within each other.
@@ -59,7 +61,7 @@ class Stdio:
         max_line: int = 16 * 1024 * 1024,
         max_stderr_line: int = 8 * 1024,
         stderr_lines_per_second: int = 100,
-        max_garbage: int = 60,
+        max_garbage: int = 1000,
         stall_timeout: float = 30,
         stop_grace: float = 5,
         max_depth: int = MAX_DEPTH,
@@ -105,6 +107,11 @@ class Stdio:
         """How many lines were no JSON-RPC messages."""
         return self._counters.garbage
 
+    @property
+    def too_long(self) -> int:
+        """How many lines were longer than `max_line`."""
+        return self._counters.too_long
+
     def counted(self) -> dict[str, int]:
         """All of these."""
         return {
@@ -112,6 +119,7 @@ class Stdio:
             "stdio.started": self.started,
             "stdio.given_up": self.given_up,
             "stdio.garbage": self.garbage,
+            "stdio.too_long": self.too_long,
         }
 
     def open(self, link: Link) -> Deferred[Channel]:

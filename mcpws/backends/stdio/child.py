@@ -21,9 +21,10 @@ from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, wide
 from mcpws.config import require_positive
 from mcpws.core.burst import burst
 from mcpws.core.codec import decode, encode
-from mcpws.core.lines import LineFramer
-from mcpws.core.messages import Message
-from mcpws.errors import BackendLost, LineTooLong, McpwsError, RpcError
+from mcpws.core.lines import Line, LineFramer
+from mcpws.core.messages import Error, Message
+from mcpws.core.outline import outline
+from mcpws.errors import BackendLost, LineTooLong, McpwsError, ResultTooLarge, RpcError
 from mcpws.interfaces import Link
 
 log = Logger()
@@ -36,8 +37,16 @@ ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 LAST_WORDS = 1.0
 """Seconds for what ought to follow at once: the exit after a stream was closed, the streams' end after the exit."""
 
-GARBAGE_SHOWN = 200
-"""Bytes of a line that is no message, as logged."""
+GARBAGE_SHOWN = 300
+"""Bytes of what is logged of a line that is no message."""
+
+GARBAGE_LOGGED = 5
+"""Such lines a second that are logged; the others are counted."""
+
+_ID, _METHOD = b'"id"', b'"method"'
+
+# What no message begins with need not be decoded.
+_BEGINNINGS = frozenset(b"{[ \t\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,7 @@ class Counters:
     started: int = 0
     given_up: int = 0
     garbage: int = 0
+    too_long: int = 0
 
 
 class Phase(Enum):
@@ -104,8 +114,11 @@ class Child(ProcessProtocol):
         self._phase = Phase.SERVING
         self._lines = LineFramer(limits.max_line)
         self._errors = ErrorLines(self._log_error_line, limits.max_stderr_line, limits.stderr_lines_per_second)
+        self._talks = False
+        """Whether it has sent a message."""
         self._garbage = 0
         self._garbage_since = 0.0
+        self._garbage_lines = ErrorLines(self._log_garbage, GARBAGE_SHOWN, GARBAGE_LOGGED)
         self._timer: IDelayedCall | None = None
 
     # What the front sees: Channel.
@@ -164,12 +177,7 @@ class Child(ProcessProtocol):
             return
         if len(data) >= READ:
             data += read_on(self._process.pipes[STDOUT])
-        try:
-            lines = self._lines.feed(data)
-        except LineTooLong as error:
-            self._give_up(f"sent {error}")
-        else:
-            self._take(lines)
+        self._take(self._lines.feed(data))
 
     def errReceived(self, data: bytes) -> None:
         self._errors.feed(data, self._clock.seconds())
@@ -194,41 +202,64 @@ class Child(ProcessProtocol):
         self._signal(signal.SIGKILL)
         self._phase = Phase.ENDED
         self._errors.finish(self._clock.seconds())
+        self._garbage_lines.finish(self._clock.seconds())
         how = _describe(reason)
         log.info("child {pid} {how}", pid=self._pid, how=how)
         self._lose(BackendLost(f"The server process {how}"))
         self._on_end(self)
 
-    def _take(self, lines: list[bytes]) -> None:
+    def _take(self, lines: list[Line]) -> None:
         """Pass on lines of standard output, unless one before has ended the conversation."""
         max_depth = self._limits.max_depth
         with burst:
             for line in lines:
                 if self._link is None:
                     return
-                try:
-                    message = decode(line, max_depth)
-                except RpcError as error:
-                    self._drop(line, error)
+                if isinstance(line, LineTooLong):
+                    self._refuse(line)
+                elif line[0] not in _BEGINNINGS and _ID not in line:
+                    self._drop(line)
                 else:
-                    self._link.send(message)
+                    try:
+                        message = decode(line, max_depth)
+                    except RpcError as error:
+                        if error.answers is not None:
+                            self._link.send(Error.in_place_of(error.answers, error))
+                        elif error.id is not None and _METHOD in line:
+                            self.receive(Error.answering(error.id, error))
+                        self._drop(b"%b: %b" % (f"{error} {error.data}".encode(), line[:GARBAGE_SHOWN]))
+                    else:
+                        self._talks = True
+                        self._link.send(message)
 
-    def _drop(self, line: bytes, error: RpcError) -> None:
+    def _refuse(self, line: LineTooLong) -> None:
+        self._counters.too_long += 1
+        log.warn("child {pid} sent {line}, which is skipped", pid=self._pid, line=line)
+        error = ResultTooLarge(line.size, line.limit)
+        about = outline(line.begins, line.ends)
+        if about.answers is not None:
+            assert self._link is not None
+            self._link.send(Error.answering(about.answers, error))
+        elif about.asks is not None:
+            self.receive(Error.answering(about.asks, error))
+
+    def _drop(self, line: bytes) -> None:
+        """Skip a line that is no message; many programs write to standard output what belongs into a log."""
         self._counters.garbage += 1
-        log.warn(
-            "child {pid} sent no message, {error} {details}: {line}",
-            pid=self._pid,
-            error=error,
-            details=error.data,
-            line=repr(line[:GARBAGE_SHOWN]) + ("..." if len(line) > GARBAGE_SHOWN else ""),
-        )
         now = self._clock.seconds()
+        if not self._garbage_lines.hides(now):
+            self._garbage_lines.feed(line[: GARBAGE_SHOWN + 1] + b"\n", now)
+        if self._talks:
+            return
         if now - self._garbage_since >= 60:
             self._garbage_since = now
             self._garbage = 0
         self._garbage += 1
         if self._garbage > self._limits.max_garbage:
             self._give_up(f"sent more than {self._limits.max_garbage} lines a minute that are no messages")
+
+    def _log_garbage(self, line: str) -> None:
+        log.warn("child {pid} sent what is no message: {line}", pid=self._pid, line=line)
 
     def _log_error_line(self, line: str) -> None:
         log.info("child {pid} stderr: {line}", pid=self._pid, line=line)

@@ -12,8 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.core.ledger import CANCELLED, cancelled_id
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, to_raw
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION
+from mcpws.core.surrogates import reader, shown
 from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
 from mcpws.interfaces import Backend, Channel, Identity
 from mcpws.version import __version__
@@ -43,7 +44,7 @@ class _Discovered(Struct):
     versions: list[str] = msgspec.field(name="supportedVersions")
 
 
-_decode_discovered = msgspec.json.Decoder(_Discovered).decode
+_read_discovered = reader(_Discovered)
 
 
 class Run:
@@ -115,7 +116,7 @@ class Run:
     # What the process's backend sees: Link.
 
     def send(self, message: Message) -> None:
-        if not self.ready and isinstance(message, (Result, Error)) and message.id == PROBE.id:
+        if not self.ready and isinstance(message, (Result, Error)) and message.id in (PROBE.id, alike(PROBE.id)):
             self._probed(message)
         elif not self._ended:
             self._on_message(message)
@@ -190,13 +191,13 @@ class Run:
 def _unfit(answer: Answer) -> str | None:
     """What it is about the answer to the probe that shows that the process cannot be shared; None if it can."""
     if type(answer) is Error:
-        said = f"{answer.error.message[:SHOWN]} (code {answer.error.code})"
+        said = f"{shown(answer.error.message)[:SHOWN]} (code {answer.error.code})"
         if answer.error.code == UnsupportedProtocol.code:
             return f"does not serve this protocol version: {said}"
         return f"does not know {DISCOVER}: {said}"
     assert type(answer) is Result
     try:
-        versions = _decode_discovered(answer.result).versions
+        versions = _read_discovered(answer.result).versions
     except ValueError as error:
         return f"answered {DISCOVER} with something else: {error}"
     if not set(MODERN_VERSIONS).intersection(versions):

@@ -192,6 +192,12 @@ class ErrorLines:
         self._shown = 0
         self._hidden = 0
 
+    def hides(self, now: float) -> bool:
+        """Whether a line at `now`, in seconds, would not be shown; then it is counted, and need not be fed."""
+        hidden = self._shown == self._per_second and now - self._second < 1
+        self._hidden += hidden
+        return hidden
+
     def feed(self, data: bytes, now: float) -> None:
         """Take in what was read at `now`, in seconds."""
         first, *others = data.split(b"\n")

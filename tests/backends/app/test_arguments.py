@@ -276,3 +276,10 @@ def test_any_json_is_taken_or_refused(value: Any) -> None:
         path = "$.arguments"
         assert len(values) == 3
     assert path.startswith("$.arguments")
+
+
+def test_half_a_surrogate_pair_is_refused_by_name() -> None:
+    def function(a: str) -> None: ...
+
+    data = refused(arguments(function), rb'{"a":"\ud83d"}')
+    assert data == {"path": "$.arguments", "reason": "a string holds half of a surrogate pair"}

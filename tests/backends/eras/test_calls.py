@@ -531,3 +531,32 @@ def test_urls_that_cannot_be_visited_are_an_error(client: Client, server: Server
     client.call(1, "tools/call", name="t")
     server.fail(server.take("tools/call"), -32042, "visit", data)
     assert client.error(1)["code"] == code
+
+
+CUT = "ab\ud83d"
+
+
+@pytest.mark.not_mcp("who listens cannot read what holds them, and so not tell the era", made=True)
+def test_lone_surrogates_pass_whatever_is_translated(world: World, client: Client, server: Server) -> None:
+    client.call(1, "tools/call", name="t", arguments={"a": CUT, CUT: 1}, meta={"progressToken": "p"})
+    request = server.take("tools/call")
+    assert request["params"]["arguments"] == {"a": CUT, CUT: 1}
+    server.tell("notifications/progress", progressToken=request["id"], progress=1, message=CUT)
+    assert client.told("notifications/progress") == {"progressToken": "p", "progress": 1, "message": CUT}
+    server.ask("e1", "elicitation/create", **FORM | {"message": CUT})
+    result = required(world, client, 1)
+    assert result["inputRequests"]["0"]["params"]["message"] == CUT
+    answer = {"action": "accept", "content": {"name": CUT}}
+    come_back(client, 2, result, answer, arguments={"a": CUT, CUT: 1})
+    assert server.take() == {"id": "e1", "result": answer}
+    server.answer(request, content=[{"type": "text", "text": CUT}], structuredContent={CUT: CUT})
+    assert client.result(2)["structuredContent"] == {CUT: CUT}
+    client.call(3, "tools/list")
+    server.fail(server.take("tools/list"), 7, CUT, {"a": CUT})
+    assert client.error(3) == {"code": 7, "message": CUT, "data": {"a": CUT}}
+
+
+def test_a_server_may_make_strings_of_ids(world: World, client: Client, server: Server) -> None:
+    client.call(1, "tools/call", name="t")
+    server.send(id=str(server.take("tools/call")["id"]), result={"content": []})
+    assert client.result(1)["content"] == []

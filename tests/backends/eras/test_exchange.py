@@ -260,3 +260,24 @@ def test_nobody_waits_for_a_client_that_is_asked_too_much(new_world: Callable[..
     asked = client.asked("elicitation/create")
     assert client.told("notifications/cancelled")["requestId"] == asked["id"]
     assert client.error(2)["code"] == 429
+
+
+CUT = "ab\ud83d"
+
+
+def test_lone_surrogates_pass_whatever_is_translated(client: Client, server: Server) -> None:
+    client.ask(1, "tools/call", name="t", arguments={"a": CUT, CUT: 1}, _meta={"progressToken": "p"})
+    first = server.take("tools/call")
+    assert first["params"]["arguments"] == {"a": CUT, CUT: 1}
+    server.tell(
+        "notifications/progress", progressToken=first["params"]["_meta"]["progressToken"], progress=1, message=CUT
+    )
+    assert client.told("notifications/progress")["message"] == CUT
+    asked = {"method": "elicitation/create", "params": {"mode": "form", "message": CUT, "requestedSchema": SCHEMA}}
+    require(server, first, inputRequests={"who": asked}, requestState=CUT)
+    client.reply(client.asked("elicitation/create"), action="accept", content={"name": CUT})
+    second = server.take("tools/call")
+    assert second["params"]["inputResponses"] == {"who": {"action": "accept", "content": {"name": CUT}}}
+    assert second["params"]["requestState"] == CUT
+    server.answer(second, resultType="complete", content=[], structuredContent=[CUT])
+    assert client.result(1) == {"content": [{"type": "text", "text": '["ab\\ud83d"]'}]}

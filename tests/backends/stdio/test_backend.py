@@ -20,10 +20,10 @@ from zope.interface import implementer
 
 from mcpws.backends.stdio import launch
 from mcpws.backends.stdio.backend import KEPT, ProcessReactor, Stdio
-from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS
-from mcpws.core.codec import decode
-from mcpws.core.messages import Message, Notification, Request
-from mcpws.errors import BackendLost, ConfigError, McpwsError, ShuttingDown
+from mcpws.backends.stdio.child import ESCALATION, GARBAGE_LOGGED, GARBAGE_SHOWN, LAST_WORDS
+from mcpws.core.codec import decode, encode
+from mcpws.core.messages import Error, Message, Notification, Request
+from mcpws.errors import BackendLost, ConfigError, McpwsError, ResultTooLarge, ShuttingDown
 from mcpws.interfaces import Channel, Identity
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -349,9 +349,76 @@ def test_what_is_no_message_is_dropped_counted_and_logged(c: Conversation, stdio
     assert len(c.client.received) == 1
     assert stdio.garbage == 3
     assert stdio.given_up == 0
-    assert "b'Server ready!'" in log[0]
+    pid = c.process.pid
+    assert log[0] == f"child {pid} sent what is no message: Server ready!"
     assert 'must be "2.0"' in log[1]
-    assert log[2].endswith(f"b'\\x1b{'x' * 199}'...")
+    assert log[1].endswith(': {"jsonrpc":"1.0"}')
+    assert log[2].endswith(f"\\x1b{'x' * (GARBAGE_SHOWN - 1)}...")
+
+
+def test_what_is_no_message_is_logged_within_bounds(reactor: PlayedReactor, log: list[str]) -> None:
+    c = Conversation(reactor, make(reactor))
+    c.process.says(PONG, *[b"noise"] * 500)
+    assert len(log) == GARBAGE_LOGGED
+    reactor.advance(1)
+    c.process.says(b"more")
+    assert log[GARBAGE_LOGGED:] == [
+        f"child {c.process.pid} sent what is no message: {500 - GARBAGE_LOGGED} more lines not shown",
+        f"child {c.process.pid} sent what is no message: more",
+    ]
+
+
+def test_a_child_that_talks_may_write_as_much_else_as_it_likes(reactor: PlayedReactor) -> None:
+    stdio = make(reactor, max_garbage=3)
+    c = Conversation(reactor, stdio)
+    c.process.says(*[b"starting"] * 3, PONG, *[b"noise"] * 1000, PONG)
+    assert [message.data for message in c.client.received] == [PONG, PONG]
+    assert (stdio.garbage, stdio.given_up) == (1003, 0)
+
+
+def test_a_byte_order_mark_before_the_first_line_is_skipped(c: Conversation, stdio: Stdio) -> None:
+    c.process.says(b"\xef\xbb\xbf" + PONG, PONG)
+    assert [message.data for message in c.client.received] == [PONG, PONG]
+    assert stdio.garbage == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":1,"result":{"v":NaN}}',
+        b'{"result":{"v":Infinity},"jsonrpc":"2.0","id":1}',
+        b'{"jsonrpc":"2.0","id":1,"error":"boom"}',
+        b'{"jsonrpc":"2.0","id":1,"error":null}',
+        b'{"id":1,"result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":"\xff"}',
+        b'{"jsonrpc":"2.0","id":1.0,"result":{}}',
+        b'{"jsonrpc":"2.0","id":1}',
+        b'{"jsonrpc":"2.0","id":1,"result":{"content":[',
+        b'\x1b[0mDEBUG {"jsonrpc":"2.0","id":1,"result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 200 + b"]" * 200 + b"}",
+    ],
+)
+def test_an_answer_that_cannot_be_used_fails_its_request_alone(c: Conversation, stdio: Stdio, line: bytes) -> None:
+    c.process.says(line, PONG)
+    [failed, pong] = c.client.received
+    assert isinstance(failed, Error)
+    assert (failed.id, failed.error.code, failed.error.message) == (1, 502, "The answer cannot be used")
+    assert pong.data == PONG
+    assert (stdio.garbage, stdio.given_up) == (1, 0)
+
+
+def test_a_request_of_the_child_that_cannot_be_used_is_answered(c: Conversation) -> None:
+    c.process.says(b'{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage","params":{"temperature":NaN}}')
+    assert c.client.received == []
+    answer = decode(c.process.takes())
+    assert isinstance(answer, Error)
+    assert (answer.id, answer.error.code) == ("s1", -32700)
+
+
+def test_what_only_has_an_id_is_neither_answer_nor_request(c: Conversation) -> None:
+    c.process.says(b'{"level":"info","id":1}', b'{"level":"info","id":1,"took":NaN}')
+    assert c.client.received == []
+    assert c.process.takes() == b""
 
 
 def test_a_child_that_mostly_sends_garbage_is_given_up(reactor: PlayedReactor) -> None:
@@ -366,6 +433,7 @@ def test_a_child_that_mostly_sends_garbage_is_given_up(reactor: PlayedReactor) -
         "stdio.started": 1,
         "stdio.given_up": 1,
         "stdio.garbage": 4,
+        "stdio.too_long": 0,
     }
 
 
@@ -381,16 +449,44 @@ def test_a_child_that_nests_too_deep_sends_no_message(reactor: PlayedReactor) ->
     stdio = make(reactor, max_depth=4)
     c = Conversation(reactor, stdio)
     c.process.says(b'{"jsonrpc":"2.0","id":1,"result":[[[[]]]]}')
-    assert c.client.received == []
+    [failed] = c.client.received
+    assert isinstance(failed, Error)
+    assert failed.error.code == 502
     assert stdio.garbage == 1
 
 
-def test_a_line_over_the_limit_ends_the_child(reactor: PlayedReactor) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":"a","result":{"text":"%b"}}' % (b"x" * 1000),
+        b'{"result":{"text":"%b"},"jsonrpc":"2.0","id":"a"}' % (b"x" * 1_000_000),
+        b'{"result":{"text":"%b"},"id":"a","jsonrpc":"2.0"}' % (b"x" * 1000),
+    ],
+    ids=["id first", "id last", "version last"],
+)
+def test_an_answer_over_the_limit_fails_its_request_alone(reactor: PlayedReactor, line: bytes) -> None:
     stdio = make(reactor, max_line=100)
     c = Conversation(reactor, stdio)
-    c.process.says(b"x" * 101)
-    assert reason_of(c.client) == "The server process sent a line of more than 100 bytes"
-    assert stdio.given_up == 1
+    c.process.says(PONG, line, PONG)
+    [_, failed, _] = c.client.received
+    assert failed == Error.answering("a", ResultTooLarge(len(line), 100))
+    assert (stdio.too_long, stdio.garbage, stdio.given_up) == (1, 0, 0)
+
+
+def test_a_line_over_the_limit_may_be_the_last(reactor: PlayedReactor) -> None:
+    c = Conversation(reactor, make(reactor, max_line=100))
+    line = b'{"jsonrpc":"2.0","id":7,"result":"' + b"x" * 100
+    c.process._protocol.childDataReceived(STDOUT, line)
+    c.process.exits(1)
+    assert c.client.received == [Error.answering(7, ResultTooLarge(len(line), 100))]
+
+
+def test_a_request_of_the_child_over_the_limit_is_answered(reactor: PlayedReactor) -> None:
+    c = Conversation(reactor, make(reactor, max_line=100))
+    line = b'{"method":"sampling/createMessage","params":{"x":"%b"},"jsonrpc":"2.0","id":3}' % (b"x" * 100)
+    c.process.says(line, b"x" * 1000, PONG)
+    assert [message.data for message in c.client.received] == [PONG]
+    assert c.process.takes().strip() == encode(Error.answering(3, ResultTooLarge(len(line), 100)))
 
 
 def test_standard_error_is_logged_within_bounds(reactor: PlayedReactor, log: list[str]) -> None:
@@ -482,7 +578,9 @@ def test_what_a_child_wrote_last_is_delivered_before_it_is_lost(reactor: PlayedR
 def test_half_a_message_at_the_end_is_garbage(c: Conversation, stdio: Stdio) -> None:
     c.process._protocol.childDataReceived(STDOUT, PONG[:-1])
     c.process.exits(1)
-    assert c.client.received == []
+    [failed] = c.client.received
+    assert isinstance(failed, Error)
+    assert (failed.id, failed.error.code) == (1, 502)
     assert stdio.garbage == 1
 
 

@@ -110,7 +110,7 @@ def test_what_the_process_says_is_passed_on(ready: Owner) -> None:
 
 def test_what_it_says_before_it_has_answered_is_passed_on_too(owner: Owner) -> None:
     owner.run.send(Notification("n"))
-    owner.run.send(Result("0", DISCOVERED))
+    owner.run.send(Result("00", DISCOVERED))
     owner.run.send(Error(None, ErrorObject(1, "")))
     assert len(owner.messages) == 3
     assert not owner.run.ready

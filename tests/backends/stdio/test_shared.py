@@ -649,3 +649,37 @@ def test_a_limit_of_nothing_is_refused_by_name(clock: Clock, key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Stage(clock, **{key: 0})
     assert caught.value.key == key
+
+
+# Lone surrogates, and answers that are nearly right
+
+
+def test_lone_surrogates_pass_both_ways_with_ids_and_tokens_replaced(stage: Stage) -> None:
+    client = stage.come()
+    stage.ready()
+    meta = json.dumps(META | {"progressToken": "t"})
+    client.channel.receive(
+        decode(f'{{"jsonrpc":"2.0","id":7,"method":"a","params":{{"t":"ab\\ud83d","_meta":{meta}}}}}'.encode())
+    )
+    sent = encode(stage.process.received.pop(0))
+    assert json.loads(sent)["params"] == {"t": "ab\ud83d", "_meta": META | {"progressToken": 1}}
+    link = stage.process.link
+    link.send(
+        decode(
+            b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1,"message":"\\ude00"}}'
+        )
+    )
+    link.send(decode(b'{"jsonrpc":"2.0","id":1,"error":{"code":3,"message":"cut \\ud83d","data":"\\ud83d"}}'))
+    assert client.take() == [
+        {"method": "notifications/progress", "params": {"progressToken": "t", "progress": 1, "message": "\ude00"}},
+        {"id": 7, "error": {"code": 3, "message": "cut \ud83d", "data": "\ud83d"}},
+    ]
+
+
+def test_a_process_may_make_strings_of_ids(stage: Stage) -> None:
+    client = stage.come()
+    assert stage.process.received.pop(0) == PROBE
+    stage.process.link.send(Result("0", DISCOVERED))
+    client.ask(7)
+    stage.process.link.send(Result("1", to_raw(DONE)))
+    assert client.take() == [{"id": 7, "result": DONE}]
