@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.codec import encode
-from mcpws.core.ledger import CANCELLED, PROGRESS, Ledger
+from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
@@ -71,6 +71,7 @@ class Front:
     :param max_waiting: requests that wait; further ones are refused.
     :param max_waiting_bytes: of what waits; see `Admission.reads` for when the client is not read over it.
     :param max_outbound_size: bytes of a message to the client; a longer answer becomes an error.
+    :param max_name_size: bytes of the id and the progress token of a request together; with more it is refused.
     :param progress_gap: seconds at least between the last progress and the answer. The official TypeScript client
         forgets who waits for progress when the answer comes, and looks at progress only after it has looked at all
         that it read in the same turn: what comes together is lost to it.
@@ -113,10 +114,11 @@ class Front:
         max_waiting: int = 64,
         max_waiting_bytes: int = 4 * 1024 * 1024,
         max_outbound_size: int = 16 * 1024 * 1024,
+        max_name_size: int = MAX_NAME_SIZE,
         progress_gap: float = 0.05,
     ) -> None:
         self.identity = identity
-        self.ledger = Ledger()
+        self.ledger = Ledger(max_name_size)
         self.errors = 0
         self.coalesced = 0
         self.text_sender = None
@@ -386,6 +388,10 @@ class Front:
             return InvalidRequest("Not initialized", {"reason": "this client takes no requests"})
         if len(self.ledger.outbound) >= self._max_in_flight:
             return TooManyRequests(self._max_in_flight)
+        try:
+            self.ledger.check_size(request.id)
+        except InvalidRequest as error:
+            return error
         return None
 
     def _end_subscription(self, id: RequestId) -> None:

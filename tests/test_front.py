@@ -766,3 +766,13 @@ def test_a_client_ends_its_subscription_without_an_answer() -> None:
     rig.front.drain()
     assert rig.client.delivered == []
     assert rig.client.idled == 1
+
+
+def test_a_request_of_the_backend_with_too_long_an_id_is_refused() -> None:
+    rig = Rig(max_name_size=100)
+    rig.front.send(Request("x" * 101, "roots/list"))
+    [refusal] = [message for message in rig.conversation.received if type(message) is Error]
+    assert (refusal.id, refusal.error.code) == ("x" * 101, -32600)
+    rig.front.send(Request("x" * 100, "roots/list"))
+    assert rig.delivered() == ["roots/list"]
+    assert rig.front.ledger.too_long == 1

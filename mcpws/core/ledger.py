@@ -23,6 +23,9 @@ INITIALIZE = "initialize"
 
 _OF_ONE_ERA = ONLY_MODERN | {INITIALIZE}
 
+MAX_NAME_SIZE = 64 * 1024
+"""Bytes of the id and the progress token of a request together, both of which are kept until it is answered."""
+
 # To look a member up takes CPython 3.11 longer than to compare it.
 _READY = Phase.READY
 
@@ -67,12 +70,15 @@ class Ledger:
     `listening` are those among them that stay open by nature, `subscriptions/listen`. `outbound`
     holds the ids of the server's. `phase` and `version` tell of the handshake, `stateless` whether a
     request came that needs none. `dropped` counts what was not let through: late, unknown or
-    unattributable.
+    unattributable; `too_long` the requests whose ids and progress tokens were.
+
+    :param max_name_size: bytes of the id and the progress token of a request together, more of which are refused.
     """
 
     __slots__ = (
         "_id_type",
         "_initialize",
+        "_max_name_size",
         "_tokens",
         "dropped",
         "inbound",
@@ -80,10 +86,11 @@ class Ledger:
         "outbound",
         "phase",
         "stateless",
+        "too_long",
         "version",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, max_name_size: int = MAX_NAME_SIZE) -> None:
         self.phase = Phase.NEW
         self.version: str | None = None
         self.stateless = False
@@ -92,6 +99,8 @@ class Ledger:
         self.inbound: dict[RequestId, RequestId | None] = {}
         self.outbound: dict[RequestId, None] = {}
         self.dropped = 0
+        self.too_long = 0
+        self._max_name_size = max_name_size
         self._id_type: type | None = None
         self._tokens: dict[RequestId, RequestId] = {}
         self._initialize: RequestId | None = None
@@ -165,6 +174,12 @@ class Ledger:
             raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
         meta = read_meta(request)
         token = meta.progress_token
+        length = len(request.id) if type(request.id) is str else 0
+        if type(token) is str:
+            length += len(token)
+        # A character has at most four bytes.
+        if length * 4 > self._max_name_size:
+            self.check_size(request.id, token)
         if token is not None and token in self._tokens:
             raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id)
         if meta is not NOTHING and meta.is_modern:
@@ -182,6 +197,13 @@ class Ledger:
         if token is not None:
             self._tokens[token] = request.id
         return True
+
+    def check_size(self, id: RequestId, token: RequestId | None = None) -> None:
+        """Raises InvalidRequest, and counts, if a request's id and progress token are too long together."""
+        if sum(len(name.encode()) for name in (id, token) if isinstance(name, str)) > self._max_name_size:
+            self.too_long += 1
+            reason = f"the id and the progress token have more than {self._max_name_size} bytes together"
+            raise InvalidRequest("Invalid Request", {"reason": reason}, id=id)
 
     def _cancel(self, id: RequestId | None) -> bool:
         # MCP: `initialize` must not be cancelled.

@@ -32,6 +32,7 @@ class Counters:
         "opened",
         "postponed",
         "round_trip",
+        "too_long",
         "too_many",
     )
 
@@ -46,6 +47,7 @@ class Counters:
         self.bad_messages = 0
         self.dropped = 0
         self.coalesced = 0
+        self.too_long = 0
         self.too_many = 0
         self.postponed = 0
         self.round_trip: float | None = None
@@ -57,9 +59,9 @@ class ConnectionStatistics:
 
     `errors` counts error answers sent, `bad_messages` what was no JSON-RPC, `dropped` what belonged
     nowhere, `coalesced` what a later message overtook before a slow reader took it, `too_many` the
-    requests refused since too many were open and waited, `idle` the time since the last byte came,
-    `queued_bytes` what waits for a slow reader, `postponed` how often what was read took longer than one
-    turn may.
+    requests refused since too many were open and waited, `too_long` those refused since their ids and
+    progress tokens were, `idle` the time since the last byte came, `queued_bytes` what waits for a slow
+    reader, `postponed` how often what was read took longer than one turn may.
     """
 
     id: int
@@ -80,6 +82,7 @@ class ConnectionStatistics:
     idle: float
     round_trip: float | None
     postponed: int = 0
+    too_long: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class ServerStatistics:
     uptime: float
     backend: Mapping[str, int]
     postponed: int = 0
+    too_long: int = 0
 
     @property
     def active_connections(self) -> int:
@@ -128,6 +132,7 @@ _SUMMED = (
     "coalesced",
     "too_many",
     "postponed",
+    "too_long",
 )
 
 

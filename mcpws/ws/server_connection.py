@@ -53,6 +53,7 @@ class ServerConnection(Connection):
             max_waiting=self._config.max_waiting,
             max_waiting_bytes=self._config.max_queued_bytes,
             max_outbound_size=self._config.max_outbound_size,
+            max_name_size=self._config.max_name_size,
             progress_gap=self._config.progress_gap,
         )
         self.text_receiver = self.front.receive
@@ -160,6 +161,7 @@ class ServerConnection(Connection):
             self.counters.dropped = self.front.ledger.dropped
             self.counters.coalesced = self.front.coalesced + self.pings_overtaken
             self.counters.too_many = self.front.too_many
+            self.counters.too_long = self.front.ledger.too_long
 
     def sweep(self, now: float) -> None:
         if now > self._initialize_by and self.state is ConnectionState.CONNECTED:

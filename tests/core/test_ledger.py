@@ -401,6 +401,37 @@ def test_an_abandoned_initialize_leaves_no_trace_on_its_id() -> None:
 
 # Any interleaving.
 
+
+@pytest.mark.parametrize(
+    ("id", "token", "fits"),
+    [
+        ("x" * 60, "y" * 40, True),
+        ("x" * 61, "y" * 40, False),
+        ("x" * 100, None, True),
+        ("x" * 101, 7, False),
+        ("é" * 50, None, True),
+        ("é" * 51, None, False),
+        (1, "y" * 101, False),
+        (10**300, 10**300, True),
+    ],
+    ids=range(8),
+)
+def test_an_id_and_a_token_may_have_only_so_many_bytes_together(id: RequestId, token: Any, fits: bool) -> None:
+    ledger = Ledger(max_name_size=100)
+    ledger.from_client(request(0, "initialize"))
+    ledger.to_client(result(0))
+    if fits:
+        assert ledger.from_client(request(id, token=token))
+    else:
+        with pytest.raises(InvalidRequest, match="Invalid Request") as caught:
+            ledger.from_client(request(id, token=token))
+        assert caught.value.id == id
+        assert caught.value.data == {"reason": "the id and the progress token have more than 100 bytes together"}
+        # Nothing of it is kept, and shorter ones may come.
+        assert ledger.from_client(request(1, token="y"))
+    assert (len(ledger.inbound), ledger.too_long) == (1, not fits)
+
+
 ids = st.sampled_from([1, 2, 3, "1", "2"])
 tokens = st.sampled_from([None, None, "t", 1, "1"])
 methods = st.sampled_from(["initialize", "ping", "server/discover", "tools/call", "tools/call"])

@@ -812,6 +812,20 @@ async def test_an_answer_over_the_limit_is_413_and_the_connection_lives(served: 
 
 
 @bounded
+async def test_an_id_over_the_limit_is_refused_and_nothing_of_it_is_kept(served: Serve) -> None:
+    server = await served()
+    client = await server.initialised()
+    for number in range(5):
+        id = f"{number}" + "x" * MIB
+        answer = await client.ask(call(id, name="wait", arguments={}))
+        assert (answer["id"] == id, answer["error"]["code"]) == (True, -32600)
+    [one] = server.factory.statistics().connections
+    assert (one.too_long, one.in_flight) == (5, 0)
+    assert (await client.ask(call("x" * 65_536, "ping")))["result"] == {}
+    await server.assert_the_next_is_served()
+
+
+@bounded
 async def test_a_batch_is_answered_where_2025_03_26_was_negotiated(served: Serve) -> None:
     server = await served()
     client = await server.upgraded()

@@ -942,6 +942,14 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_connection.py::test_pausing_and_resuming_from_within_a_message_does_not_change_the_order",
         "tests/test_front.py::test_who_waits_for_a_slow_one_is_read_until_too_much_waits",
     ),
+    "L-20": (
+        "Ids and progress tokens, which are kept, are not longer than need be.",
+        "tests/core/test_ledger.py::test_an_id_and_a_token_may_have_only_so_many_bytes_together",
+        "tests/test_front.py::test_a_request_of_the_backend_with_too_long_an_id_is_refused",
+        "tests/ws/test_connection.py::test_ids_over_the_limit_are_refused_and_counted",
+        "tests/integration/test_wire.py::test_an_id_over_the_limit_is_refused_and_nothing_of_it_is_kept",
+        "tests/test_binding.py::test_the_limits_are_those_of_the_table",
+    ),
     "L-15": (
         "As many requests wait as may; further ones are refused.",
         "tests/ws/test_connection.py::test_over_the_limit_requests_wait_and_over_that_they_are_refused",

@@ -1023,3 +1023,14 @@ def test_an_answer_may_have_the_id_in_the_other_type() -> None:
     assert rig.answers() == []
     rig.answer(rig.conversation.requests[0])
     assert [answer["id"] for answer in rig.answers()] == [1]
+
+
+def test_ids_over_the_limit_are_refused_and_counted() -> None:
+    rig = Rig(max_name_size=100)
+    rig.send(call("x" * 101), call("x" * 100), call(1, _meta={"progressToken": "y" * 101}))
+    assert [(answer["id"], answer["error"]["code"]) for answer in rig.answers()] == [("x" * 101, -32600), (1, -32600)]
+    assert len(rig.conversation.requests) == 1
+    assert rig.service.server.statistics().too_long == 2
+    rig.client.wire.abortConnection()
+    rig.flush()
+    assert rig.service.server.statistics().too_long == 2
