@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from mcpws.core.urls import split
 from mcpws.errors import ConfigError
 from mcpws.policy.origin import check_host_pattern, check_origin_pattern
 
@@ -21,7 +21,8 @@ def _is_number(value: object) -> bool:
 class WebSocketConfig:
     """How to serve, or to connect. Every value is checked when the object is made; ConfigError names the key.
 
-    :param url: where to listen, or to connect to: `ws://HOST:PORT/PATH`; clients may use `wss:` too.
+    :param url: where to listen, or to connect to: `ws://HOST:PORT/PATH`; clients may use `wss:` too. It holds no
+        credentials.
     :param server_mode: True to listen, False to connect.
     :param timeout_seconds: for the connection with its handshake; None to wait for ever.
     :param use_tls: TLS. Clients get it from a `wss:` URL as well; serving it is not possible yet.
@@ -96,13 +97,7 @@ class WebSocketConfig:
     compression_min_size: int = 1024
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
-        except ValueError as error:
-            raise ConfigError("url", self.url, str(error)) from None
-        if not usable:
-            raise ConfigError("url", self.url, "must be ws://HOST:PORT or wss://HOST:PORT")
+        split(self.url)
         for key in ("timeout_seconds", "initialize_timeout"):
             value = getattr(self, key)
             if value is not None and not (_is_number(value) and value > 0):

@@ -30,6 +30,7 @@ from mcpws.errors import (
     MalformedResult,
     McpwsError,
     RequestTimeout,
+    ResultTooLarge,
     RpcError,
     TooManyRequests,
 )
@@ -78,8 +79,8 @@ def to_rpc_error(failure: Failure) -> RpcError:
 def _fail(peer: Peer, id: RequestId, failure: Failure) -> None:
     try:
         peer.fail(id, to_rpc_error(failure))
-    except TypeError:
-        # An RpcError whose `data` is no JSON: a defect like any other.
+    except (TypeError, ResultTooLarge):
+        # An RpcError whose `data` is no JSON, a defect like any other, or more than may be sent.
         peer.fail(id, to_rpc_error(Failure()))
 
 

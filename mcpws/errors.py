@@ -30,6 +30,7 @@
     ├── HandshakeRefused            the server did not answer the upgrade with HTTP status 101
     ├── ConnectionClosed            the connection is gone, with close code and reason
     ├── QueueFull                   a bounded queue of ours was full
+    ├── MessageTooLarge             a message is over the limit of what a client sends
     ├── LineTooLong                 a stdio peer sent a longer line than the limit
     └── IllegalTransition           a defect here: a connection was to enter a state that may not follow
 
@@ -372,6 +373,18 @@ class QueueFull(McpwsError):
 
     def __str__(self) -> str:
         return f"{self.name} is full ({self.limit})"
+
+
+class MessageTooLarge(McpwsError):
+    """A request or a notification of `size` bytes, over `limit`; it was not sent."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(size, limit)
+        self.size = size
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"the message has {self.size} bytes, more than the limit of {self.limit}"
 
 
 class LineTooLong(McpwsError):

@@ -18,10 +18,11 @@ from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 
-from mcpws.client.endpoint import NO_TIMEOUT, connect_failed, endpoint_for
+from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
+from mcpws.core.urls import shown, split
 from mcpws.errors import ConfigError, ConnectionClosed, McpwsError, QueueFull
 from mcpws.interfaces import Channel, Link, Producer
 from mcpws.policy.origin import is_localhost
@@ -89,6 +90,7 @@ class WebSocketTransport:
 
         :raises ConnectionClosed: a client that is not connected, or no such connection.
         :raises QueueFull: a client whose server reads too slowly.
+        :raises MessageTooLarge: a client's message longer than `max_outbound_size`.
         """
         self._end.send(message, connection)
 
@@ -265,19 +267,18 @@ class _Client:
     def __init__(
         self, config: WebSocketConfig, inbox: _Inbox, reactor: Any, tls: IOpenSSLClientConnectionCreator | None
     ) -> None:
-        if config.use_tls and not config.url.startswith("wss:"):
-            raise ConfigError("use_tls", True, f"contradicts the url {config.url}")
+        if config.use_tls and split(config.url).scheme != "wss":
+            raise ConfigError("use_tls", True, f"contradicts the url {shown(config.url)}")
         defaults = WebSocketConfig()
         for key in ("max_reconnect_attempts", "reconnect_delay"):
             if getattr(config, key) != getattr(defaults, key):
                 raise ConfigError(key, getattr(config, key), "nothing reconnects by itself yet; leave the default")
-        self._url = config.url
         self._inbox = inbox
         self._clock = reactor
         self._factory = ConnectionFactory(config.url, lambda connection: self, config, reactor=reactor)
         self._endpoint = endpoint_for(config.url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
         self._connection: ClientConnection | None = None
-        self._connecting: Deferred[None] | None = None
+        self._connecting: Deferred[Any] | None = None
         self._closing: list[Deferred[None]] = []
 
     @property
@@ -288,11 +289,8 @@ class _Client:
 
     def start(self) -> Deferred[None]:
         self._inbox.begin()
-        connecting: Deferred[Any] = self._endpoint.connect(self._factory)
-        connecting.addErrback(connect_failed, self._url)
-        connecting.addCallback(lambda protocol: protocol.connection.when_open)
-        self._connecting = connecting
-        return connecting.addBoth(self._connected)
+        self._connecting = open_connection(self._endpoint, self._factory)
+        return self._connecting.addBoth(self._connected)
 
     def disconnect(self) -> Deferred[None]:
         if self._connecting is not None:

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 # Functions called for one request and its answer, sixteen of which come in one read.
 OF_AN_APP = 45
 OF_WHAT_IS_PASSED_ON = 28
-SENT_BY_A_SESSION = 27
+# One of them sees whether it may be sent at all.
+SENT_BY_A_SESSION = 28
 ANSWERED_TO_A_SESSION = 18
 # Copies of a large text that are held at the same time, the request and the answer among them.
 COPIES = 3.9

@@ -19,6 +19,7 @@ from mcpws.errors import (
     ListenFailed,
     MalformedResult,
     McpwsError,
+    MessageTooLarge,
     MethodNotFound,
     MissingClientCapability,
     ParseError,
@@ -114,6 +115,7 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
         (ConnectionClosed(1006, ""), "connection closed with 1006"),
         (QueueFull("requests", 3), "requests is full (3)"),
         (LineTooLong(12, 9), "a line of 12 bytes, more than the limit of 9"),
+        (MessageTooLarge(9, 8), "the message has 9 bytes, more than the limit of 8"),
     ],
 )
 def test_an_error_says_what_happened(error: McpwsError, text: str) -> None:

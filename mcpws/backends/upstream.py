@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.client.endpoint import NO_TIMEOUT, connect_failed, endpoint_for
+from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Message
-from mcpws.errors import McpwsError, ShuttingDown
+from mcpws.core.messages import Error, Message, Request, Result
+from mcpws.errors import McpwsError, MessageTooLarge, ResultTooLarge, RpcError, ShuttingDown
 from mcpws.interfaces import Channel, Link
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NORMAL
+from mcpws.ws.upgrade import Headers
+
+log = Logger()
 
 
 class Upstream:
@@ -38,7 +42,7 @@ class Upstream:
         endpoint: IStreamClientEndpoint | None = None,
         tls: IOpenSSLClientConnectionCreator | None = None,
         config: WebSocketConfig | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
     ) -> None:
@@ -61,9 +65,7 @@ class Upstream:
         """Connect. Fails with ConnectFailed, HandshakeRefused or ConnectionClosed; with ShuttingDown after `stop`."""
         if self._stopping:
             return fail(ShuttingDown())
-        connecting: Deferred[Any] = self._endpoint.connect(self._factory)
-        connecting.addErrback(connect_failed, self.url)
-        connecting.addCallback(lambda protocol: protocol.connection.when_open)
+        connecting: Deferred[Any] = open_connection(self._endpoint, self._factory)
         connecting.addCallback(lambda connection: connection.receiver.serve(link))
         self._opening.add(connecting)
         return connecting.addBoth(self._tried, connecting)
@@ -123,8 +125,18 @@ class _Downward:
         return _Upward(self)
 
     def send(self, message: Message) -> None:
-        """To the server."""
-        self._connection.send_message(message)
+        """To the server; what is too large for that fails alone."""
+        try:
+            self._connection.send_message(message)
+        except ResultTooLarge as error:
+            assert isinstance(message, Result | Error)
+            self._connection.send_message(Error.answering(message.id, error))
+        except MessageTooLarge as error:
+            if type(message) is not Request:
+                log.warn("a notification is not passed on to {peer}: {error}", peer=self._connection.peer, error=error)
+            elif self._link is not None:
+                refusal = RpcError(str(error), {"size": error.size, "limit": error.limit}, code=ResultTooLarge.code)
+                self._link.send(Error.answering(message.id, refusal))
 
     def close(self, reason: str) -> None:
         """Nobody wants the conversation any more."""

@@ -23,6 +23,7 @@ from mcpws.cli.running import run, with_session
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
 from mcpws.core.peer import Progress
+from mcpws.core.urls import shown
 from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
 from mcpws.version import __version__
 
@@ -155,9 +156,12 @@ async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
     try:
         reason = await front.when_done()
     except CancelledError:
-        # By a signal, which is as good an end as any for a server.
+        # By a signal, which is as good an end as any for a server, once it is one.
+        began = front.began
         front.stop()
         reason = await front.when_done()
+        if not began:
+            raise
     finally:
         await upstream.stop()
     if reason is None and front.output_lost and not stat.S_ISFIFO(os.fstat(1).st_mode):
@@ -165,7 +169,7 @@ async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
         return McpwsError("standard output could not be written")
     if reason is None or front.began or isinstance(reason, ConnectFailed | HandshakeRefused):
         return reason
-    return ConnectFailed(target.url, str(reason))
+    return ConnectFailed(shown(target.url), str(reason))
 
 
 def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:

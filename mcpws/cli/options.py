@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EPIPE
@@ -19,9 +19,11 @@ from mcpws.cli.report import as_object, exit_status, line
 from mcpws.client.opening import Era
 from mcpws.config import MIB, WebSocketConfig
 from mcpws.core.surrogates import mark, unmark
+from mcpws.core.urls import shown
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.ws.upgrade import Headers
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _PORT_FIRST = re.compile(r"[0-9]+(?![^/?])")
 _HEADER = re.compile(r"([^:\s]+):\s*(.*?)\s*")
 _CLOSE_TIMEOUT = 2
@@ -33,7 +35,7 @@ class Target:
     """A server, and how to connect to it."""
 
     url: str
-    headers: Mapping[str, str]
+    headers: Headers
     origin: str | None
     subprotocols: tuple[str, ...]
     timeout: float | None
@@ -61,7 +63,7 @@ def to_url(value: str) -> str:
     try:
         return WebSocketConfig(url=url, server_mode=False).url
     except ConfigError as error:
-        raise click.BadParameter(f"{error.problem} (got {value!r})") from error
+        raise click.BadParameter(f"{error.problem} (got {shown(value)!r})") from None
 
 
 def to_header(value: str) -> tuple[str, str]:
@@ -135,7 +137,7 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
         type=to_header,
         multiple=True,
         metavar="'NAME: VALUE'",
-        help="Send this header with the handshake. May be given several times.",
+        help="Send this header with the handshake, Host for one in place of its own. May be given several times.",
     )
     @click.option("--origin", metavar="ORIGIN", help="Send this Origin header, as a browser does.")
     @click.option(
@@ -175,11 +177,11 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
         **rest: Any,
     ) -> None:
         offered = tuple(filter(None, subprotocols))
-        target = Target(url, dict(headers), origin, offered, timeout, max_message_size, verbose)
+        target = Target(url, headers, origin, offered, timeout, max_message_size, verbose)
         try:
             command(target, **rest)
         except McpwsError as error:
-            click.echo(f"mcpws: {line(url, error)}", err=True)
+            click.echo(f"mcpws: {line(shown(url), error)}", err=True)
             if rest.get("as_json"):
                 with suppress(McpwsError):
                     show(msgspec.json.encode({"error": as_object(error)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcpws.core.urls import shown
 from mcpws.errors import (
     ConfigError,
     ConnectFailed,
@@ -48,7 +49,7 @@ def exit_status(error: McpwsError) -> int:
 
 
 def line(url: str, error: McpwsError) -> str:
-    """`error` in one line that names the URL, and says what to do about it where that is known."""
+    """`error` in one line that names the URL, as it may be shown, and says what to do about it where that is known."""
     text = str(error)
     if isinstance(error, RemoteError) and error.data is not None:
         text += f" {error.data}"
@@ -81,7 +82,7 @@ def _hint(url: str, error: McpwsError) -> str | None:
         if error.status is None:
             return None if url.startswith("wss:") else "is it a WebSocket server, and one without TLS?"
         if 300 <= error.status < 400 and "location" in error.headers:
-            return f"it may have moved to {error.headers['location']}"
+            return f"it may have moved to {shown(error.headers['location'])}"
         return _HINTS.get(error.status)
     if isinstance(error, ConnectFailed):
         problem = error.problem.lower()

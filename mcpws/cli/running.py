@@ -27,6 +27,7 @@ from mcpws.client.factory import connect
 from mcpws.client.identity import NotificationFunction
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
+from mcpws.core.urls import shown
 from mcpws.errors import ConnectFailed, ConnectionClosed
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ def with_session(
                 origin=target.origin,
             )
         except ConnectionClosed as error:
-            raise ConnectFailed(target.url, str(error)) from error
+            raise ConnectFailed(shown(target.url), str(error)) from error
         try:
             return await work(session)
         finally:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
+from mcpws.client.names import with_names
+from mcpws.core.urls import DEFAULT_PORTS, shown, split
 from mcpws.errors import ConfigError, ConnectFailed, McpwsError
 from mcpws.policy.origin import is_localhost
+from mcpws.ws.client import ClientConnection, ConnectionFactory
 
 NO_TIMEOUT = 365 * 86_400.0
 """For endpoints, which cannot wait for ever."""
@@ -23,20 +25,42 @@ def endpoint_for(
     url: str, reactor: Any, timeout: float = 30, tls: IOpenSSLClientConnectionCreator | None = None
 ) -> IStreamClientEndpoint:
     """Where `url` leads. For `wss:` the certificate must be good for its host, by the system's authorities or `tls`."""
-    parts = urlsplit(url)
-    if parts.hostname is None or parts.scheme not in ("ws", "wss"):
-        raise ConfigError("url", url, "must be ws://HOST:PORT or wss://HOST:PORT")
-    secure = parts.scheme == "wss"
-    port = parts.port or (443 if secure else 80)
+    parts = split(url)
+    assert parts.hostname is not None
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
     # Not every resolver knows more of these names than that one.
     host = "localhost" if is_localhost(parts.hostname) else parts.hostname
-    endpoint = HostnameEndpoint(reactor, host, port, timeout=timeout)
-    if not secure:
+    endpoint = HostnameEndpoint(with_names(reactor), host, port, timeout=timeout)
+    if parts.scheme == "ws":
         return endpoint
     try:
         return wrapClientTLS(tls or optionsForClientTLS(parts.hostname), endpoint)
     except ValueError as error:
-        raise ConfigError("url", url, f"has a host name that no certificate can have: {error}") from None
+        raise ConfigError("url", shown(url), f"has a host name that no certificate can have: {error}") from None
+
+
+def open_connection(endpoint: IStreamClientEndpoint, factory: ConnectionFactory) -> Deferred[ClientConnection]:
+    """Connect; fires with the connection once its handshake is complete, or fails as that does.
+
+    To look the name up and to connect takes no longer than the factory's `timeout_seconds`; its handshake has as many.
+    Cancelling it gives up at once, whatever is under way, and fails with CancelledError.
+    """
+    attempt = endpoint.connect(factory)
+
+    def give_up(reached: Deferred[Any]) -> None:
+        # First: endpoints have failures of their own for it, that the host cannot be found among them.
+        reached.errback(CancelledError())
+        attempt.cancel()
+
+    def too_slow(_: object, seconds: float) -> Failure:
+        return Failure(ConnectFailed(factory.shown_url, f"no connection within {seconds:g} s"))
+
+    reached: Deferred[Any] = Deferred(give_up)
+    attempt.addBoth(lambda result: None if reached.called else reached.callback(result))
+    if factory.config.timeout_seconds:
+        reached.addTimeout(factory.config.timeout_seconds, factory.clock, too_slow)
+    reached.addErrback(connect_failed, factory.shown_url)
+    return reached.addCallback(lambda protocol: protocol.connection.when_open)
 
 
 def connect_failed(failure: Failure, url: str) -> Failure:

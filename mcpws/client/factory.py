@@ -16,13 +16,14 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.client.endpoint import NO_TIMEOUT, connect_failed, endpoint_for
+from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
 from mcpws.client.identity import ClientIdentity, NotificationFunction, RequestFunction
 from mcpws.client.opening import Era, Terms
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConnectFailed, ConnectionClosed, McpwsError
 from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
+from mcpws.ws.upgrade import Headers
 
 log = Logger()
 
@@ -55,7 +56,7 @@ class ClientFactory(ConnectionFactory):
         era: Era = "auto",
         version: str | None = None,
         probe_timeout: float = 5,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
         reactor: IReactorTime | None = None,
@@ -78,8 +79,11 @@ class ClientFactory(ConnectionFactory):
     def session(self, protocol: IProtocol) -> Deferred[Session]:
         """The session of a protocol that this factory built, once it has begun; ask once, as soon as you have it."""
         assert isinstance(protocol, ClientProtocol)
-        opened = protocol.connection.when_open
-        return opened.addCallback(lambda connection: self._begun.pop(connection.id))
+        return protocol.connection.when_open.addCallback(self.session_on)
+
+    def session_on(self, connection: ClientConnection) -> Deferred[Session]:
+        """Likewise, of a connection that is open."""
+        return self._begun.pop(connection.id)
 
     def connection_gone(self, connection: ClientConnection) -> None:
         super().connection_gone(connection)
@@ -103,11 +107,11 @@ class ClientFactory(ConnectionFactory):
 
     def _failed(self, failure: Failure, connection: ClientConnection) -> None:
         if connection.given_up and failure.check(ConnectFailed, ConnectionClosed):
-            log.info("no session with {url}: it was given up", url=self.url)
+            log.info("no session with {url}: it was given up", url=self.shown_url)
         elif failure.check(McpwsError):
-            log.error("no session with {url}: {error}", url=self.url, error=failure.value)
+            log.error("no session with {url}: {error}", url=self.shown_url, error=failure.value)
         else:
-            log.failure("no session with {url}", failure=failure, url=self.url)
+            log.failure("no session with {url}", failure=failure, url=self.shown_url)
 
 
 def connect(
@@ -123,7 +127,7 @@ def connect(
     era: Era = "auto",
     version: str | None = None,
     probe_timeout: float = 5,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers | None = None,
     subprotocols: Sequence[str] = ("mcp",),
     origin: str | None = None,
 ) -> Deferred[Session]:
@@ -132,7 +136,8 @@ def connect(
     :param reactor: the global one by default.
     :param endpoint: where to connect, if not where the URL says.
     :param tls: trust and certificate for `wss:`, as from `twisted.internet.ssl.optionsForClientTLS`.
-    :param config: limits and timeouts; `timeout_seconds` bounds each step.
+    :param config: limits and timeouts; `timeout_seconds` bounds each step: the connection with all that it
+        takes to look the host up, the opening handshake, and each answer of the exchange that begins the session.
 
     The others are as for ClientFactory. Fails with ConnectFailed, HandshakeRefused, ConnectionClosed, RemoteError,
     RequestTimeout, MalformedResult or UnsupportedVersion. Cancelling it gives up.
@@ -155,6 +160,4 @@ def connect(
     )
     if endpoint is None:
         endpoint = endpoint_for(url, reactor, factory.config.timeout_seconds or NO_TIMEOUT, tls)
-    connecting: Deferred[IProtocol] = endpoint.connect(factory)
-    connecting.addErrback(connect_failed, url)
-    return connecting.addCallback(factory.session)
+    return open_connection(endpoint, factory).addCallback(factory.session_on)

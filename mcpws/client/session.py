@@ -79,7 +79,8 @@ class Session:
 
         Fails with RemoteError when the server answers with an error, RequestTimeout after `timeout` seconds,
         ConnectionClosed when the connection is gone, QueueFull when the server reads too slowly or owes too many
-        answers, MalformedResult for a result that is no `type`. Cancelling the Deferred cancels the request.
+        answers, MessageTooLarge for one longer than `max_outbound_size`, MalformedResult for a result that is no
+        `type`. Cancelling the Deferred cancels the request.
         `on_progress` gets a Progress for each report; `log_level` is that of this request instead of the session's.
 
         A modern server may want input before it answers `tools/call`, `prompts/get` or `resources/read`: the functions
@@ -142,7 +143,7 @@ class Session:
         return self._era.listen(wanted, on_notification, timeout)
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
-        """Tell the server; does nothing once the connection is gone."""
+        """Tell the server; does nothing once the connection is gone. Raises MessageTooLarge."""
         self._conversation.notify(method, params)
 
     def close(self) -> Deferred[None]:

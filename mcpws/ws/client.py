@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from os import urandom
@@ -20,22 +20,30 @@ from twisted.python.failure import Failure
 from mcpws.config import WebSocketConfig
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Error, Message
-from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError, RpcError
+from mcpws.core.messages import Error, Message, Notification, Request
+from mcpws.core.urls import authority, resource, shown, split
+from mcpws.errors import (
+    ConfigError,
+    ConnectFailed,
+    ConnectionClosed,
+    HandshakeRefused,
+    McpwsError,
+    MessageTooLarge,
+    QueueFull,
+    ResultTooLarge,
+    RpcError,
+)
 from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
 from mcpws.ws.protocol import Forwarding
 from mcpws.ws.tuning import expect_messages_of
+from mcpws.ws.upgrade import Headers, Upgrade, after_interim, refusal
 
 log = Logger()
 
-_STATUS_LINE = re.compile(r"HTTP/1\.[01] (\d{3})(?: (.*))?")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_AUTHORITY_ENDS = re.compile("[/?#]")
 _HTTP = b"HTTP/1."
-_MAX_SHOWN = 200
 _KEYS_DRAWN = 256
 
 
@@ -75,6 +83,8 @@ class ClientConnection(Connection):
         self._when_open: Deferred[ClientConnection] | None = Deferred(self._given_up)
         self.when_open: Deferred[ClientConnection] = self._when_open
         self._refused: McpwsError | None = None
+        self.interim = 0
+        """Bytes of interim answers that came before the one to the handshake."""
         self.given_up = False
         """Whether this side has closed it, without anything wrong."""
 
@@ -94,15 +104,23 @@ class ClientConnection(Connection):
         return self.queued_bytes <= self.max_queued_bytes
 
     def send_message(self, message: Message) -> None:
-        """Send it; nothing once the connection is closing."""
+        """Send it; nothing once the connection is closing.
+
+        :raises MessageTooLarge: it is longer than `max_outbound_size`; nothing was sent. An answer, ResultTooLarge.
+        :raises QueueFull: it was to be one of those `together`, of which too much waits already.
+        """
+        data = encode(message)
+        if len(data) > self._config.max_outbound_size:
+            too_large = MessageTooLarge if type(message) in (Request, Notification) else ResultTooLarge
+            raise too_large(len(data), self._config.max_outbound_size)
         if self._batch is None:
-            self.send(encode(message))
+            self.send(data)
         else:
-            self._batch.append(encode(message))
+            self._gather(data)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is sent meanwhile goes as one batch (JSON-RPC 2.0, section 6)."""
+        """What is sent meanwhile goes as one batch (JSON-RPC 2.0, section 6), or as few as the limit allows."""
         self._batch = []
         try:
             yield
@@ -111,11 +129,22 @@ class ClientConnection(Connection):
             if batch:
                 self.send(b"[%b]" % b",".join(batch))
 
+    def _gather(self, data: bytes) -> None:
+        assert self._batch is not None
+        # Of the array, with brackets and commas.
+        if sum(map(len, self._batch)) + len(self._batch) + len(data) + 2 > self._config.max_outbound_size:
+            if self._batch:
+                self.send(b"[%b]" % b",".join(self._batch))
+                self._batch.clear()
+            if not self.can_send:
+                raise QueueFull("the queue to the server", self.max_queued_bytes)
+        self._batch.append(data)
+
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         if self.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
             self.given_up = code == NORMAL
         if self.state is ConnectionState.CONNECTING:
-            self.refused(ConnectFailed(self._factory.url, reason or "it was closed before it was open"))
+            self.refused(ConnectFailed(self._factory.shown_url, reason or "it was closed before it was open"))
         super().close(code, reason)
 
     def opened(self) -> None:
@@ -182,7 +211,7 @@ class ClientConnection(Connection):
             clean = reason.check(ConnectionDone, ConnectionLost)
             said = self.close_reason or "the server hung up"
             problem = said if clean else str(reason.value) or type(reason.value).__name__
-            self._refused = ConnectFailed(self._factory.url, problem)
+            self._refused = ConnectFailed(self._factory.shown_url, problem)
 
     def sweep(self, now: float) -> None:
         limit = self._config.timeout_seconds
@@ -209,55 +238,42 @@ class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
         """The connection that this protocol carries."""
         return self._mcpws
 
+    def startHandshake(self) -> None:
+        # Not Autobahn's own, which adds the default port to the host, and can send a header only once.
+        self.websocket_key = b64encode(urandom(16))
+        self.sendData(self.factory.upgrade.request(self.websocket_key))
+
     def processHandshake(self) -> None:
+        connection = self._mcpws
+        before = len(self.data)
+        self.data = after_interim(self.data)
+        connection.interim += before - len(self.data)
+        end = self.data.find(END_OF_HEAD)
         if not self.data.startswith(_HTTP[: len(self.data)]):
             self.failHandshake("it does not speak HTTP/1.1")
-        elif END_OF_HEAD not in self.data:
-            if len(self.data) > MAX_HEAD:
-                self.failHandshake(f"the server sent more than {MAX_HEAD} bytes of headers")
-        else:
+        elif connection.interim + (len(self.data) if end < 0 else end) > MAX_HEAD:
+            self.failHandshake(f"the server sent more than {MAX_HEAD} bytes of headers")
+        elif end >= 0:
             try:
                 super().processHandshake()
             except Exception as error:
                 self.failHandshake(f"the server's handshake is malformed: {error}")
 
     def failHandshake(self, reason: str) -> None:
-        head, _, body = self.data.partition(END_OF_HEAD)
-        lines = head.decode("latin-1").split("\r\n")
-        match = _STATUS_LINE.fullmatch(lines[0])
-        if match is None or match[1] == "101":
-            problem = f"the server did not complete the WebSocket handshake: {_shown(reason)}"
-            refusal = HandshakeRefused(None, problem)
-        else:
-            headers = dict(_header(line) for line in lines[1:] if ":" in line)
-            said = _shown(body.decode("utf-8", "replace").strip())
-            phrase = _shown(match[2] or "")
-            # Ours, and others', repeat the status line at the beginning of the body.
-            text = said.removeprefix(f"{match[1]} {phrase}").removeprefix(":").strip()
-            refusal = HandshakeRefused(int(match[1]), f"{phrase}: {text}" if text else phrase, headers)
-        self._mcpws.refused(refusal)
+        self._mcpws.refused(refusal(self.data, reason))
         # The server's answer, not a failure for Autobahn to warn of.
         self.wasClean = True
         self.dropConnection(abort=True)
-
-
-def _shown(text: str) -> str:
-    """As much of what a server sent as belongs into an exception, which may end up on a terminal."""
-    return "".join(filter(str.isprintable, text[:_MAX_SHOWN]))
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, _, value = line.partition(":")
-    return name.strip().lower(), value.strip()
 
 
 class ConnectionFactory(WebSocketClientFactory):
     """Makes connections to one URL.
 
     :param url: `ws://` or `wss://`. It gives the Host header and the path; where to connect is the endpoint's affair.
+        Credentials in it are refused: they belong into a header.
     :param receiver: called with each connection as it opens; returns what takes its messages.
     :param config: limits and timeouts.
-    :param headers: sent with the handshake.
+    :param headers: sent with the handshake, `Host` for example in place of our own; as pairs, a name may be repeated.
     :param subprotocols: offered, in order of preference.
     :param origin: sent as the Origin header, None for none.
     :param reactor: for time; the global one by default.
@@ -272,29 +288,25 @@ class ConnectionFactory(WebSocketClientFactory):
         receiver: Callable[[ClientConnection], Receiver],
         config: WebSocketConfig | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
         reactor: IReactorTime | None = None,
     ) -> None:
-        _check_url(url)
-        _check_headers(headers or {}, subprotocols, origin)
-        checked = WebSocketConfig(url=url, server_mode=False)
-        self.config = config or checked
-        super().__init__(
-            url,
-            origin=origin,
-            protocols=list(subprotocols),
-            useragent="mcpws",
-            headers=dict(headers or {}),
-            reactor=reactor,
-        )
-        if ":" in self.host:
-            # Autobahn takes the brackets off an IPv6 address, and puts the rest into the Host header.
-            self.host = f"[{self.host}]"
+        parts = split(url)
+        if "#" in url:
+            raise ConfigError("url", shown(url), "must have no fragment (RFC 6455, section 3)")
+        if not all("!" <= character <= "~" for character in url):
+            raise ConfigError("url", shown(url), "must be ASCII without spaces; the rest goes in percent-encoded")
+        self.config = config or WebSocketConfig(url=url, server_mode=False)
+        # Without the URL, which Autobahn would read in a way of its own.
+        super().__init__(protocols=list(subprotocols), reactor=reactor)
+        self.url, self.shown_url = url, shown(url)
         self.receiver = receiver
         self.clock: IReactorTime = self.reactor
         set_client_options(self, self.config)
+        offers = [offer.get_extension_string() for offer in self.perMessageCompressionOffers]
+        self.upgrade = Upgrade(resource(parts), authority(parts), headers or (), subprotocols, origin, offers)
         expect_messages_of(self.config.max_message_size)
         self.mask_keys = _mask_keys()
         self._ids = count(1)
@@ -322,28 +334,3 @@ def _mask_keys() -> Iterator[bytes]:
     while True:
         for (key,) in iter_unpack("4s", urandom(_KEYS_DRAWN * 4)):
             yield key
-
-
-def _check_url(url: str) -> None:
-    authority = _AUTHORITY_ENDS.split(url.partition("://")[2], maxsplit=1)[0]
-    if "@" in authority:
-        raise ConfigError("url", url.replace(authority, "..."), "must not hold credentials; send a header instead")
-    if "#" in url:
-        raise ConfigError("url", url, "must have no fragment (RFC 6455, section 3)")
-    if not all("!" <= character <= "~" for character in url):
-        raise ConfigError("url", url, "must be ASCII without spaces; the rest goes in percent-encoded")
-
-
-def _check_headers(headers: Mapping[str, str], subprotocols: Sequence[str], origin: str | None) -> None:
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
-            raise ConfigError("headers", name, "is no header name")
-        if any(ord(character) < 32 or ord(character) == 127 for character in value):
-            # The value may be a secret: it is not repeated.
-            raise ConfigError("headers", name, "has a value with control characters")
-    for position, subprotocol in enumerate(subprotocols):
-        if not _TOKEN.fullmatch(subprotocol):
-            # Nor is a subprotocol: it may hold a token.
-            raise ConfigError(f"subprotocols[{position}]", "...", "must be an HTTP token (RFC 6455, section 4.1)")
-    if origin is not None and not origin.isprintable():
-        raise ConfigError("origin", origin, "has control characters")

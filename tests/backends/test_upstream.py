@@ -15,7 +15,7 @@ from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Message, Notification, Request, Result, to_raw
+from mcpws.core.messages import Error, Message, Notification, Request, Result, to_raw
 from mcpws.errors import (
     ConfigError,
     ConnectFailed,
@@ -390,3 +390,25 @@ def test_a_server_that_leaves_the_close_unanswered_is_dropped() -> None:
     result_of(stopped)
     assert servers[0].is_gone()
     assert network.clock.getDelayedCalls() == []
+
+
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
+def test_what_is_too_large_for_the_server_fails_alone() -> None:
+    gateway = Gateway(config=WebSocketConfig(server_mode=False, max_outbound_size=400_000))
+    link, channel, remote = opened(gateway)
+    remote.link.send(Request("s1", "sampling/createMessage", to_raw({})))
+    channel.receive(Request(1, "a", to_raw({"x": LARGE})))
+    channel.receive(Notification("b", to_raw({"x": LARGE})))
+    channel.receive(Result("s1", to_raw({"x": LARGE})))
+    channel.receive(Request(2, "c"))
+    gateway.network.flush()
+    refused = next(message for message in link.sent if isinstance(message, Error))
+    assert (refused.id, refused.error.code) == (1, 413)
+    assert refused.error.message.endswith("more than the limit of 400000")
+    [answer] = [message for message in remote.received if isinstance(message, Error)]
+    assert (answer.id, answer.error.code) == ("s1", 413)
+    [request] = remote.requests
+    assert request.id == 2
+    assert link.ended is None
+    channel.close("done")
+    gateway.stop()

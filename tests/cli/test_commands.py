@@ -147,14 +147,14 @@ def test_a_tool_is_called_by_its_name(called: list[tuple[Target, str, dict[str, 
 def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str, object]]]) -> None:
     assert run("call", "8082", "ping").exit_code == 0
     limits = ["--timeout", "0", "--max-message-size", "100"]
-    handshake = ["--origin", "null", "--subprotocol", "a", "--subprotocol", "b", "-H", "A:b"]
+    handshake = ["--origin", "null", "--subprotocol", "a", "--subprotocol", "b", "-H", "A:b", "-H", "A:c"]
     assert run("call", "8082", "ping", *limits, *handshake, "-v").exit_code == 0
     assert run("call", "8082", "ping", "--subprotocol", "").exit_code == 0
     url = "ws://127.0.0.1:8082"
     assert [call[0] for call in called] == [
-        Target(url, {}, None, ("mcp",), 30, 16 * 1024 * 1024, False),
-        Target(url, {"A": "b"}, "null", ("a", "b"), None, 100, True),
-        Target(url, {}, None, (), 30, 16 * 1024 * 1024, False),
+        Target(url, (), None, ("mcp",), 30, 16 * 1024 * 1024, False),
+        Target(url, (("A", "b"), ("A", "c")), "null", ("a", "b"), None, 100, True),
+        Target(url, (), None, (), 30, 16 * 1024 * 1024, False),
     ]
     config = called[1][0].config
     assert (config.url, config.timeout_seconds, config.max_message_size) == (url, None, 100)

@@ -30,11 +30,12 @@ def test_an_endpoint_leads_where_the_url_says(url: str, leads_to: str) -> None:
     assert repr(getattr(endpoint, "_wrappedEndpoint", endpoint)) == f"<HostnameEndpoint {leads_to}>"
 
 
-@pytest.mark.parametrize("url", ["http://example.com", "example.com", "ws://", ""])
+@pytest.mark.parametrize("url", ["http://example.com", "example.com", "ws://", "", "wss://me:secret@example.com"])
 def test_an_endpoint_needs_a_websocket_url(url: str) -> None:
     with pytest.raises(ConfigError) as error:
         endpoint_for(url, MemoryReactorClock())
     assert error.value.key == "url"
+    assert "secret" not in repr(error.value)
 
 
 def test_a_host_that_no_certificate_can_name_is_refused() -> None:

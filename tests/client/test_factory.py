@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from twisted.application.internet import ClientService
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mcpws.client.endpoint import NO_TIMEOUT
@@ -60,6 +62,68 @@ def test_giving_up_while_it_connects_leaves_nothing(steps: int) -> None:
     network.advance(10)
     assert network.clock.getDelayedCalls() == []
     assert server.is_gone() or steps == 0
+
+
+class Lookups(MemoryReactorClock):
+    """A reactor in memory, where nobody answers who asks for an address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+        self.nameResolver: Any = self
+
+    def resolveHostName(self, receiver: Any, name: str, portNumber: int) -> None:
+        self.asked.append(receiver)
+
+    def answer(self) -> None:
+        """Tell all that asked."""
+        asked, self.asked = self.asked, []
+        for receiver in asked:
+            receiver.addressResolved(IPv4Address("TCP", "192.0.2.1", 80))
+            receiver.resolutionComplete()
+
+
+@pytest.mark.parametrize("url", ["ws://a.example", "wss://a.example"])
+@pytest.mark.parametrize("late", [False, True])
+def test_giving_up_while_the_host_is_looked_up_is_no_failure_to_find_it(url: str, late: bool) -> None:
+    reactor = Lookups()
+    connecting = connect(url, reactor=reactor)
+    connecting.cancel()
+    if late:
+        reactor.answer()
+    assert isinstance(failure_of(connecting), CancelledError)
+    assert reactor.getDelayedCalls() == []
+    assert reactor.tcpClients == []
+
+
+@pytest.mark.parametrize("found", [False, True], ids=["looking up", "connecting"])
+@pytest.mark.parametrize("timeout", [2, 600])
+def test_to_look_the_host_up_and_to_connect_take_no_longer_than_the_timeout(found: bool, timeout: float) -> None:
+    reactor = Lookups()
+    connecting = connect("ws://a.example", reactor=reactor, config=WebSocketConfig(timeout_seconds=timeout))
+    outcome: list[Failure] = []
+    connecting.addErrback(outcome.append)
+    reactor.advance(timeout / 2)
+    if found:
+        reactor.answer()
+    reactor.pump([timeout / 4, timeout / 4 - 0.01])
+    assert outcome == []
+    reactor.advance(0.02)
+    assert outcome[0].check(ConnectFailed)
+    assert str(outcome[0].value) == f"cannot connect to ws://a.example: no connection within {timeout} s"
+    reactor.answer()
+    assert len(reactor.tcpClients) == found
+    reactor.advance(timeout)
+    assert reactor.getDelayedCalls() == []
+
+
+def test_without_a_timeout_a_lookup_takes_as_long_as_it_takes() -> None:
+    reactor = Lookups()
+    connecting = connect("ws://a.example", reactor=reactor, config=WebSocketConfig(timeout_seconds=None))
+    reactor.advance(100_000)
+    assert not connecting.called
+    connecting.cancel()
+    assert isinstance(failure_of(connecting), CancelledError)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Notification, Request, to_raw
+from mcpws.core.messages import Error, Notification, Request, to_raw
 from mcpws.core.peer import Progress
 from mcpws.errors import (
     ConnectionClosed,
     InvalidParams,
     MalformedResult,
+    MessageTooLarge,
     QueueFull,
     RemoteError,
     RequestTimeout,
@@ -206,6 +207,52 @@ def test_a_server_that_reads_too_slowly_fails_requests_at_once() -> None:
     assert not any(one.called for one in waiting)
     rig.vanish()
     assert {type(failure_of(one)) for one in waiting} == {ConnectionClosed}
+
+
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
+def test_a_request_that_is_too_large_fails_alone() -> None:
+    rig = Rig(WebSocketConfig(server_mode=False, max_queued_bytes=100_000, max_outbound_size=MIB))
+    waiting = rig.session.request("a")
+    large = failure_of(rig.session.request("b", {"x": "x" * 3 * MIB}))
+    assert isinstance(large, MessageTooLarge)
+    assert large.size > 3 * MIB
+    with pytest.raises(MessageTooLarge):
+        rig.session.notify("c", {"x": "x" * MIB})
+    # More than the queue, but not more than may be sent.
+    fits = rig.session.request("d", {"x": "x" * (MIB - 1000)})
+    rig.flush()
+    first, second = rig.conversation.requests
+    rig.conversation.answer(second, "d")
+    rig.conversation.answer(first, "a")
+    rig.flush()
+    assert (result_of(waiting), result_of(fits)) == ("a", "d")
+    assert rig.session.in_flight == 0
+
+
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("error", [False, True])
+def test_an_answer_that_is_too_large_becomes_an_error(later: bool, error: bool) -> None:
+    outcome: Deferred[Any] = Deferred()
+
+    def sample(params: dict[str, Any]) -> object:
+        if error and not later:
+            raise RpcError("no", "x" * 2 * MIB)
+        return outcome if later else "x" * 2 * MIB
+
+    config = WebSocketConfig(server_mode=False, max_outbound_size=MIB)
+    rig = Rig(config, requests={"sampling/createMessage": sample})
+    rig.conversation.link.send(Request(1, "sampling/createMessage"))
+    rig.flush()
+    if later and error:
+        outcome.errback(RpcError("no", "x" * 2 * MIB))
+    elif later:
+        outcome.callback("x" * 2 * MIB)
+    rig.flush()
+    answer = rig.conversation.received[-1]
+    assert isinstance(answer, Error)
+    assert (answer.id, answer.error.code) == (1, 413)
+    assert rig.session.state is ConnectionState.CONNECTED
 
 
 # In either era

@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.integration
 reactor: Any = installed
 COMMAND = (sys.executable, "-m", "mcpws.cli")
 SECONDS = 60
+SOON = 5
+"""Seconds, for what takes milliseconds on a machine with nothing else to do."""
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -74,9 +77,11 @@ class Ran:
 class Running:
     """A command that is running; its standard input is a pipe unless it is given another."""
 
+    command = COMMAND
+
     def __init__(self, *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*self.command, *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -202,6 +207,26 @@ class Canned(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return _CannedProtocol(self.answer)
+
+
+class Hearing(Factory):
+    """Keeps what comes, and hangs up."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        return _HearingProtocol(self)
+
+
+class _HearingProtocol(Protocol):
+    def __init__(self, hearing: Hearing) -> None:
+        self.hearing = hearing
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.hearing.data += data
+        self.transport.loseConnection()
 
 
 class _CannedProtocol(Protocol):
@@ -354,6 +379,53 @@ async def test_after_a_second_signal_nothing_is_waited_for(command: str, number:
     assert (ran.status, ran.err) == (128 + number, "")
 
 
+LOOKING = """
+import socket, sys, time
+lookup = socket.getaddrinfo
+def slow(host, *arguments, **options):
+    if host.endswith(".example"):
+        sys.stderr.write("looking\\n")
+        sys.stderr.flush()
+        time.sleep(600)
+    return lookup(host, *arguments, **options)
+socket.getaddrinfo = slow
+from mcpws.cli import main
+main()
+"""
+
+
+class Looking(Running):
+    """A command with a name server that does not answer; `complains` when it is asked."""
+
+    command = (sys.executable, "-c", LOOKING)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["tools", "call", "connect"])
+@ensureDeferred
+async def test_a_signal_ends_a_command_at_once_whose_host_is_still_looked_up(command: str, number: int) -> None:
+    running = Looking(command, "ws://a.example", *(["ping"] if command == "call" else []))
+    assert await running.complains() == b"looking\n"
+    running.process.send_signal(number)
+    started = time.monotonic()
+    status = await deferToThread(running.process.wait, SECONDS)
+    assert time.monotonic() - started < SOON
+    ran = await running.ends()
+    assert (status, ran.out, ran.err) == (128 + number, b"", "")
+
+
+@pytest.mark.parametrize("command", ["tools", "connect"])
+@ensureDeferred
+async def test_to_look_a_host_up_takes_no_longer_than_the_timeout(command: str) -> None:
+    running = Looking(command, "ws://a.example", "--timeout", "0.5")
+    assert await running.complains() == b"looking\n"
+    started = time.monotonic()
+    assert await deferToThread(running.process.wait, SECONDS) == 3
+    assert time.monotonic() - started < SOON
+    ran = await running.ends()
+    assert ran.complaint() == "mcpws: cannot connect to ws://a.example: no connection within 0.5 s"
+
+
 # Connections that cannot be
 
 
@@ -405,11 +477,44 @@ async def test_a_header_that_cannot_be_sent_ends_with_2() -> None:
     assert ran.complaint() == "mcpws: headers: has a value with control characters (got 'X-Test')"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://me:secret@127.0.0.1:8082",
+        "wss://me:secret@[::1]:8082",
+        "wss://me:secret@[::1",
+        "ws://me:secret%40127.0.0.1:8082",
+        "http://me:secret@127.0.0.1",
+        "me:secret@localhost:8082",
+        "ws:/secret@localhost",
+        "ws://secret@localhost",
+    ],
+)
 @ensureDeferred
-async def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
-    ran = await run("connect", "ws://me:secret@127.0.0.1:8082")
+async def test_a_password_in_the_url_is_refused_and_not_repeated(url: str) -> None:
+    ran = await run("connect", url, "-v")
     assert ran.status == 2
-    assert "secret" not in ran.complaint()
+    assert "secret" not in ran.err
+
+
+@ensureDeferred
+async def test_what_a_query_says_is_sent_and_not_shown() -> None:
+    async with serving() as server:
+        ran = await run("tools", f"{server.url}/nowhere?token=secret", "-v", "-H", "Authorization: Bearer secret")
+    assert ran.status == 3
+    assert "secret" not in ran.err
+    assert f"mcpws: {server.url}/nowhere?...: " in ran.err
+
+
+@ensureDeferred
+async def test_the_headers_of_the_command_are_all_sent() -> None:
+    heard = Hearing()
+    async with listening(heard) as port:
+        ran = await run("tools", str(port), "-H", "Host: a.example", "-H", "Cookie: a", "-H", "Cookie: b")
+    assert ran.status == 3
+    head = heard.data
+    assert head.count(b"\r\nHost: ") == 1
+    assert b"\r\nHost: a.example\r\nCookie: a\r\nCookie: b\r\n" in head
 
 
 @ensureDeferred

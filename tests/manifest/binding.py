@@ -203,6 +203,34 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_handshake.py::test_several_lines_of_extensions_are_one_list",
         "tests/ws/test_handshake.py::test_every_header_comes_out_by_its_name_in_lower_case",
     ),
+    "H-31": (
+        "A client says the port only where it must, and what it is told to.",
+        "tests/core/test_urls.py::test_a_url_says_whom_to_ask_for_what",
+        "tests/ws/test_client.py::test_the_host_has_its_brackets_and_the_port_unless_that_is_the_default",
+        "tests/ws/test_client.py::test_a_host_that_is_given_replaces_that_of_the_url",
+        "tests/ws/test_upgrade.py::test_repeated_headers_are_all_sent_in_their_order",
+        "tests/integration/test_cli.py::test_the_headers_of_the_command_are_all_sent",
+    ),
+    "H-32": (
+        "A client skips interim answers, but not for ever.",
+        "tests/ws/test_client.py::test_interim_answers_come_before_the_one_that_counts",
+        "tests/ws/test_client.py::test_interim_answers_without_end_are_refused",
+        "tests/ws/test_upgrade.py::test_interim_answers_are_left_out",
+    ),
+    "H-33": (
+        "To find a server takes no longer than it may.",
+        "tests/client/test_factory.py::test_to_look_the_host_up_and_to_connect_take_no_longer_than_the_timeout",
+        "tests/client/test_factory.py::test_giving_up_while_the_host_is_looked_up_is_no_failure_to_find_it",
+        "tests/integration/test_cli.py::test_to_look_a_host_up_takes_no_longer_than_the_timeout",
+        "tests/integration/test_cli.py::test_a_signal_ends_a_command_at_once_whose_host_is_still_looked_up",
+    ),
+    "H-34": (
+        "No secret of a URL is shown.",
+        "tests/core/test_urls.py::test_user_and_secret_are_neither_taken_nor_shown",
+        "tests/core/test_urls.py::test_whatever_is_wrong_with_it_no_secret_is_shown",
+        "tests/integration/test_cli.py::test_a_password_in_the_url_is_refused_and_not_repeated",
+        "tests/integration/test_cli.py::test_what_a_query_says_is_sent_and_not_shown",
+    ),
     "S-1": (
         "The client offers mcp.",
         "tests/ws/test_client.py::test_the_handshake_says_what_rfc_6455_asks_for",
@@ -980,6 +1008,13 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/backends/app/test_rpc.py"
         "::test_what_notifications_begin_is_bounded_for_each_client_and_what_is_dropped_is_counted",
         "tests/integration/test_wire.py::test_notifications_that_nobody_is_done_with_are_dropped_and_counted",
+    ),
+    "L-21": (
+        "Of a client, too long a message fails alone.",
+        "tests/client/test_session.py::test_a_request_that_is_too_large_fails_alone",
+        "tests/client/test_session.py::test_an_answer_that_is_too_large_becomes_an_error",
+        "tests/ws/test_client.py::test_a_message_over_the_limit_is_not_sent_and_harms_nothing",
+        "tests/backends/test_upstream.py::test_what_is_too_large_for_the_server_fails_alone",
     ),
     "L-14": (
         "Nobody waits for the slow.",

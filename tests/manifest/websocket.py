@@ -13,7 +13,7 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     "rfc6455/4.1/request": (
         "A client sends GET, HTTP/1.1, Host, Upgrade, Connection, a key and version 13.",
         "tests/ws/test_client.py::test_the_handshake_says_what_rfc_6455_asks_for",
-        "tests/ws/test_client.py::test_an_ipv6_host_keeps_its_brackets",
+        "tests/ws/test_client.py::test_the_host_has_its_brackets_and_the_port_unless_that_is_the_default",
     ),
     "rfc6455/4.1/nonce": (
         "The key is another one for each connection.",

@@ -1,5 +1,6 @@
 """The client's end, against servers that do only what the test says."""
 
+import json
 import struct
 from typing import Any, cast
 
@@ -10,8 +11,17 @@ from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Error, Message, Notification, Request, to_raw
-from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
+from mcpws.core.messages import Error, Message, Notification, Request, Result, to_raw
+from mcpws.errors import (
+    ConfigError,
+    ConnectFailed,
+    ConnectionClosed,
+    HandshakeRefused,
+    McpwsError,
+    MessageTooLarge,
+    QueueFull,
+    ResultTooLarge,
+)
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
@@ -103,7 +113,7 @@ def test_the_handshake_says_what_rfc_6455_asks_for() -> None:
     assert headers == {
         "user-agent": "mcpws",
         "host": "mcp.example.com:8082",
-        "upgrade": "WebSocket",
+        "upgrade": "websocket",
         "connection": "Upgrade",
         "pragma": "no-cache",
         "cache-control": "no-cache",
@@ -122,10 +132,23 @@ def test_headers_subprotocols_and_origin_are_sent_as_given() -> None:
 
 @pytest.mark.parametrize(
     ("url", "host"),
-    [("ws://[::1]:8082", "[::1]:8082"), ("ws://[2001:db8::1]/", "[2001:db8::1]:80"), (URL, "127.0.0.1:8082")],
+    [
+        ("ws://[::1]:8082", "[::1]:8082"),
+        ("ws://[2001:db8::1]/", "[2001:db8::1]"),
+        ("ws://mcp.example.com:80", "mcp.example.com"),
+        ("wss://mcp.example.com", "mcp.example.com"),
+        ("wss://mcp.example.com:80", "mcp.example.com:80"),
+        (URL, "127.0.0.1:8082"),
+    ],
 )
-def test_an_ipv6_host_keeps_its_brackets(url: str, host: str) -> None:
+def test_the_host_has_its_brackets_and_the_port_unless_that_is_the_default(url: str, host: str) -> None:
     assert Rig(url).server.take_head()[1]["host"] == host
+
+
+def test_a_host_that_is_given_replaces_that_of_the_url() -> None:
+    head = Rig(headers=[("Host", "a.example"), ("Cookie", "a=1"), ("Cookie", "b=2")]).server.received
+    assert head.count(b"Host:") == 1
+    assert b"\r\nHost: a.example\r\nCookie: a=1\r\nCookie: b=2\r\n" in head
 
 
 def test_the_key_is_another_every_time() -> None:
@@ -207,6 +230,37 @@ def test_an_answer_may_come_byte_by_byte() -> None:
     server.send = send_byte_by_byte  # type: ignore[method-assign]
     server.accept()
     assert rig.state() is ConnectionState.CONNECTED
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_interim_answers_come_before_the_one_that_counts(at_once: bool) -> None:
+    rig = Rig()
+    for interim in b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n":
+        rig.server.send(interim)
+        if not at_once:
+            rig.flush()
+            assert rig.state() is ConnectionState.CONNECTING
+    rig.server.accept()
+    rig.server.send_message({"jsonrpc": "2.0", "method": "notifications/message"})
+    rig.flush()
+    assert len(rig.recorder.received) == 1
+
+
+def test_an_interim_answer_before_a_refusal_does_not_hide_it() -> None:
+    refused = Rig().refused_with(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 403 Forbidden\r\nX: y\r\n\r\n")
+    assert (refused.status, refused.headers) == (403, {"x": "y"})
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_interim_answers_without_end_are_refused(at_once: bool) -> None:
+    rig = Rig()
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    for _ in range(0 if at_once else 600):
+        rig.server.send(interim)
+        rig.flush()
+    assert rig.state() is ConnectionState.CONNECTING
+    refused = rig.refused_with(interim * (1000 if at_once else 400))
+    assert str(refused).endswith("more than 16384 bytes of headers")
 
 
 def test_a_refusal_comes_with_status_reason_and_headers() -> None:
@@ -464,6 +518,52 @@ def test_a_server_that_reads_slowly_is_not_sent_more() -> None:
     rig.flush()
     assert rig.recorder.told == ["pause", "resume"]
     assert len(rig.server.take_messages()) == 15
+
+
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
+def test_a_message_over_the_limit_is_not_sent_and_harms_nothing() -> None:
+    rig = opened(config=WebSocketConfig(max_outbound_size=KIB, max_queued_bytes=1))
+    attempts: list[tuple[Message, type[McpwsError]]] = [
+        (Request(1, "a", to_raw("x" * KIB)), MessageTooLarge),
+        (Notification("a", to_raw("x" * KIB)), MessageTooLarge),
+        (Result(1, to_raw("x" * KIB)), ResultTooLarge),
+    ]
+    for message, error in attempts:
+        with pytest.raises(error, match="more than the limit of 1024"):
+            rig.connection.send_message(message)
+    rig.connection.send_message(Notification("a", to_raw("x" * 900)))
+    rig.flush()
+    [sent] = rig.server.take_messages()
+    assert len(sent["params"]) == 900
+
+
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
+def test_what_goes_together_is_cut_into_batches_that_may_be_sent() -> None:
+    rig = opened(config=WebSocketConfig(max_outbound_size=KIB))
+    with rig.connection.together():
+        for id in range(7):
+            rig.connection.send_message(Request(id, "a", to_raw("x" * 400)))
+        with pytest.raises(MessageTooLarge):
+            rig.connection.send_message(Request(7, "a", to_raw("x" * KIB)))
+    rig.flush()
+    frames = rig.server.take_frames()
+    assert all(len(frame.payload) <= KIB for frame in frames)
+    assert [[one["id"] for one in json.loads(frame.payload)] for frame in frames] == [[0, 1], [2, 3], [4, 5], [6]]
+
+
+@pytest.mark.not_mcp("what is said is chosen for its size", made=True)
+def test_what_goes_together_is_refused_once_too_much_waits() -> None:
+    rig = opened(config=WebSocketConfig(max_outbound_size=100 * KIB, max_queued_bytes=KIB))
+    rig.server.wire.pauseProducing()
+    with rig.connection.together():
+        rig.connection.send_message(Request(0, "a", to_raw("x" * 90 * KIB)))
+        with pytest.raises(QueueFull):
+            rig.connection.send_message(Request(1, "a", to_raw("x" * 90 * KIB)))
+        rig.connection.send_message(Request(2, "a"))
+    assert rig.state() is ConnectionState.CONNECTED
+    rig.server.wire.resumeProducing()
+    rig.flush()
+    assert [one["id"] for batch in rig.server.take_messages() for one in batch] == [0, 2]
 
 
 def test_every_frame_has_a_mask_of_its_own() -> None:
