@@ -85,7 +85,11 @@ def reader(type: type[T]) -> Callable[[Request], T]:
         except InvalidParams:
             if b"null" not in bytes(params):
                 raise
-        return decode(decoder, without_nulls(params), "$")
+        try:
+            fewer = without_nulls(params)
+        except (ValueError, RecursionError) as error:
+            raise invalid_params(error, "$") from None
+        return decode(decoder, fewer, "$")
 
     return read
 

@@ -12,6 +12,7 @@ from mcpws.backends.app.arguments import invalid_params, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.tools import Tool
 from mcpws.core.messages import EMPTY, NULL, Request, to_raw
+from mcpws.core.surrogates import mark, shown, unmark
 from mcpws.errors import InvalidParams
 
 LARGE = 16 * 1024
@@ -42,10 +43,14 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
         if at_once is not None:
             return at_once
     # What a `reader` does, without its two calls: most requests come here.
+    raw = EMPTY if request.params is None else request.params
     try:
-        params = _decode_call(EMPTY if request.params is None else request.params)
+        params = _decode_call(raw)
     except (ValueError, RecursionError) as error:
-        raise invalid_params(error, "$") from None
+        read = _read_with_halves(raw)
+        if read is None:
+            raise invalid_params(error, "$") from None
+        params = read
     tool = catalog.tools.get(params.name)
     if tool is None:
         raise unknown("tool", "$.name", params.name)
@@ -58,6 +63,16 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
         if not bytes(params.arguments).startswith(b"{"):
             raise
         raise ArgumentsMisfit(error.message, error.data) from None
+
+
+def _read_with_halves(raw: Raw) -> _Call | None:
+    """The call, if halves of surrogate pairs are in its arguments, or in what is not looked at; None if it is none."""
+    marked = mark(raw)
+    try:
+        call = None if marked is None else _decode_call(marked)
+    except (ValueError, RecursionError):
+        return None
+    return None if call is None else _Call(shown(call.name), unmark(call.arguments))
 
 
 def _read_at_once(catalog: Catalog, params: Raw) -> tuple[Tool, tuple[Any, ...]] | None:

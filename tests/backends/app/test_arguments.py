@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Raw, Struct
 
-from mcpws.backends.app.arguments import MAX_REASON, Arguments, decode, schema_of
+from mcpws.backends.app.arguments import MAX_REASON, Arguments, decode, reader, schema_of
 from mcpws.backends.app.signature import Signature
+from mcpws.core.messages import Request
 from mcpws.errors import ConfigError, InvalidParams
 
 
@@ -283,3 +284,10 @@ def test_half_a_surrogate_pair_is_refused_by_name() -> None:
 
     data = refused(arguments(function), rb'{"a":"\ud83d"}')
     assert data == {"path": "$.arguments", "reason": "a string holds half of a surrogate pair"}
+
+
+@pytest.mark.parametrize("odd", [rb'"\ud83d"', b"1e999"])
+def test_what_python_cannot_hold_is_refused_beside_null_too(odd: bytes) -> None:
+    read = reader(Node)
+    with pytest.raises(InvalidParams):
+        read(Request(1, "a", Raw(b'{"value":null,"next":%b}' % odd)))

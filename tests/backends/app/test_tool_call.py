@@ -88,3 +88,26 @@ def test_a_large_call_is_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> No
 def test_of_a_name_that_is_there_twice_the_last_one_counts() -> None:
     params = b'{"name":"echo","arguments":{"text":"a"},"name":"shout"}'
     assert read(params, LARGE) == ("shout", ("a",))
+
+
+HALF = "a string holds half of a surrogate pair"
+
+
+@pytest.mark.parametrize("size", [0, LARGE])
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (rb'{"name":"echo","arguments":{"text":"a"},"x":"\ud83d"}', ("echo", ("a", 1))),
+        (rb'{"name":"echo","arguments":{"text":"a\ud83d"}}', f"Invalid params: $.arguments: {HALF}"),
+        (rb'{"name":"echo","arguments":{"\ud83d":1}}', f"Invalid params: $.arguments: {HALF}"),
+        (rb'{"name":"echo\ud83d","arguments":{}}', "Unknown tool: echo\ufffd"),
+        (rb'{"name":7,"x":"\ud83d"}', "Invalid params: $.name: Expected `str`, got `int`"),
+    ],
+    ids=range(5),
+)
+def test_half_a_surrogate_pair_is_refused_only_where_a_function_would_get_it(
+    params: bytes, expected: Any, size: int
+) -> None:
+    found = read(params, size)
+    assert isinstance(found, tuple)
+    assert found == expected if isinstance(expected, tuple) else found[0] == expected
