@@ -102,7 +102,7 @@ MESSAGE_END = b"\0\0\xff\xff"
 """What a sender leaves out at the end of a message, and whoever inflates it has to add (RFC 7692, section 7.2.2)."""
 
 MOST_ENDS = 16
-"""Of DEFLATE streams in what is inflated at once. A sender may end one with each message (section 7.2.3.4)."""
+"""Of DEFLATE streams in a message. A sender may end one with each (section 7.2.3.4); to begin one costs more."""
 
 
 class Inflated(NamedTuple):
@@ -132,16 +132,25 @@ class Deflate(PerMessageDeflate):
         )
         self._limit = limit
         self._left = limit
+        self._ends = 0
+        self._ended = False
 
     def start_decompress_message(self) -> None:
         super().start_decompress_message()
         self._left = self._limit
+        self._ends = 0
+        self._ended = False
 
-    def inflate(self, data: bytes) -> Inflated:
-        """The next part of a message, after which MESSAGE_END is to come."""
+    def inflate(self, data: bytes, is_last: bool) -> Inflated:
+        """The next part of a message, which is the last one or not."""
         inflated: list[bytes] = []
-        parts = [data]
-        ends = 0
+        code, problem = self._inflate(data, inflated)
+        if is_last and not code and not self._ended:
+            code, problem = self._inflate(MESSAGE_END, inflated)
+        return Inflated(b"".join(inflated), code, problem)
+
+    def _inflate(self, data: bytes, inflated: list[bytes]) -> tuple[int, str]:
+        parts = [data] if data else []
         while parts:
             part = parts.pop()
             before = self._decompressor.copy()
@@ -150,7 +159,7 @@ class Deflate(PerMessageDeflate):
                 inflated.append(self._decompressor.decompress(part, self._left + 1))
             except zlib.error as error:
                 if len(part) == 1:
-                    return Inflated(b"".join(inflated), 1007, f"the message does not inflate: {error}")
+                    return 1007, f"the message does not inflate: {error}"
                 # What came out before the byte that is wrong is lost. Look for that byte.
                 self._decompressor = before
                 half = len(part) // 2
@@ -159,19 +168,20 @@ class Deflate(PerMessageDeflate):
             self._left -= len(inflated[-1])
             if self._left < 0:
                 inflated[-1] = inflated[-1][: self._left]
-                return Inflated(b"".join(inflated), 1009, f"the message inflates to more than {self._limit} bytes")
-            if self._decompressor.eof:
+                return 1009, f"the message inflates to more than {self._limit} bytes"
+            self._ended = self._decompressor.eof
+            if self._ended:
                 rest = self._decompressor.unused_data
                 self._decompressor = zlib.decompressobj(-self._window_bits)
-                ends += 1
-                if ends > MOST_ENDS:
-                    return Inflated(b"".join(inflated), 1007, "the message does not inflate: it ends too often")
+                self._ends += 1
+                if self._ends > MOST_ENDS:
+                    return 1007, "the message does not inflate: it ends too often"
                 if rest:
                     parts.append(rest)
-        return Inflated(b"".join(inflated))
+        return 0, ""
 
     def end_decompress_message(self) -> None:
-        """Nothing is left to do once MESSAGE_END was inflated."""
+        """Nothing is left to do once the last part was inflated."""
 
     @property
     def _window_bits(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import INegotiated, IReactorTime
+from twisted.internet.interfaces import IHalfCloseableDescriptor, INegotiated, IReactorTime
 
 
 class Linger:
@@ -41,10 +41,12 @@ class Linger:
         self._abort = abort
         self._timer = clock.callLater(min(idle, total), self._over)
         # TLS has an end of its own, a message that the other end answers, and gives us what comes before that.
-        if INegotiated.providedBy(transport) or getattr(transport, "TLS", False):
-            transport.loseConnection()
-        else:
+        encrypted = INegotiated.providedBy(transport) or getattr(transport, "TLS", False)
+        closes_half: bool = IHalfCloseableDescriptor.providedBy(transport)
+        if closes_half and not encrypted:
             transport.loseWriteConnection()
+        else:
+            transport.loseConnection()
 
     def discard(self, size: int) -> None:
         """So many bytes came."""

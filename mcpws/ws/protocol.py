@@ -13,7 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mcpws.core.burst import burst
-from mcpws.ws.compression import MESSAGE_END, Deflate
+from mcpws.ws.compression import Deflate
 from mcpws.ws.connection import MAX_REASON, Connection
 from mcpws.ws.fastlane import FastLane
 from mcpws.ws.pieces import join_small
@@ -285,8 +285,8 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
             return super().onFrameData(payload)
         # Not Autobahn's own, whose verdict on bad data depends on how TCP cuts it.
         frame = autobahn.current_frame
-        is_end = frame.fin and autobahn.current_frame_masker.pointer() == frame.length
-        data, code, problem = autobahn._perMessageCompress.inflate(payload + MESSAGE_END if is_end else payload)
+        is_last = frame.fin and autobahn.current_frame_masker.pointer() == frame.length
+        data, code, problem = autobahn._perMessageCompress.inflate(payload, is_last)
         autobahn.message_data_total_length += len(data) - len(payload)
         if autobahn.utf8validateIncomingCurrentMessage:
             autobahn.utf8validateLast = valid, _, _, position = autobahn.utf8validator.validate(data)

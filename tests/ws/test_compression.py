@@ -194,8 +194,9 @@ def test_a_message_may_inflate_to_exactly_the_limit() -> None:
         assert [frame.opcode for frame in client.take_frames()] == [opcode]
 
 
+@pytest.mark.parametrize("after", [b"\0", b""], ids=["as told", "without the last octet"])
 @pytest.mark.parametrize("context", [True, False])
-def test_a_message_may_end_its_deflate_stream(context: bool) -> None:
+def test_a_message_may_end_its_deflate_stream(context: bool, after: bytes) -> None:
     # RFC 7692, section 7.2.3.4.
     offer = "permessage-deflate" if context else "permessage-deflate; client_no_context_takeover"
     service, client, _ = upgraded(offer)
@@ -203,7 +204,7 @@ def test_a_message_may_end_its_deflate_stream(context: bool) -> None:
         method = "echo" if id else "initialize"
         message = b'{"jsonrpc":"2.0","id":%d,"method":"%b","params":{"text":"%b"}}' % (id, method.encode(), b"a" * 99)
         compressor = zlib.compressobj(wbits=-10)
-        ended = compressor.compress(message) + compressor.flush() + b"\0"
+        ended = compressor.compress(message) + compressor.flush() + after
         client.send_frame(TEXT, ended[:5], reserved=4, fin=False)
         client.send_frame(CONTINUATION, ended[5:])
         service.flush()
@@ -234,25 +235,28 @@ def mutated(data: bytes, changes: list[tuple[int, int]]) -> bytes:
     return bytes(changed)
 
 
-TEXTS = st.sampled_from(
+DEFLATED = st.sampled_from(
     [
-        LONG.encode(),
-        bytes(range(256)) * 4,
-        "κόσμε".encode() * 30 + b"\xff" + b"a" * 100,
-        b"a" * 3000,
-        b"a" * 3000 + "é".encode()[:1],
-        b"{}",
+        deflated(LONG.encode()),
+        deflated(bytes(range(256)) * 4),
+        deflated("κόσμε".encode() * 30 + b"\xff" + b"a" * 100),
+        deflated(b"a" * 3000),
+        deflated(b"a" * 3000 + "é".encode()[:1]),
+        deflated(b"{}"),
+        zlib.compress(LONG.encode(), wbits=-10),
+        zlib.compress(LONG.encode(), wbits=-10) + zlib.compress(b"{}", wbits=-10) + b"\0",
+        b"\x03\x00" * 20,
     ]
 )
 CHANGES = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3)
 
 
-@given(TEXTS, CHANGES, st.lists(st.integers(1, 4000), max_size=4), st.integers(0, 100), st.integers(90, 3100))
+@given(DEFLATED, CHANGES, st.lists(st.integers(1, 4000), max_size=4), st.integers(0, 100), st.integers(90, 3100))
 @settings(deadline=None, max_examples=300)
 def test_how_tcp_cuts_a_compressed_message_decides_nothing(
-    text: bytes, changes: list[tuple[int, int]], cuts: list[int], split: int, limit: int
+    data: bytes, changes: list[tuple[int, int]], cuts: list[int], split: int, limit: int
 ) -> None:
-    data = mutated(deflated(text), changes)
+    data = mutated(data, changes)
     outcomes = set()
     for by in ("whole", "cut", "byte"):
         config = WebSocketConfig(compression=True, max_message_size=limit)
