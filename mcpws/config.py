@@ -29,7 +29,8 @@ class WebSocketConfig:
     :param heartbeat_interval: seconds between Pings; 0 for none.
     :param max_reconnect_attempts: only the default is possible yet: nothing reconnects by itself.
     :param reconnect_delay: likewise.
-    :param max_message_size: bytes of an inbound message; over it the connection is closed with 1009.
+    :param max_message_size: bytes of an inbound message; over it the connection is closed with 1009. A client that was
+        refused may send as many before it is dropped.
     :param max_connections: open at the same time; over it the handshake is refused with 503.
 
     :param heartbeat_timeout: seconds without any inbound byte after which a connection is lost; 0 for never. Without
@@ -45,7 +46,7 @@ class WebSocketConfig:
         error -32600.
     :param max_bad_messages: per minute and connection; over it the connection is closed with 1008.
     :param initialize_timeout: seconds for the `initialize` request, then 4408; None to wait for ever.
-    :param close_timeout: seconds for the other end to answer a Close frame.
+    :param close_timeout: seconds for the other end to answer a Close frame, or to close after it was refused.
     :param drain_seconds: for requests in flight when the server stops.
     :param turn_seconds: for which one connection is served at a stretch; what else was read of it then waits until
         the others had their turn.
