@@ -239,7 +239,7 @@ class Connection(ABC):
     @property
     def queued_bytes(self) -> int:
         """Bytes that wait for a slow reader."""
-        return self._outbox.queued
+        return 0 if self._protocol.transport is None else self._outbox.queued
 
     # What the protocol forwards.
 
@@ -376,7 +376,8 @@ class Connection(ABC):
             said = "dropped without a closing handshake" if dropped else reason
             self.close_reason = self.close_reason or said or ""
         self.state = ConnectionState.DISCONNECTED
-        self._outbox.stopProducing()
+        if self._protocol.transport is not None:
+            self._outbox.stopProducing()
         if self._linger is not None:
             self._linger.stop()
         self.gone()

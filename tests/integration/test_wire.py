@@ -19,6 +19,7 @@ import msgspec
 import pytest
 import pytest_twisted
 import trustme
+from OpenSSL import SSL
 from twisted.internet import reactor as global_reactor
 from twisted.internet import threads
 from twisted.internet.address import IPv4Address
@@ -26,7 +27,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
@@ -320,6 +321,17 @@ async def test_a_handshake_that_is_refused_is_answered_in_http(served: Serve, se
     await server.assert_the_next_is_served()
 
 
+class ServerContext(ContextFactory):
+    """TLS with this certificate."""
+
+    def __init__(self, certificate: trustme.LeafCert) -> None:
+        self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        certificate.configure_cert(self._context)
+
+    def getContext(self) -> SSL.Context:
+        return self._context
+
+
 UNFINISHED: dict[str, tuple[bytes, bytes]] = {
     "a large POST": (b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"426 "),
     "to another path": (b"POST /other HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404 "),
@@ -361,7 +373,7 @@ async def test_a_full_server_refuses_a_large_request_whole(served: Serve) -> Non
 @bounded
 async def test_a_refusal_over_tls_arrives_whole_too(served: Serve) -> None:
     authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes()
+    own = ServerContext(authority.issue_cert("127.0.0.1"))
     context = ssl.create_default_context()
     authority.configure_trust(context)
 
@@ -375,7 +387,7 @@ async def test_a_refusal_over_tls_arrives_whole_too(served: Serve) -> None:
                 wire.sendall(b"x" * MIB)
             return b"".join(iter(lambda: wire.recv(65_536), b""))
 
-    server = await served(tls=PrivateCertificate.loadPEM(certificate).options())
+    server = await served(tls=own)
     answer = await threads.deferToThread(ask, server.port)
     assert answer == refusal(426, "this is a WebSocket endpoint", "Upgrade: websocket")
 

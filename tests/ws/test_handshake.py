@@ -600,6 +600,20 @@ def test_clients_that_only_open_sockets_are_bounded_too() -> None:
     assert service.server.statistics().connections_refused == 1
 
 
+@pytest.mark.parametrize("drains", [False, True])
+def test_what_gets_no_transport_keeps_no_place(drains: bool) -> None:
+    # As where TLS cannot begin, for want of a certificate that fits its key.
+    service = served(max_connections=1, timeout_seconds=10)
+    service.server.buildProtocol(None)
+    assert [one.peer for one in service.server.statistics().connections] == ["?"]
+    if drains:
+        service.server.drain()
+    else:
+        service.advance(12)
+        assert is_served(service)
+    assert len(service.server.connections) == (not drains)
+
+
 def test_clients_beyond_that_are_hung_up_on_behind_a_wrapper_too() -> None:
     # As TLS is one, and whatever else stands between a socket and its protocol.
     service = served(max_connections=1)
