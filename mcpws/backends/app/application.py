@@ -22,6 +22,7 @@ from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.rpc import RpcFunction
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions, Watcher
 from mcpws.backends.app.tools import Tool
+from mcpws.backends.app.uri import canonical
 from mcpws.errors import ConfigError, ShuttingDown
 from mcpws.hearing import Hearing
 from mcpws.interfaces import Channel, Link
@@ -155,14 +156,17 @@ class App:
         description: str | None = None,
         mime_type: str | None = None,
         cache: CacheHint = UNCACHED,
+        confined: bool = True,
     ) -> Callable[[F], F]:
         """Let clients read what a function returns: text, bytes, or anything else as JSON.
 
         `cache` tells clients how long they may keep it.
 
         With variables, as in `files://{name}`, the URI is a template: each variable is a parameter of the function, and
-        is converted to what that is annotated with. `{name}` stands for a part without slash, `{+name}` at the end for
-        all the rest. A resource goes before a template, an earlier template before a later one.
+        is converted to what that is annotated with. `{name}` stands for a part without slash that is neither `.` nor
+        `..`, `{+name}` at the end for all the rest: a path that leads nowhere else, unless it need not be `confined`.
+        Percent-encoding hides nothing of that. Equivalent URIs are one, as with spaces and with `%20`. A resource goes
+        before a template, an earlier template before a later one.
         """
 
         def register(function: F) -> F:
@@ -174,6 +178,7 @@ class App:
                 description=description,
                 mime_type=mime_type,
                 cache=cache,
+                confined=confined,
             )
             self._catalog.add_resource(resource)
             self._list_changed("resources")
@@ -213,10 +218,10 @@ class App:
         """
 
         def register(function: F) -> F:
-            completions = self._catalog.completions
-            if (reference, argument) in completions:
+            key = canonical(reference), argument
+            if key in self._catalog.completions:
                 raise ConfigError("completion", (reference, argument), "is registered already")
-            completions[reference, argument] = Completion(function)
+            self._catalog.completions[key] = Completion(function)
             return function
 
         return register

@@ -9,12 +9,13 @@ from mcpws.backends.app.prompts import Completion, Prompt
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.tools import Tool
+from mcpws.backends.app.uri import canonical
 
 
 class Catalog:
     """What is registered, by kind; the same for all clients.
 
-    Completions are kept by the prompt's name or the template, and the argument.
+    Completions are kept by the prompt's name or the template, in its canonical form, and the argument.
     """
 
     def __init__(self, info: Implementation, instructions: str | None, page_size: int) -> None:
@@ -45,16 +46,23 @@ class Catalog:
 
     def remove_resource(self, uri: str) -> None:
         """Take away what has exactly this URI or template; ConfigError if nothing has."""
+        uri = canonical(uri)
         templates = self.templates.get(uri) is not None
         (self.templates if templates else self.resources).remove(uri)
 
+    def has_reference(self, uri: str) -> bool:
+        """Whether a template is, or a resource has, exactly `uri`."""
+        uri = canonical(uri)
+        return self.templates.get(uri) is not None or self.resources.get(uri) is not None
+
     def find_resource(self, uri: str) -> tuple[Resource, dict[str, str]] | None:
         """What `uri` leads to, with the values of its variables: a resource, else the first template that matches."""
+        uri = canonical(uri)
         resource = self.resources.get(uri)
         if resource is not None:
             return resource, {}
         for template in self.templates:
-            values = template.template.match(uri)
+            values = template.template.match_canonical(uri)
             if values is not None:
                 return template, values
         return None

@@ -15,6 +15,7 @@ from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
+from mcpws.backends.app.uri import canonical
 from mcpws.conversation import RETURNED, Conversation, to_come
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
@@ -35,7 +36,8 @@ GOING_AWAY = 1001
 class HandshakenClient(ClientState):
     """What a client has said since `initialize`.
 
-    `features` are the capabilities that it was told the server has.
+    `features` are the capabilities that it was told the server has; `subscriptions` are URIs as it spelled them, by
+    their canonical form.
     """
 
     __slots__ = ("features", "initialized", "subscriptions")
@@ -44,7 +46,7 @@ class HandshakenClient(ClientState):
         super().__init__()
         self.features: Collection[str] = ()
         self.initialized = False
-        self.subscriptions: dict[str, None] = {}
+        self.subscriptions: dict[str, str] = {}
 
 
 class Scope(Protocol):
@@ -169,23 +171,24 @@ class AppChannel:
     def subscribe(self, uri: str) -> None:
         """Let the client hear when the resource changes; InvalidParams when it has too many subscriptions."""
         wanted = self.client.subscriptions
-        if uri in wanted:
+        key = canonical(uri)
+        if key in wanted:
             return
         if len(wanted) >= MAX_SUBSCRIPTIONS:
             reason = f"more than {MAX_SUBSCRIPTIONS} subscriptions"
             raise InvalidParams(f"Invalid params: $.uri: {reason}", {"path": "$.uri", "reason": reason})
-        wanted[uri] = None
+        wanted[key] = uri
         self._subscriptions.add(uri, self)
 
     def unsubscribe(self, uri: str) -> None:
         """Undo `subscribe`, if there was one."""
-        if uri in self.client.subscriptions:
-            del self.client.subscriptions[uri]
+        if self.client.subscriptions.pop(canonical(uri), None) is not None:
             self._subscriptions.remove(uri, self)
 
     def resource_updated(self, uri: str) -> None:
         """A Subscriber."""
-        self.conversation.notify("notifications/resources/updated", {"uri": uri})
+        known = self.client.subscriptions[canonical(uri)]
+        self.conversation.notify("notifications/resources/updated", {"uri": known})
 
     def list_changed(self, feature: str) -> None:
         """Tell the client that its list is out of date, if it is initialised and knows of that list, or listens."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
+from mcpws.backends.app.uri import canonical
 from mcpws.core.messages import RequestId
 from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.errors import TooManyRequests
@@ -38,11 +39,12 @@ class Filter(Struct, frozen=True, omit_defaults=True, rename="camel"):
     def within(self, catalog: Catalog) -> Filter:
         """As much of it as can be had: of lists that there are, and of resources that there are."""
         features = catalog.capabilities()
+        uris = {canonical(uri): uri for uri in self.resource_subscriptions}
         return Filter(
             self.tools_list_changed and "tools" in features,
             self.prompts_list_changed and "prompts" in features,
             self.resources_list_changed and "resources" in features,
-            [uri for uri in dict.fromkeys(self.resource_subscriptions) if catalog.find_resource(uri) is not None],
+            [uri for uri in uris.values() if catalog.find_resource(uri) is not None],
         )
 
     def has_list(self, feature: str) -> bool:
@@ -53,13 +55,14 @@ class Filter(Struct, frozen=True, omit_defaults=True, rename="camel"):
 class Listen:
     """One such request, open: tells its client what `filter` lets through, under the request's id."""
 
-    __slots__ = ("_meta", "_notify", "closed", "filter")
+    __slots__ = ("_meta", "_notify", "_uris", "closed", "filter")
 
     def __init__(self, id: RequestId, filter: Filter, notify: Notify, cancelled: Callable[[Any], None]) -> None:
         self.filter = filter
         self.closed: Deferred[dict[str, Any]] = Deferred(cancelled)
         self._meta = {SUBSCRIPTION_ID: id}
         self._notify = notify
+        self._uris = {canonical(uri): uri for uri in filter.resource_subscriptions}
 
     def tell(self, method: str, **params: Any) -> None:
         """Send a notification."""
@@ -67,7 +70,7 @@ class Listen:
 
     def resource_updated(self, uri: str) -> None:
         """A Subscriber."""
-        self.tell("notifications/resources/updated", uri=uri)
+        self.tell("notifications/resources/updated", uri=self._uris[canonical(uri)])
 
     def close(self) -> None:
         """Answer the request: no more is coming."""

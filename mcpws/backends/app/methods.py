@@ -28,6 +28,7 @@ from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.stateless import StatelessCall
 from mcpws.backends.app.tool_call import ArgumentsMisfit, read_tool_call
 from mcpws.backends.app.tools import failed
+from mcpws.backends.app.uri import MAX_LENGTH, canonical
 from mcpws.conversation import cause_of, to_come
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
 from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
@@ -54,7 +55,7 @@ class _Page(Struct):
 
 
 class _Uri(Struct):
-    uri: str
+    uri: Annotated[str, Meta(max_length=MAX_LENGTH)]
 
 
 class _Subscribe(Struct):
@@ -71,7 +72,7 @@ class _PromptReference(Struct, tag_field="type", tag="ref/prompt"):
 
 
 class _ResourceReference(Struct, tag_field="type", tag="ref/resource"):
-    uri: str
+    uri: Annotated[str, Meta(max_length=MAX_LENGTH)]
 
 
 class _Argument(Struct):
@@ -208,9 +209,9 @@ def _complete(scope: Scope, request: Request) -> object:
             raise unknown("prompt", "$.ref.name", name)
     else:
         name = reference.uri
-        if catalog.templates.get(name) is None and catalog.resources.get(name) is None:
+        if not catalog.has_reference(name):
             raise unknown("resource template", "$.ref.uri", name)
-    completion = catalog.completions.get((name, params.argument.name))
+    completion = catalog.completions.get((canonical(name), params.argument.name))
     if completion is None:
         return completed([])
     return scope.run(completion.signature, (params.argument.value,), request, completed)

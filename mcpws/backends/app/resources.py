@@ -9,7 +9,7 @@ from msgspec import Struct
 from mcpws.backends.app.arguments import Arguments
 from mcpws.backends.app.content import UNCACHED, CacheHint, ResourceContents
 from mcpws.backends.app.signature import Function, Signature
-from mcpws.backends.app.uri import UriTemplate
+from mcpws.backends.app.uri import UriTemplate, canonical
 from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError
 
@@ -32,6 +32,8 @@ class ReadResourceResult(Struct, frozen=True):
 class Resource:
     """`function` at a URI or, if `uri` has variables, at all URIs that match; each variable is a parameter.
 
+    `uri` is told to clients in the spelling that a URI may have; `confined` is for UriTemplate.
+
     :raises ConfigError: no template, or not the function for it.
     """
 
@@ -45,9 +47,10 @@ class Resource:
         description: str | None = None,
         mime_type: str | None = None,
         cache: CacheHint = UNCACHED,
+        confined: bool = True,
     ) -> None:
-        self.template = UriTemplate(uri)
-        self.uri = uri
+        self.template = UriTemplate(uri, confined)
+        self.uri = canonical(uri)
         self.cache = cache
         self.mime_type = mime_type
         self.signature = Signature(function)
@@ -62,8 +65,8 @@ class Resource:
         self.definition = to_raw(
             _Definition(
                 name=self.signature.name if name is None else name,
-                uri=None if self.is_template else uri,
-                uri_template=uri if self.is_template else None,
+                uri=None if self.is_template else self.uri,
+                uri_template=self.uri if self.is_template else None,
                 title=title,
                 description=self.signature.description if description is None else description,
                 mime_type=mime_type,

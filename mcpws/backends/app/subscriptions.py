@@ -7,6 +7,8 @@ from typing import Generic, Protocol, TypeVar
 
 from twisted.logger import Logger
 
+from mcpws.backends.app.uri import canonical
+
 log = Logger()
 
 T = TypeVar("T")
@@ -23,7 +25,7 @@ class Subscriber(Protocol):
 
 
 class Subscriptions(Generic[T]):
-    """Subscribers by URI, in the order in which they came.
+    """Subscribers by URI, however it is spelled, in the order in which they came.
 
     How many there may be is for each subscriber's owner to bound.
     """
@@ -34,10 +36,11 @@ class Subscriptions(Generic[T]):
 
     def of(self, uri: str) -> list[T]:
         """Who has subscribed to `uri`."""
-        return list(self._subscribers.get(uri, ()))
+        return list(self._subscribers.get(canonical(uri), ()))
 
     def add(self, uri: str, subscriber: T) -> None:
         """Let `subscriber` hear of `uri`."""
+        uri = canonical(uri)
         first = uri not in self._subscribers
         self._subscribers.setdefault(uri, {})[subscriber] = None
         if first:
@@ -45,6 +48,7 @@ class Subscriptions(Generic[T]):
 
     def remove(self, uri: str, subscriber: T) -> None:
         """Undo `add`."""
+        uri = canonical(uri)
         subscribers = self._subscribers[uri]
         del subscribers[subscriber]
         if not subscribers:
@@ -53,7 +57,7 @@ class Subscriptions(Generic[T]):
 
     def watch(self, uri: str, watcher: Watcher) -> None:
         """Tell `watcher` when the first subscriber of `uri` comes and when the last one goes, from now on."""
-        self._watchers.setdefault(uri, []).append(watcher)
+        self._watchers.setdefault(canonical(uri), []).append(watcher)
 
     def _tell(self, uri: str, anyone: bool) -> None:
         for watcher in self._watchers.get(uri, ()):

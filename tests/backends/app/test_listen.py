@@ -74,6 +74,16 @@ def test_null_is_nothing_to_hear_of(app: App, stateless: "StatelessClient") -> N
     assert stateless.told(ACKNOWLEDGED) == [under(id, notifications={"promptsListChanged": True})]
 
 
+def test_a_resource_is_heard_of_once_in_whichever_spelling(app: App, stateless: "StatelessClient") -> None:
+    id = listen(stateless, resourceSubscriptions=["a://ö", "a://c", "a://%C3%B6"])
+    assert stateless.told(ACKNOWLEDGED) == [under(id, notifications={"resourceSubscriptions": ["a://%C3%B6", "a://c"]})]
+    app.resource_updated("a://ö")
+    assert stateless.told(UPDATED) == [under(id, uri="a://%C3%B6")]
+    stateless.tell("notifications/cancelled", requestId=id)
+    app.resource_updated("a://%C3%B6")
+    assert len(stateless.told(UPDATED)) == 1
+
+
 def test_lists_that_there_are_not_do_not_change(app: App, stateless: "StatelessClient") -> None:
     app.remove_prompt("prompt")
     id = listen(stateless, **ALL_LISTS)

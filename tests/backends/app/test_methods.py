@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from mcpws.backends.app.arguments import MAX_REASON
 from mcpws.backends.app.content import Text, ToolResult
 from mcpws.backends.app.context import Context
 from mcpws.backends.app.tool_call import LARGE
+from mcpws.backends.app.uri import MAX_LENGTH
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import InvalidParams, RemoteError, ToolError
 
@@ -272,6 +274,63 @@ def test_subscribers_hear_of_updates_until_they_unsubscribe(app: App, client: "A
         assert client.call("resources/unsubscribe", uri="a://b") == {}
     app.resource_updated("a://b")
     assert client.told("notifications/resources/updated") == [{"uri": "a://b"}]
+
+
+def test_a_template_does_not_lead_out_of_its_folder(app: App, client: "AppClient", tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a b.txt").write_text("free")
+    (tmp_path / "secret.txt").write_text("secret")
+
+    def read(name: str) -> str:
+        return (tmp_path / "docs" / name).read_text()
+
+    app.resource("docs://{name}", name="part")(read)
+    app.resource("all://{+name}", name="rest")(read)
+    app.resource("any://{+name}", name="anywhere", confined=False)(read)
+    for uri in ("docs://a%20b.txt", "all://a b.txt", "all://./a%20b.txt", "any://../docs/a b.txt"):
+        assert client.call("resources/read", uri=uri)["contents"][0]["text"] == "free"
+    for uri in ("docs://..%2Fsecret.txt", "docs://%252e%252e%252fsecret.txt", "all://../secret.txt", "all://%2E./x/.."):
+        assert refused(client, "resources/read", uri=uri) == (-32002, {"uri": uri})
+    assert client.call("resources/read", uri="any://../secret.txt")["contents"][0]["text"] == "secret"
+
+
+def test_a_resource_is_the_same_in_each_spelling_of_its_uri(app: App, client: "AppClient") -> None:
+    heard: list[bool] = []
+    app.resource("a://My Files/ö")(lambda: "fixed")
+    app.resource("a://My Files/{x}/y")(echo)
+    app.completion("a://My Files/{x}/y", "x")(lambda typed: [typed])
+    app.on_subscription("a://My Files/ö", heard.append)
+    [resource] = client.call("resources/list")["resources"]
+    [template] = client.call("resources/templates/list")["resourceTemplates"]
+    assert resource["uri"] == "a://My%20Files/%C3%B6"
+    assert template["uriTemplate"] == "a://My%20Files/{x}/y"
+    for uri in ("a://My Files/ö", "a://My%20Files/%c3%b6", "a://My%20Files/ö"):
+        assert client.call("resources/read", uri=uri) == {
+            "contents": [{"uri": uri, "mimeType": "text/plain", "text": "fixed"}]
+        }
+    for uri in ("a://My Files/é/y", "a://My%20Files/%C3%A9/y"):
+        assert client.call("resources/read", uri=uri)["contents"][0]["text"] == "é"
+    for uri in ("a://My Files/{x}/y", template["uriTemplate"]):
+        params = {"ref": {"type": "ref/resource", "uri": uri}, "argument": {"name": "x", "value": "b"}}
+        assert client.call("completion/complete", **params)["completion"]["values"] == ["b"]
+    client.call("resources/subscribe", uri="a://My%20Files/ö")
+    app.resource_updated("a://My Files/ö")
+    assert client.told("notifications/resources/updated") == [{"uri": "a://My%20Files/ö"}]
+    client.call("resources/unsubscribe", uri="a://My Files/%C3%B6")
+    assert heard == [True, False]
+    app.remove_resource("a://My%20Files/ö")
+    app.remove_resource("a://My%20Files/{x}/y")
+    assert refused(client, "resources/read", uri="a://My Files/ö")[0] == -32002
+
+
+def test_a_uri_that_is_asked_for_is_bounded(app: App, client: "AppClient") -> None:
+    app.resource("a://{x}")(echo)
+    longest = "a://".ljust(MAX_LENGTH, "b")
+    assert client.call("resources/read", uri=longest)["contents"][0]["text"] == longest[4:]
+    problem = f"Expected `str` of length <= {MAX_LENGTH}"
+    assert refused(client, "resources/read", uri=longest + "b") == wrong("$.uri", problem)
+    params = {"ref": {"type": "ref/resource", "uri": longest + "b"}, "argument": {"name": "name", "value": ""}}
+    assert refused(client, "completion/complete", **params) == wrong("$.ref.uri", problem)
 
 
 def test_a_prompt_is_made_with_its_arguments(app: App, client: "AppClient") -> None:
