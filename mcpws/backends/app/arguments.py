@@ -32,10 +32,15 @@ class Arguments:
     """
 
     def __init__(self, signature: Signature) -> None:
-        fields = [(parameter.name, parameter.type, _field(parameter)) for parameter in signature.parameters]
         for parameter in signature.parameters:
             _check(signature, parameter)
-        self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
+        # Not every name of a parameter may be one of a field.
+        names = {f"p{index}": parameter.name for index, parameter in enumerate(signature.parameters)}
+        fields = [
+            (name, parameter.type, _field(parameter))
+            for name, parameter in zip(names, signature.parameters, strict=True)
+        ]
+        self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True, rename=names)
         self._decode = msgspec.json.Decoder(self._type).decode
         call = msgspec.defstruct("Call", [("name", str), ("arguments", self._type)])
         self._decode_call = msgspec.json.Decoder(call).decode

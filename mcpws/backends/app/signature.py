@@ -47,7 +47,7 @@ class Signature:
     in the order in which `call` wants their values; `returns` is the type of what comes in the end (what a Deferred
     fires with), MISSING without annotation.
 
-    :raises ConfigError: `*args`, `**kwargs`, a second Context, or annotations that cannot be resolved.
+    :raises ConfigError: `*args`, `**kwargs`, a second Context, annotations that cannot be resolved, or a generator.
     """
 
     def __init__(self, function: Function) -> None:
@@ -55,6 +55,8 @@ class Signature:
         bare = _without_partial(function)
         self.name: str = getattr(bare, "__name__", type(bare).__name__)
         self.label = f"{bare.__module__}.{getattr(bare, '__qualname__', self.name)}"
+        if _is_generator(bare):
+            raise ConfigError(self.label, function, "is a generator, and a call has one result: return it instead")
         hints = _hints(bare, self.label)
         self.description, described = docstring.parse(inspect.getdoc(bare))
         self.returns = _outcome(hints.get("return", MISSING))
@@ -62,11 +64,11 @@ class Signature:
         keywords: list[str] = []
         self._context_at: int | None = None
         for index, parameter in enumerate(inspect.signature(function).parameters.values()):
-            name, annotation = parameter.name, hints.get(parameter.name, MISSING)
+            name, annotation = _unmangled(bare, parameter.name), hints.get(parameter.name, MISSING)
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise self.refusal(name, str(parameter), "what it takes must be known beforehand")
             if parameter.kind is parameter.KEYWORD_ONLY:
-                keywords.append(name)
+                keywords.append(parameter.name)
             if annotation is not Context and Context not in get_args(annotation):
                 parameters.append(Parameter(name, annotation, parameter.default, described.get(name)))
             elif self._context_at is None:
@@ -100,9 +102,28 @@ def _without_partial(function: Function) -> Function:
     return function
 
 
+def _unmangled(function: Function, name: str) -> str:
+    """The parameter's name as its author wrote it, where the class around the method became part of it."""
+    path = getattr(_called(function), "__qualname__", "").split(".")
+    private = f"_{path[-2].lstrip('_')}__" if len(path) > 1 else ""
+    return f"__{name.removeprefix(private)}" if private and name.startswith(private) else name
+
+
+def _called(function: Function) -> Function:
+    """What a call runs: of an object, its method."""
+    called: Function = function if inspect.isroutine(function) else type(function).__call__
+    return called
+
+
+def _is_generator(function: Function) -> bool:
+    """Whether a call only makes a generator; inlineCallbacks make something else of one."""
+    called = _called(function)
+    return inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called)
+
+
 def _hints(function: Function, label: str) -> dict[str, Any]:
     """The annotations as types, when they are strings too."""
-    annotated = inspect.unwrap(function if inspect.isroutine(function) else type(function).__call__)
+    annotated = inspect.unwrap(_called(function))
     try:
         try:
             return get_type_hints(annotated, include_extras=True)

@@ -42,8 +42,8 @@ class UriTemplate:
     """Matches URIs, in time linear in their length whatever they are; equivalent ones alike.
 
     `{name}` stands for one or more characters within a path segment: in its value, however often that is decoded, there
-    is no slash, backslash nor NUL, and it is neither `.` nor `..`. `{+name}` stands for one or more of any characters up
-    to the end; if it is `confined`, its value leads nowhere but below where it begins: it has no NUL, does not begin
+    is no slash, backslash nor NUL, and it is neither `.` nor `..`. `{+name}` stands for one or more of any characters
+    up to the end; if it is `confined`, its value leads nowhere but below where it begins: it has no NUL, does not begin
     with a slash, and no segment of it is `..`. The text between two variables is taken where it stands first.
 
     :raises ConfigError: another operator, two variables with nothing between, a name twice, `{+name}` before the end.

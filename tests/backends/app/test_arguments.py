@@ -2,6 +2,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from keyword import iskeyword
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -209,6 +210,70 @@ def test_strings_become_what_the_parameters_want() -> None:
     with pytest.raises(InvalidParams) as caught:
         of.convert({"a": "1"}, "$.arguments")
     assert caught.value.data["path"] == "$.arguments.b"
+
+
+def odd_names(
+    self: int,
+    cls: int,
+    __a: int,
+    __init__: int,
+    __class__: int,
+    __post_init__: int,
+    __struct_fields__: int,
+    __slots__: int,
+    class_: int,
+    match: int,
+    type: int,
+    _: int,
+    größe: int,
+    ﬁ: int,
+    p0: int,
+    变量: int = 1,
+    *,
+    __b: int = 2,
+) -> list[int]:
+    """Take them all.
+
+    :param __a: private.
+    :param größe: of a letter.
+    """
+    return [__a, __init__, größe, 变量, __b]
+
+
+def test_a_parameter_may_have_any_name_that_python_has() -> None:
+    signature = Signature(odd_names)
+    of = Arguments(signature)
+    properties = of.schema["properties"]
+    assert list(properties) == [parameter.name for parameter in signature.parameters]
+    assert properties["__a"] == {"type": "integer", "description": "private."}
+    assert properties["größe"] == {"type": "integer", "description": "of a letter."}
+    assert properties["__b"] == {"type": "integer", "default": 2}
+    assert "fi" in properties
+    assert of.schema["required"] == [name for name in properties if name not in ("变量", "__b")]
+    given = {name: index for index, name in enumerate(of.schema["required"])}
+    assert signature.call(of.decode(Raw(msgspec.json.encode(given)), "$")) == [2, 3, 12, 1, 2]
+    given = {name: index for index, name in enumerate(properties)}
+    assert signature.call(of.decode(Raw(msgspec.json.encode(given)), "$")) == [2, 3, 12, 15, 16]
+    assert refused(of, b'{"p1": 1}') == {"path": "$.arguments.p1", "reason": "Object contains unknown field `p1`"}
+    assert refused(of, b"{}") == {"path": "$.arguments.self", "reason": "Object missing required field `self`"}
+    assert refused(of, b'{"self": 1, "cls": 2, "__a": ""}')["path"] == "$.arguments.__a"
+
+
+names = (
+    st.text(alphabet="_ab1ö变", min_size=1, max_size=6)
+    .filter(str.isidentifier)
+    .filter(lambda name: not iskeyword(name))
+)
+
+
+@given(st.lists(names | st.sampled_from(dir(Struct)), min_size=1, unique=True))
+def test_parameters_of_whatever_names_are_taken(given_names: list[str]) -> None:
+    space: dict[str, Any] = {}
+    exec(f"def function({', '.join(f'{name}: int' for name in given_names)}): return locals()", space)
+    signature = Signature(space["function"])
+    arguments = {parameter.name: index for index, parameter in enumerate(signature.parameters)}
+    values = Arguments(signature).decode(Raw(msgspec.json.encode(arguments)), "$")
+    assert signature.call(values) == arguments
 
 
 def no_annotation(a, b: int):  # type: ignore[no-untyped-def]

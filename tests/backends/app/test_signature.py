@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from functools import partial, wraps
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -204,3 +204,101 @@ def test_an_annotation_that_cannot_be_resolved_is_refused() -> None:
 
     with pytest.raises(ConfigError, match=r"unresolvable: an annotation cannot be resolved: name 'Decimal' is not"):
         Signature(unresolvable)
+
+
+def numbers(a: int = 0) -> Iterator[int]:
+    yield a
+
+
+async def later_numbers(a: int = 0) -> AsyncIterator[int]:
+    yield a
+
+
+def delegating(a: int = 0) -> Generator[int, None, str]:
+    yield from numbers(a)
+    return "done"
+
+
+class Streams:
+    def method(self, a: int = 0) -> Iterator[int]:
+        yield a
+
+    async def later(self, a: int = 0) -> AsyncIterator[int]:
+        yield a
+
+    @classmethod
+    def of_class(cls, a: int = 0) -> Iterator[int]:
+        yield a
+
+    @staticmethod
+    def static(a: int = 0) -> Iterator[int]:
+        yield a
+
+    def __call__(self, a: int = 0) -> Iterator[int]:
+        yield a
+
+
+class LaterStream:
+    async def __call__(self, a: int = 0) -> AsyncIterator[int]:
+        yield a
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        numbers,
+        later_numbers,
+        delegating,
+        Streams().method,
+        Streams().later,
+        Streams.of_class,
+        Streams.static,
+        Streams(),
+        LaterStream(),
+        partial(numbers, 1),
+        partial(partial(later_numbers), 1),
+        partial(Streams().method, 1),
+        partial(Streams(), 1),
+        partial(LaterStream()),
+        lambda: (yield),
+    ],
+)
+def test_a_generator_has_no_result_for_a_call(function: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match=r"test_signature\.\S+: is a generator, and a call has one result"):
+        Signature(function)
+
+
+def test_what_makes_no_generator_of_one_is_a_function_as_any() -> None:
+    @inlineCallbacks
+    def inline(a: int) -> Generator[Deferred[Any], Any, int]:
+        yield succeed(1)
+        return a
+
+    @wraps(numbers)
+    def listed(a: int = 0) -> list[int]:
+        return list(numbers(a))
+
+    async def coroutine(a: int = 0) -> list[int]:
+        return [number async for number in later_numbers(a)]
+
+    for function in (inline, listed, coroutine, partial(coroutine, a=1), lambda: (n for n in (1, 2))):
+        Signature(function)
+
+
+def test_a_private_name_in_a_class_is_the_one_that_its_author_wrote() -> None:
+    class _Private:
+        def method(self, __a: int, __b__: int, _c: int, *, __d: int) -> object:
+            """Do it.
+
+            :param __a: the first.
+            """
+            return __a, __b__, _c, __d
+
+        def __call__(self, __a: int) -> object:
+            return __a
+
+    signature = Signature(_Private().method)
+    assert [parameter.name for parameter in signature.parameters] == ["__a", "__b__", "_c", "__d"]
+    assert signature.parameters[0].description == "the first."
+    assert signature.call((1, 2, 3, 4)) == (1, 2, 3, 4)
+    assert [parameter.name for parameter in Signature(_Private()).parameters] == ["__a"]

@@ -125,7 +125,7 @@ def test_a_part_of_a_path_is_none_that_leads_elsewhere_whatever_the_rest_may_be(
         ("a://größe/{x}", "a://gr%C3%B6%C3%9Fe/ä", {"x": "ä"}),
         ("a://größe/{x}", "a://gr%c3%b6%c3%9fe/%C3%A4", {"x": "ä"}),
         ("a://gr%c3%b6ße/{x}", "a://größe/b", {"x": "b"}),
-        ("a://{x} – {y}", "a://1%20%E2%80%93%202", {"x": "1", "y": "2"}),
+        ("a://{x} · {y}", "a://1%20%C2%B7%202", {"x": "1", "y": "2"}),
         ("a://😀/{+x}", "a://%F0%9F%98%80/b/c", {"x": "b/c"}),
         ("a://{x}.json", "a://b%2Ejson", {"x": "b"}),
         ("a://~b/{x}", "a://%7Eb/c", {"x": "c"}),
