@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import NODEFAULT, Raw
 
+from mcpws.backends.app.integers import plain_integers
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
 from mcpws.core.messages import EMPTY, Request
 from mcpws.core.nulls import without_nulls
@@ -35,11 +36,9 @@ class Arguments:
         for parameter in signature.parameters:
             _check(signature, parameter)
         # Not every name of a parameter may be one of a field.
-        names = {f"p{index}": parameter.name for index, parameter in enumerate(signature.parameters)}
-        fields = [
-            (name, parameter.type, _field(parameter))
-            for name, parameter in zip(names, signature.parameters, strict=True)
-        ]
+        numbered = {f"p{number}": parameter for number, parameter in enumerate(signature.parameters)}
+        fields = [(field, parameter.type, _field(parameter)) for field, parameter in numbered.items()]
+        names = {field: parameter.name for field, parameter in numbered.items()}
         self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True, rename=names)
         self._decode = msgspec.json.Decoder(self._type).decode
         call = msgspec.defstruct("Call", [("name", str), ("arguments", self._type)])
@@ -58,7 +57,7 @@ class Arguments:
         try:
             return msgspec.structs.astuple(self._decode(raw))
         except (ValueError, RecursionError) as error:
-            raise invalid_params(error, at) from None
+            return msgspec.structs.astuple(_decode_plain(self._decode, raw, error, at))
 
     def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
         """What is called, and the values, from the `params` of a call in one pass; None if they do not fit."""
@@ -109,6 +108,17 @@ def decode(decoder: msgspec.json.Decoder[T], raw: Raw, at: str) -> T:
     """What `raw` holds; InvalidParams, naming the place below the path `at`, if it does not fit."""
     try:
         return decoder.decode(raw)
+    except (ValueError, RecursionError) as error:
+        return _decode_plain(decoder.decode, raw, error, at)
+
+
+def _decode_plain(decode: Callable[[Raw | bytes], T], raw: Raw, error: Exception, at: str) -> T:
+    """What `raw`, which was refused because of `error`, holds if its integers are written as such."""
+    plain = plain_integers(raw) if isinstance(error, msgspec.ValidationError) else None
+    if plain is None:
+        raise invalid_params(error, at) from None
+    try:
+        return decode(plain)
     except (ValueError, RecursionError) as error:
         raise invalid_params(error, at) from None
 

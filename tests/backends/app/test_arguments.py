@@ -2,11 +2,13 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from keyword import iskeyword
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
 import pytest
+from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Raw, Struct
@@ -210,6 +212,110 @@ def test_strings_become_what_the_parameters_want() -> None:
     with pytest.raises(InvalidParams) as caught:
         of.convert({"a": "1"}, "$.arguments")
     assert caught.value.data["path"] == "$.arguments.b"
+
+
+class Size(enum.IntEnum):
+    SMALL = 1
+    LARGE = 5
+
+
+class Pair(NamedTuple):
+    x: int
+    y: int
+
+
+@define
+class Measured:
+    x: int
+
+
+class Tagged(Struct, tag="tagged"):
+    x: int
+
+
+class Other(Struct, tag="other"):
+    x: float
+
+
+@pytest.mark.parametrize(
+    ("type", "raw", "value"),
+    [
+        (int, "5.0", 5),
+        (int, "-5e0", -5),
+        (int, "1e2", 100),
+        (int, "9007199254740993.0", 9007199254740993),
+        (Annotated[int, Meta(ge=1, le=5)], "5.0", 5),
+        (int | None, "5.0", 5),
+        (int | str, "5.0", 5),
+        (list[int], "[1, 2.0]", [1, 2]),
+        (tuple[int, str], '[1.0, "2.0"]', (1, "2.0")),
+        (set[int], "[1.0]", {1}),
+        (dict[str, int], '{"1.0": 1.0}', {"1.0": 1}),
+        (dict[int, int], '{"1": 1.0}', {1: 1}),
+        (Literal[1, 5], "5.0", 5),
+        (Literal["a", 5], "5.0", 5),
+        (list[Literal[5]], "[5.0]", [5]),
+        (Size, "5.0", Size.LARGE),
+        (Size | None, "1.0", Size.SMALL),
+        (dict[str, Size], '{"a": 5.0}', {"a": Size.LARGE}),
+        (Point, '{"x": 1.0, "y": 2.0}', Point(1, 2)),
+        (Node, '{"value": 1.0, "next": {"value": 2.0}}', Node(1, Node(2))),
+        (Options, '{"depth": 1.0}', {"depth": 1}),
+        (Pair, "[1.0, 2]", Pair(1, 2)),
+        (Measured, '{"x": 5.0}', Measured(5)),
+        (Tagged | Other, '{"type": "tagged", "x": 5.0}', Tagged(5)),
+        (list[Point | None], '[{"x": 1.0}, null]', [Point(1), None]),
+        (tuple[int, float], "[5.0, 0.1000000000000000055]", (5, 0.1)),
+        (tuple[int, Decimal], "[5.0, 1.10]", (5, Decimal("1.10"))),
+        (tuple[int, str], '[5.0, "5.0"]', (5, "5.0")),
+        (tuple[int, Any], "[5.0, {}]", (5, {})),
+        (tuple[int, Raw], "[5.0, 1.50]", (5, Raw(b"1.50"))),
+    ],
+    ids=repr,
+)
+def test_an_integer_may_be_written_with_a_fraction_of_nothing(type: Any, raw: str, value: Any) -> None:
+    def function(a: Any, b: int) -> None: ...
+
+    function.__annotations__["a"] = type
+    assert arguments(function).decode(Raw(f'{{"a": {raw}, "b": 2}}'.encode()), "$") == (value, 2)
+    assert decode(msgspec.json.Decoder(type), Raw(raw.encode()), "$") == value
+
+
+@pytest.mark.parametrize(
+    ("type", "raw", "reason"),
+    [
+        (int, "5.5", "Expected `int`, got `float`"),
+        (int, "1e-1", "Expected `int`, got `float`"),
+        (int, '"5.0"', "Expected `int`, got `str`"),
+        (Annotated[int, Meta(le=4)], "5.0", "Expected `int` <= 4"),
+        (Literal[1, 5], "4.0", "Invalid enum value 4"),
+        (Size, "4.0", "Invalid enum value 4"),
+        (str, "5.0", "Expected `str`, got `int`"),
+        (bool, "1.0", "Expected `bool`, got `int`"),
+    ],
+)
+def test_what_is_no_such_integer_is_refused_as_what_it_is(type: Any, raw: str, reason: str) -> None:
+    def function(a: Any, b: int) -> None: ...
+
+    function.__annotations__["a"] = type
+    expected = {"path": "$.arguments.a", "reason": reason}
+    assert refused(arguments(function), f'{{"a": {raw}, "b": 1}}'.encode()) == expected
+
+
+def test_what_is_wrong_beside_such_an_integer_is_said() -> None:
+    def function(a: int, b: list[Point]) -> None: ...
+
+    of = arguments(function)
+    assert refused(of, b'{"a": 1.0, "b": [{"x": 2.0}, {"x": "3.0"}]}')["path"] == "$.arguments.b[1].x"
+    assert refused(of, b'{"a": 1.0}') == {"path": "$.arguments.b", "reason": "Object missing required field `b`"}
+
+
+@pytest.mark.parametrize("given_number", ["5.0", "5"])
+def test_a_number_stays_a_float_where_one_is_wanted(given_number: str) -> None:
+    def function(a: float, b: int) -> None: ...
+
+    [a, b] = arguments(function).decode(Raw(f'{{"a": {given_number}, "b": {given_number}}}'.encode()), "$")
+    assert (type(a), type(b)) == (float, int)
 
 
 def odd_names(
