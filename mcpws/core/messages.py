@@ -7,6 +7,8 @@ and changes nothing.
 
 from __future__ import annotations
 
+import re
+from math import isfinite
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,6 +19,8 @@ from mcpws.errors import BackendLost, RemoteError, RpcError
 
 RequestId: TypeAlias = str | int
 """JSON-RPC ids as MCP narrows them: a string or an integer. `"1"` and `1` are different ids."""
+
+_FINITE: set[type] = {Raw, bool, int, str}
 
 NULL = Raw(b"null")
 EMPTY = Raw(b"{}")
@@ -43,6 +47,14 @@ class Notification(_Message, frozen=True, gc=False):
     data: bytes | None = None
 
 
+class Finite(Struct, frozen=True):
+    """Base of results that hold no nan and no infinity: whoever makes one has seen to that."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _FINITE.add(cls)
+
+
 class Result(_Message, frozen=True, gc=False):
     """Answers the request `id` with success. What it answers is in `raw` or, where that is UNSET, in `data` alone."""
 
@@ -54,9 +66,13 @@ class Result(_Message, frozen=True, gc=False):
     def answering(cls, id: RequestId, value: Any) -> Result:
         """The answer with `value`, encoded at once: takes what `to_raw` takes, and raises as that does."""
         try:
-            return cls(id, UNSET, _encode(_Answered(id, value)))
+            encoded = _encode(_Answered(id, value))
         except (ValueError, RecursionError) as error:
             raise _not_json(error) from error
+        # Asked first: to look through a large text takes as long as to encode it.
+        if type(value) not in _FINITE and b"null" in encoded:
+            _check_numbers(value)
+        return cls(id, UNSET, encoded)
 
     @property
     def result(self) -> Raw:
@@ -132,28 +148,60 @@ _LONGEST = 20
 """Digits of an id that programs may have taken for one of the other type."""
 
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+# A double whose exponent has all its bits, in MessagePack. No text in UTF-8 has such bytes.
+_is_no_number = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
 _decode_answered = msgspec.json.Decoder(_Read).decode
 
 
 def to_raw(value: Any) -> Raw:
-    """`value` as JSON, to be spliced into a message.
+    """`value` as JSON, to be spliced into a message; takes and raises what `encode_value` does, and Raw as it is."""
+    return value if type(value) is Raw else Raw(encode_value(value))
+
+
+def encode_value(value: Any) -> bytes:
+    """`value` as JSON.
 
     Takes what msgspec encodes: the JSON types, Structs, dataclasses, datetimes, enumerations.
-    Raises TypeError for anything else, lone surrogates and values within themselves included.
+    Raises TypeError for anything else, lone surrogates, values within themselves, nan and infinities included; it says
+    where these numbers are.
     """
-    return value if type(value) is Raw else Raw(_encoded(value))
+    try:
+        encoded = _encode(value)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(error) from error
+    if b"null" in encoded:
+        _check_numbers(value)
+    return encoded
 
 
 def put_together(value: Any) -> Raw:
     """`to_raw` of what was taken apart by a `surrogates.reader`: in the place of marks stand surrogates again."""
-    return unmark(value if type(value) is Raw else _encoded(value))
+    return unmark(value if type(value) is Raw else encode_value(value))
 
 
-def _encoded(value: Any) -> bytes:
+def _check_numbers(value: Any) -> None:
+    """Raise TypeError if `value`, which was written with a null, has that for a number that JSON does not have."""
     try:
-        return _encode(value)
-    except (ValueError, RecursionError) as error:
-        raise _not_json(error) from error
+        if not _is_no_number(_pack(value)):
+            return
+    except (ValueError, OverflowError, RecursionError):
+        # MessagePack has no integers of that size.
+        pass
+    # Paths and values still to be looked at: JSON may nest deeper than Python calls.
+    ahead: list[tuple[str, Any]] = [("$", msgspec.to_builtins(value, enc_hook=_opaque))]
+    while ahead:
+        path, value = ahead.pop()
+        if isinstance(value, float) and not isfinite(value):
+            raise TypeError(f"cannot be written as JSON: {value} at `{path}`")
+        if isinstance(value, dict):
+            ahead.extend((f"{path}.{key}", member) for key, member in value.items())
+        elif isinstance(value, list | tuple):
+            ahead.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+
+
+def _opaque(value: object) -> None:
+    """For Raw: it is JSON already."""
 
 
 def _not_json(error: Exception) -> TypeError:

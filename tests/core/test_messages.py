@@ -1,6 +1,8 @@
 from dataclasses import dataclass
+from math import inf, isfinite, nan
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,10 +14,12 @@ from mcpws.core.messages import (
     NULL,
     Error,
     ErrorObject,
+    Finite,
     Message,
     Notification,
     Request,
     Result,
+    encode_value,
     to_raw,
 )
 from mcpws.errors import InvalidParams, ParseError, RpcError
@@ -32,6 +36,82 @@ def test_to_raw_takes_json_and_what_describes_itself() -> None:
     assert to_raw(Point(1, 2)) == Raw(b'{"x":1,"y":2}')
     assert to_raw(None) == NULL
     assert to_raw({}) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (nan, "nan at `$`"),
+        (-inf, "-inf at `$`"),
+        ([1.0, None, inf], "inf at `$[2]`"),
+        ((nan,), "nan at `$[0]`"),
+        ({"a": {"b": [{"c": nan}]}, "d": None}, "nan at `$.a.b[0].c`"),
+        ({1: nan}, "nan at `$.1`"),
+        (Point(1, nan), "nan at `$.y`"),  # type: ignore[arg-type]
+        ({"a": Raw(b"null"), "b": inf}, "inf at `$.b`"),
+        # MessagePack, in which it is looked for first, has no such integers.
+        ({"a": 2**64, "b": nan}, "nan at `$.b`"),
+    ],
+    ids=repr,
+)
+def test_a_number_that_json_does_not_have_is_refused_by_its_place(value: Any, where: str) -> None:
+    for write in (to_raw, encode_value, lambda value: Result.answering(1, value)):
+        with pytest.raises(TypeError) as caught:
+            write(value)
+        assert str(caught.value) == f"cannot be written as JSON: {where}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [1.5, None, "nan", "null"],
+        {"a": 2**64, "b": None},
+        {"a": b"\xcb\x7f\xf0", "b": None, "c": [1.0, ()]},
+        {"a": Raw(b"null"), "b": b"\xcb\xff\xff"},
+    ],
+)
+def test_null_is_no_such_number(value: Any) -> None:
+    assert to_raw(value) == Raw(msgspec.json.encode(value))
+    assert Result.answering(1, value).result == to_raw(value)
+
+
+def test_a_number_that_json_does_not_have_is_found_however_deep_it_is() -> None:
+    value: Any = nan
+    for _ in range(400):
+        value = [value]
+    with pytest.raises(TypeError, match=r"nan at `\$(\[0\]){400}`"):
+        to_raw(value)
+
+
+def test_what_was_seen_to_already_is_not_looked_through_again() -> None:
+    class Seen(Finite, frozen=True):
+        x: float
+
+    assert Result.answering(1, Seen(nan)).result == Raw(b'{"x":null}')
+
+
+numbers = st.floats() | st.integers() | st.none() | st.text(max_size=3) | st.binary(max_size=9)
+mixtures = st.recursive(
+    numbers, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+
+
+@given(mixtures)
+def test_only_numbers_that_json_does_not_have_are_refused(value: Any) -> None:
+    try:
+        to_raw(value)
+    except TypeError:
+        found = True
+    else:
+        found = False
+    assert found is any(isinstance(one, float) and not isfinite(one) for one in leaves(value))
+
+
+def leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [one for part in value for one in leaves(part)] if isinstance(value, list) else [value]
 
 
 def test_to_raw_leaves_raw_json_alone() -> None:

@@ -5,11 +5,13 @@ They are written as the schema wants them, and can be read back with `msgspec.js
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
 
+from mcpws.core.messages import Finite, encode_value
 from mcpws.errors import ConfigError
 
 Role: TypeAlias = Literal["user", "assistant"]
@@ -113,7 +115,7 @@ class PromptMessage(Struct, frozen=True):
     content: Content
 
 
-class ToolResult(Struct, frozen=True, omit_defaults=True):
+class ToolResult(Finite, frozen=True, omit_defaults=True):
     """All that a tool can answer: content for the model, a JSON object as `structured`, and whether it failed."""
 
     content: list[Content]
@@ -186,3 +188,12 @@ def as_content(value: object) -> list[Content] | None:
     if isinstance(value, list | tuple) and all(isinstance(block, Content) for block in value):
         return list(value)
     return None
+
+
+def check_content(content: Iterable[object]) -> None:
+    """Raise TypeError for what is no block, and for numbers in one that JSON does not have."""
+    for block in content:
+        if not isinstance(block, Block):
+            raise TypeError(f"{type(block).__name__} is no content")
+        if block.annotations is not None or block.meta is not None:
+            encode_value(block)

@@ -214,7 +214,7 @@ def _complete(scope: Scope, request: Request) -> object:
     completion = catalog.completions.get((canonical(name), params.argument.name))
     if completion is None:
         return completed([])
-    return scope.run(completion.signature, (params.argument.value,), request, completed)
+    return scope.run(completion.signature, (params.argument.value,), request, completion.result)
 
 
 def _set_level(channel: AppChannel, request: Request) -> Raw:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
-from mcpws.backends.app.content import PromptMessage, as_content
-from mcpws.backends.app.signature import Function, Signature
-from mcpws.core.messages import to_raw
+from mcpws.backends.app.content import PromptMessage, as_content, check_content
+from mcpws.backends.app.signature import MISSING, Function, Signature
+from mcpws.core.messages import Finite, to_raw
 from mcpws.errors import ConfigError
 
 MAX_COMPLETIONS = 100
@@ -30,7 +31,7 @@ class _Definition(Struct, frozen=True, omit_defaults=True):
     arguments: list[_Argument] | None = None
 
 
-class GetPromptResult(Struct, frozen=True, omit_defaults=True):
+class GetPromptResult(Finite, frozen=True, omit_defaults=True):
     """Answers `prompts/get`."""
 
     messages: list[PromptMessage]
@@ -64,7 +65,7 @@ class Prompt:
     def result(self, value: Any) -> GetPromptResult:
         """What the function returned as messages: strings and content are the user's.
 
-        :raises TypeError: it returned something else.
+        :raises TypeError: it returned something else; names the function.
         """
         parts = value if isinstance(value, list | tuple) else [value]
         messages: list[PromptMessage] = []
@@ -76,6 +77,10 @@ class Prompt:
             if not content:
                 raise TypeError(f"prompt {self.name} returned {type(part).__name__}, which is no message")
             messages.extend(PromptMessage("user", block) for block in content)
+        try:
+            check_content(message.content for message in messages)
+        except TypeError as error:
+            raise self.signature.fault(error) from None
         return GetPromptResult(messages, self._description)
 
 
@@ -85,7 +90,7 @@ class _Completed(Struct, frozen=True, rename="camel"):
     has_more: bool
 
 
-class CompleteResult(Struct, frozen=True):
+class CompleteResult(Finite, frozen=True):
     """Answers `completion/complete`."""
 
     completion: _Completed
@@ -99,8 +104,28 @@ class Completion:
 
     def __init__(self, function: Function) -> None:
         self.signature = Signature(function)
-        if len(self.signature.parameters) != 1:
+        parameters = self.signature.parameters
+        if len(parameters) != 1 or not _takes_text(parameters[0].type):
             raise ConfigError("completion", self.signature.label, "must take what was typed, and may take a Context")
+
+    def result(self, values: Any) -> CompleteResult:
+        """As many of the `values` that the function returned as may be sent.
+
+        :raises TypeError: it returned something else than strings; names the function.
+        """
+        if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+            raise self.signature.fault(TypeError("a completion is a list of strings"))
+        return completed(values)
+
+
+def _takes_text(annotation: Any) -> bool:
+    if annotation in (MISSING, Any, object):
+        return True
+    try:
+        msgspec.convert("", annotation)
+    except Exception:
+        return False
+    return True
 
 
 def completed(values: Sequence[str]) -> CompleteResult:

@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
-from mcpws.backends.app.content import UNCACHED, CacheHint, ResourceContents
+from mcpws.backends.app.content import UNCACHED, Audio, CacheHint, Image, ResourceContents
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.backends.app.uri import UriTemplate, canonical
-from mcpws.core.messages import to_raw
+from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
 
 
@@ -23,7 +23,7 @@ class _Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):
     mime_type: str | None = None
 
 
-class ReadResourceResult(Struct, frozen=True):
+class ReadResourceResult(Finite, frozen=True):
     """Answers `resources/read`."""
 
     contents: list[ResourceContents]
@@ -81,17 +81,25 @@ class Resource:
     def result(self, uri: str, value: Any) -> ReadResourceResult:
         """What the function returned, as contents of `uri`.
 
-        Text and bytes as they are, ResourceContents and lists of them too; anything else is written as JSON.
+        Text and bytes as they are, ResourceContents and lists of them too, pictures and sounds as bytes of their MIME
+        type; anything else is written as JSON.
+
+        :raises TypeError: it cannot be; names the function.
         """
         if isinstance(value, ResourceContents):
             return ReadResourceResult([value])
         if isinstance(value, list) and value and all(isinstance(part, ResourceContents) for part in value):
             return ReadResourceResult(value)
-        if isinstance(value, str):
+        if isinstance(value, Image | Audio):
+            contents = ResourceContents(uri, blob=value.data, mime_type=value.mime_type)
+        elif isinstance(value, str):
             contents = ResourceContents(uri, text=value, mime_type=self.mime_type or "text/plain")
         elif isinstance(value, bytes):
             contents = ResourceContents(uri, blob=value, mime_type=self.mime_type or "application/octet-stream")
         else:
-            text = bytes(to_raw(value)).decode()
+            try:
+                text = encode_value(value).decode()
+            except TypeError as error:
+                raise self.signature.fault(error) from None
             contents = ResourceContents(uri, text=text, mime_type=self.mime_type or "application/json")
         return ReadResourceResult([contents])

@@ -10,7 +10,7 @@ from msgspec import Raw
 from mcpws.backends.app.arguments import decode
 from mcpws.backends.app.channel import AppChannel, Scope
 from mcpws.backends.app.signature import MISSING, Function, Signature
-from mcpws.core.messages import EMPTY, Notification, Request
+from mcpws.core.messages import EMPTY, Notification, Request, to_raw
 from mcpws.errors import ConfigError
 
 
@@ -39,7 +39,7 @@ class RpcFunction:
 
     def answer(self, scope: Scope, request: Request) -> object:
         """A Method, and a ModernMethod."""
-        return scope.run(self._signature, self._values(request.params), request, _result)
+        return scope.run(self._signature, self._values(request.params), request, self._result)
 
     def listen(self, channel: AppChannel, notification: Notification) -> None:
         """A Listener."""
@@ -53,6 +53,8 @@ class RpcFunction:
             return ()
         return (decode(self._decoder, EMPTY if params is None else params, "$.params"),)
 
-
-def _result(value: Any) -> Any:
-    return EMPTY if value is None else value
+    def _result(self, value: Any) -> Raw:
+        try:
+            return EMPTY if value is None else to_raw(value)
+        except TypeError as error:
+            raise self._signature.fault(error) from None

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from mcpws.backends.app import docstring
 from mcpws.backends.app.context import Context
-from mcpws.errors import ConfigError
+from mcpws.errors import ConfigError, InvalidParams
 
 Function = Callable[..., Any]
 
@@ -90,6 +90,14 @@ class Signature:
             return self.function(*values)
         first = len(values) - len(self._keywords)
         return self.function(*values[:first], **dict(zip(self._keywords, values[first:], strict=True)))
+
+    def fault(self, problem: Exception) -> TypeError:
+        """What is wrong with what the function returned: a defect, for its author to read in the log."""
+        if isinstance(problem, InvalidParams):
+            reason = f"its outputSchema does not allow: {problem.data['path']}: {problem.data['reason']}"
+        else:
+            reason = f"it may not: {problem}"
+        return TypeError(f"{self.label} returned what {reason}")
 
     def refusal(self, parameter: str, value: object, problem: str) -> ConfigError:
         """Why the function cannot be registered, for its author."""

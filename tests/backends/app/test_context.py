@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from mcpws.errors import (
     RequestTimeout,
 )
 from mcpws.interfaces import Identity
+from mcpws.testing import result_of
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient
@@ -131,6 +133,33 @@ def test_log_messages_below_the_level_are_not_sent(client: "AppClient", begin: C
         {"level": "emergency", "data": None},
         {"level": "debug", "data": "e"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("tell", "where"),
+    [
+        (lambda context: context.log("error", {"a": [1, nan]}), "nan at `$.data.a[1]`"),
+        (lambda context: context.log("error", inf), "inf at `$.data`"),
+        (lambda context: context.progress(1, inf), "inf at `$.total`"),
+        (lambda context: context.progress(1, nan, "half"), "nan at `$.total`"),
+        (lambda context: context.notify("a/b", {"c": -inf}), "-inf at `$.c`"),
+    ],
+)
+def test_a_number_that_json_does_not_have_is_not_told(
+    client: "AppClient", begin: Callable[..., Context], tell: Callable[[Context], None], where: str
+) -> None:
+    context = begin("hold", _meta={"progressToken": "t"})
+    sent = len(client.sent)
+    with pytest.raises(TypeError) as caught:
+        tell(context)
+    assert str(caught.value) == f"cannot be written as JSON: {where}"
+    assert len(client.sent) == sent
+    context.progress(1, None)
+
+
+def test_a_number_that_json_does_not_have_is_not_asked_with(begin: Callable[..., Context]) -> None:
+    with pytest.raises(TypeError, match=r"nan at `\$.temperature`"):
+        result_of(begin(sampling={}).sample("Hi?", 5, temperature=nan))
 
 
 def test_a_level_is_one_that_there_is(begin: Callable[..., Context]) -> None:

@@ -1,9 +1,9 @@
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from mcpws.backends.app.content import Image, PromptMessage, Text
+from mcpws.backends.app.content import Annotations, Image, PromptMessage, Text
 from mcpws.backends.app.context import Context
 from mcpws.backends.app.prompts import Completion, Prompt, completed
 from mcpws.errors import ConfigError
@@ -66,6 +66,21 @@ def test_what_is_no_message_is_a_defect(value: Any) -> None:
         Prompt(summarise).result(value)
 
 
+def test_a_number_that_json_does_not_have_is_a_defect_by_name() -> None:
+    priority = Annotations(priority=float("nan"))
+    for value in (Text("a", annotations=priority), PromptMessage("user", Text("a", meta={"b": float("inf")}))):
+        with pytest.raises(TypeError, match=r"\.summarise returned what it may not: cannot be written as JSON: "):
+            Prompt(summarise).result(value)
+
+
+@pytest.mark.parametrize("values", [None, "abc", [1], ["a", None], [float("nan")], {"a": 1}])
+def test_what_is_no_list_of_strings_completes_nothing(values: Any) -> None:
+    def complete(typed: str) -> Any: ...
+
+    with pytest.raises(TypeError, match=r"complete returned what it may not: a completion is a list of strings"):
+        Completion(complete).result(values)
+
+
 @pytest.mark.parametrize(("count", "sent", "more"), [(0, 0, False), (100, 100, False), (101, 100, True)])
 def test_completions_are_cut_to_what_may_be_sent(count: int, sent: int, more: bool) -> None:
     values = [str(number) for number in range(count)]
@@ -84,6 +99,13 @@ def test_a_completion_takes_what_was_typed() -> None:
     def worse() -> list[str]:
         return []
 
-    for function in (bad, worse):
+    def worst(typed: int) -> list[str]:
+        return [str(typed)]
+
+    def annotated(typed: Annotated[str, "what was typed"]) -> tuple[str, ...]:
+        return (typed,)
+
+    assert Completion(annotated).result(("a",)) == completed(["a"])
+    for function in (bad, worse, worst):
         with pytest.raises(ConfigError, match="completion: must take what was typed"):
             Completion(function)

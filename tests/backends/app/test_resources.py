@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mcpws.backends.app.content import ResourceContents
+from mcpws.backends.app.content import Audio, Image, ResourceContents
 from mcpws.backends.app.resources import Resource
 from mcpws.errors import ConfigError
 
@@ -86,6 +86,19 @@ def test_contents_are_passed_as_they_are() -> None:
     two = ResourceContents("app://b", blob=b"b")
     assert resource.result("app://x", one).contents == [one]
     assert resource.result("app://x", [one, two]).contents == [one, two]
+
+
+@pytest.mark.parametrize(
+    ("value", "mime_type"), [(Image(b"a", "image/png"), "image/png"), (Audio(b"a", "audio/wav"), "audio/wav")]
+)
+def test_a_picture_or_a_sound_is_what_is_in_it(value: Image | Audio, mime_type: str) -> None:
+    contents = [{"uri": "app://x", "blob": "YQ==", "mimeType": mime_type}]
+    assert read(Resource("app://settings", settings).result("app://x", value)) == {"contents": contents}
+
+
+def test_a_number_that_json_does_not_have_is_a_defect_by_name() -> None:
+    with pytest.raises(TypeError, match=r"\.settings returned what it may not: .* nan at `\$\[0\]`"):
+        Resource("app://settings", settings).result("app://x", [float("nan")])
 
 
 def test_a_value_that_is_no_json_is_a_defect() -> None:

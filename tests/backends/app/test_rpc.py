@@ -76,6 +76,22 @@ def test_no_result_is_an_empty_one(app: App, client: "AppClient") -> None:
     assert client.call("nothing") == {}
 
 
+def test_a_result_that_is_no_json_is_a_defect_by_name(
+    app: App, client: "AppClient", logged_errors: "LoggedErrors"
+) -> None:
+    @app.method("bad")
+    def bad() -> object:
+        return {"a": float("nan")}
+
+    with pytest.raises(RemoteError) as caught:
+        client.call("bad")
+    assert caught.value.code == -32603
+    [event] = logged_errors.flush(TypeError)
+    said = f"{bad.__module__}.{bad.__qualname__} returned what it may not: cannot be written as JSON: nan at `$.a`"
+    assert str(event["log_failure"].value) == said
+    assert event["reference"] == caught.value.data["reference"]
+
+
 def test_a_method_may_take_its_time(app: App, client: "AppClient", clock: Clock) -> None:
     @app.method("later")
     def later() -> Deferred[str]:
