@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import NODEFAULT, Raw
+from msgspec import NODEFAULT, UNSET, Raw, inspect
 
 from mcpws.backends.app.integers import plain_integers
+from mcpws.backends.app.shape import Shapes, within
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
-from mcpws.core.messages import EMPTY, Request
+from mcpws.core.messages import EMPTY, Request, to_raw
 from mcpws.core.nulls import without_nulls
 from mcpws.errors import InvalidParams
 
@@ -33,8 +34,8 @@ class Arguments:
     """
 
     def __init__(self, signature: Signature) -> None:
-        for parameter in signature.parameters:
-            _check(signature, parameter)
+        infos = {parameter.name: _check(signature, parameter) for parameter in signature.parameters}
+        self._from_json = {name: _takes_text(info) for name, info in infos.items() if _takes_json(info)}
         # Not every name of a parameter may be one of a field.
         numbered = {f"p{number}": parameter for number, parameter in enumerate(signature.parameters)}
         fields = [(field, parameter.type, _field(parameter)) for field, parameter in numbered.items()]
@@ -68,11 +69,30 @@ class Arguments:
         return name, msgspec.structs.astuple(arguments)
 
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
-        """The same from strings: where a number is wanted, one that is written in a string will do."""
+        """The same from strings: a number is one in a string, a list or an object is JSON in a string."""
+        read = {name: self._read(name, text, f"{at}.{name}") for name, text in values.items()}
         try:
-            return msgspec.structs.astuple(msgspec.convert(values, self._type, strict=False))
+            return msgspec.structs.astuple(msgspec.convert(read, self._type, strict=False, str_keys=True))
         except ValueError as error:
             raise invalid_params(error, at) from None
+
+    def is_json(self, name: str) -> bool:
+        """Whether `convert` wants JSON for this parameter."""
+        return name in self._from_json
+
+    def _read(self, name: str, text: str, at: str) -> Any:
+        """What a string stands for: itself, but where the parameter wants what only JSON can say."""
+        or_text = self._from_json.get(name)
+        if or_text is None:
+            return text
+        try:
+            value = msgspec.json.decode(text)
+        except (ValueError, RecursionError) as error:
+            if or_text:
+                return text
+            reason = f"has to be JSON in a string: {error}"[:MAX_REASON]
+            raise InvalidParams(f"Invalid params: {at}: {reason}", {"path": at, "reason": reason}) from None
+        return value if isinstance(value, list | dict) else text
 
 
 def reader(type: type[T]) -> Callable[[Request], T]:
@@ -190,14 +210,53 @@ def _field(parameter: Parameter) -> Any:
     return default
 
 
-def _check(signature: Signature, parameter: Parameter) -> None:
+def _check(signature: Signature, parameter: Parameter) -> inspect.Type:
+    """What msgspec tells of a parameter's type; ConfigError if it cannot be announced as what it is."""
     if parameter.type is MISSING:
         raise signature.refusal(parameter.name, MISSING, "needs a type annotation")
     try:
         msgspec.json.Decoder(parameter.type)
-        schema_of(parameter.type)
-        if not parameter.required:
-            msgspec.to_builtins(parameter.default)
+        info = inspect.type_info(parameter.type)
+        to_raw(schema_of(parameter.type))
+        raw = None if parameter.required else to_raw(parameter.default)
     except Exception as error:
         # The types' own code runs here too.
         raise signature.refusal(parameter.name, parameter.type, f"JSON cannot stand for it: {error}") from None
+    if raw is not None:
+        _check_default(signature, parameter.name, "its default", info, raw)
+    for owner in within(info):
+        for field in getattr(owner, "fields", ()):
+            if field.default is not NODEFAULT and field.default is not UNSET:
+                whose = f"the default of {field.name} in {owner.cls.__name__}"  # type: ignore[union-attr]
+                _check_default(signature, parameter.name, whose, field.type, to_raw(field.default))
+    return info
+
+
+def _check_default(signature: Signature, parameter: str, whose: str, info: inspect.Type, default: Raw) -> None:
+    try:
+        decode(msgspec.json.Decoder(Shapes().of(info)), default, "$")
+    except InvalidParams as error:
+        problem = f"{whose} is none of its type's: {error.data['reason']}"
+        raise signature.refusal(parameter, bytes(default).decode(), problem) from None
+
+
+def _takes_json(info: inspect.Type) -> bool:
+    """Whether a string can stand for some of its values only as JSON, and for none by itself."""
+    members = _members(info)
+    return any(map(_is_structured, members)) and not any(isinstance(one, inspect.StrType) for one in members)
+
+
+def _takes_text(info: inspect.Type) -> bool:
+    return not all(_is_structured(member) or isinstance(member, inspect.NoneType) for member in _members(info))
+
+
+def _members(info: inspect.Type) -> tuple[inspect.Type, ...]:
+    if isinstance(info, inspect.Metadata):
+        return _members(info.type)
+    return info.types if isinstance(info, inspect.UnionType) else (info,)
+
+
+def _is_structured(info: inspect.Type) -> bool:
+    return hasattr(info, "fields") or isinstance(
+        info, inspect.CollectionType | inspect.TupleType | inspect.DictType | inspect.RawType
+    )

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mcpws.backends.app.arguments import Arguments
+from mcpws.backends.app.arguments import Arguments, schema_of
 from mcpws.backends.app.content import PromptMessage, as_content, check_content
-from mcpws.backends.app.signature import MISSING, Function, Signature
-from mcpws.core.messages import Finite, to_raw
+from mcpws.backends.app.signature import MISSING, Function, Parameter, Signature
+from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
 
 MAX_COMPLETIONS = 100
@@ -39,7 +39,8 @@ class GetPromptResult(Finite, frozen=True, omit_defaults=True):
 
 
 class Prompt:
-    """`function` as a prompt. Arguments come as strings and are converted to what its parameters are annotated with.
+    """`function` as a prompt. Arguments come as strings and are converted to what its parameters are annotated with;
+    lists and objects are JSON in a string.
 
     :raises ConfigError: an empty name, or parameters that strings cannot stand for.
     """
@@ -57,10 +58,17 @@ class Prompt:
         self.arguments = Arguments(self.signature)
         self._description = self.signature.description if description is None else description
         arguments = [
-            _Argument(parameter.name, parameter.description, parameter.required)
+            _Argument(parameter.name, self._told(parameter), parameter.required)
             for parameter in self.signature.parameters
         ]
         self.definition = to_raw(_Definition(self.name, title, self._description, arguments or None))
+
+    def _told(self, parameter: Parameter) -> str | None:
+        """What clients are told of a parameter: MCP has no place for its type."""
+        if not self.arguments.is_json(parameter.name):
+            return parameter.description
+        schema = encode_value(schema_of(parameter.type)).decode()
+        return " ".join(filter(None, (parameter.description, f"(JSON: {schema})")))
 
     def result(self, value: Any) -> GetPromptResult:
         """What the function returned as messages: strings and content are the user's.

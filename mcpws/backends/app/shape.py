@@ -61,7 +61,7 @@ class Shapes:
             case inspect.StructType() | inspect.DataclassType() | inspect.TypedDictType() | inspect.NamedTupleType():
                 return self._of_object(info)
             case _:
-                return _constrained(_LEAVES[type(info)], info)
+                return _constrained(_LEAVES.get(type(info), Any), info)
 
     def _of_object(self, info: Any) -> Any:
         if info.cls in self._of_class:

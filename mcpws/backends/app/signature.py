@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType, NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Optional, get_args, get_origin, get_type_hints
 
 from twisted.internet.defer import Deferred
 
@@ -27,7 +27,7 @@ _OUTCOME = {"Deferred": 0, "Awaitable": 0, "Coroutine": 2, "Generator": 2}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter besides the Context. `type` and `default` may be MISSING."""
+    """One parameter besides the Context. `type` and `default` may be MISSING; a `type` takes a `default` of None."""
 
     name: str
     type: Any
@@ -70,6 +70,8 @@ class Signature:
             if parameter.kind is parameter.KEYWORD_ONLY:
                 keywords.append(parameter.name)
             if annotation is not Context and Context not in get_args(annotation):
+                if parameter.default is None and annotation is not MISSING:
+                    annotation = Optional[annotation]  # noqa: UP045
                 parameters.append(Parameter(name, annotation, parameter.default, described.get(name)))
             elif self._context_at is None:
                 self._context_at = index

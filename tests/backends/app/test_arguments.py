@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from keyword import iskeyword
+from math import inf, nan
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
@@ -11,10 +12,10 @@ import pytest
 from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from mcpws.backends.app.arguments import MAX_REASON, Arguments, decode, reader, schema_of
-from mcpws.backends.app.signature import Signature
+from mcpws.backends.app.signature import MISSING, Signature
 from mcpws.core.messages import Request
 from mcpws.errors import ConfigError, InvalidParams
 
@@ -380,6 +381,170 @@ def test_parameters_of_whatever_names_are_taken(given_names: list[str]) -> None:
     arguments = {parameter.name: index for index, parameter in enumerate(signature.parameters)}
     values = Arguments(signature).decode(Raw(msgspec.json.encode(arguments)), "$")
     assert signature.call(values) == arguments
+
+
+def test_a_default_of_none_may_be_sent() -> None:
+    def function(a: int = None, b: Point = None, c: Literal["x"] = None) -> None:  # type: ignore[assignment]  # noqa: RUF013
+        pass
+
+    of = arguments(function)
+    assert of.schema["properties"]["a"] == {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}
+    assert of.decode(Raw(b'{"a": null, "b": null, "c": null}'), "$") == (None, None, None)
+    assert of.decode(Raw(b"{}"), "$") == (None, None, None)
+    assert of.decode(Raw(b'{"a": 1, "b": {"x": 1}, "c": "x"}'), "$") == (1, Point(1), "x")
+
+
+class Careless(Struct):
+    number: int = None  # type: ignore[assignment]
+
+
+@dataclass
+class CarelessToo:
+    names: list[Literal["a"]] | None = None
+    colour: Colour = "green"  # type: ignore[assignment]
+
+
+class Endless(Struct):
+    limit: float = inf
+
+
+class Optional_(Struct):
+    a: int | None = None
+    b: list[int] = []
+    c: int | UnsetType = UNSET
+    d: Colour = Colour.RED
+    e: float = 1
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "problem"),
+    [
+        (int, "x", "its default is none of its type's: Expected `int`, got `str`"),
+        (int, 1.5, "its default is none of its type's: Expected `int`, got `float`"),
+        (bool, 1, "its default is none of its type's: Expected `bool`, got `int`"),
+        (list[int], ["x"], "its default is none of its type's: Expected `int`, got `str`"),
+        (dict, [], "its default is none of its type's: Expected `object`, got `array`"),
+        (Annotated[int, Meta(ge=1)], 0, "its default is none of its type's: Expected `int` >= 1"),
+        (Literal["a", "b"], "c", "its default is none of its type's: Invalid enum value 'c'"),
+        (Colour, "green", "its default is none of its type's: Invalid enum value 'green'"),
+        (Point, Point("a"), "its default is none of its type's: Expected `int`, got `str`"),  # type: ignore[arg-type]
+        (Careless, MISSING, "the default of number in Careless is none of its type's: Expected `int`, got `null`"),
+        (list[Careless], MISSING, "the default of number in Careless is none of its type's: "),
+        (CarelessToo, MISSING, "the default of colour in CarelessToo is none of its type's: "),
+        (float, nan, "JSON cannot stand for it: cannot be written as JSON: nan at `$`"),
+        (float, inf, "JSON cannot stand for it: cannot be written as JSON: inf at `$`"),
+        (list[float], [0.0, -inf], "JSON cannot stand for it: cannot be written as JSON: -inf at `$[1]`"),
+        (Endless, MISSING, "JSON cannot stand for it: cannot be written as JSON: inf at `$.properties.limit.default`"),
+        (dict[str, Endless], MISSING, "JSON cannot stand for it: cannot be written as JSON: inf at `$.$defs.Endless."),
+    ],
+    ids=repr,
+)
+def test_a_default_that_would_be_refused_is_refused_at_once(annotation: Any, default: Any, problem: str) -> None:
+    def function(a: Any = default) -> None: ...
+
+    function.__annotations__["a"] = annotation
+    if default is MISSING:
+        function.__defaults__ = None
+    with pytest.raises(ConfigError) as caught:
+        arguments(function)
+    assert f".function, parameter a: {problem}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (int, 1.0),
+        (float, 1),
+        (list[int], ()),
+        (tuple[int, ...], [1]),
+        (Colour, Colour.RED),
+        (Colour, "red"),
+        (Point, Point(1)),
+        (Point, {"x": 1}),
+        (datetime, datetime(2026, 1, 2)),
+        (bytes, b"a"),
+        (Any, None),
+        (Optional_, Optional_()),
+        (Node, None),
+    ],
+    ids=repr,
+)
+def test_a_default_that_may_be_sent_is_announced(annotation: Any, default: Any) -> None:
+    def function(a: Any = default) -> None: ...
+
+    function.__annotations__["a"] = annotation
+    of = arguments(function)
+    announced = msgspec.json.encode(of.schema["properties"]["a"]["default"])
+    assert len(of.decode(Raw(b'{"a": %b}' % announced), "$")) == 1
+    assert of.decode(Raw(b"{}"), "$") == (default,)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "value"),
+    [
+        (list[str], '["a", "b"]', ["a", "b"]),
+        (list[int], "[1, 2.0]", [1, 2]),
+        (list[str] | None, "null", None),
+        (set[int], "[1, 1]", {1}),
+        (tuple[int, str], '[1, "a"]', (1, "a")),
+        (dict, '{"a": [1]}', {"a": [1]}),
+        (dict[int, int], '{"1": 2}', {1: 2}),
+        (Point, '{"x": 1}', Point(1)),
+        (Node, '{"value": 1, "next": {"value": 2}}', Node(1, Node(2))),
+        (Options, '{"depth": 1}', {"depth": 1}),
+        (Pair, "[1, 2]", Pair(1, 2)),
+        (list[Point], '[{"x": 1}]', [Point(1)]),
+        (int | list[int], "5", 5),
+        (int | list[int], "[5]", [5]),
+        (datetime | list[int], "2026-01-02", datetime(2026, 1, 2)),
+        (Annotated[list[int], Meta(min_length=1)], "[1]", [1]),
+        # What a string may be it is.
+        (str, "[1]", "[1]"),
+        (str | list[str], '["a"]', '["a"]'),
+        (Any, "[1]", "[1]"),
+        (int, "5.0", 5),
+        (bool, "true", True),
+        (Literal[1, 2], "1", 1),
+        (Size, "5", Size.LARGE),
+        (Colour, "red", Colour.RED),
+    ],
+    ids=repr,
+)
+def test_what_no_string_is_comes_as_json_in_a_string(annotation: Any, text: str, value: Any) -> None:
+    def function(a: Any) -> None: ...
+
+    function.__annotations__["a"] = annotation
+    if annotation == (datetime | list[int]):
+        text += "T00:00:00"
+    assert arguments(function).convert({"a": text}, "$") == (value,)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "path", "reason"),
+    [
+        (list[str], "a, b", "$.a", "has to be JSON in a string: JSON is malformed: invalid character (byte 0)"),
+        (list[str], '["a"', "$.a", "has to be JSON in a string: Input data was truncated"),
+        (list[str], '"a"', "$.a", "Expected `array`, got `str`"),
+        (list[str], '{"a": 1}', "$.a", "Expected `array`, got `object`"),
+        (list[int], '[1, "a"]', "$.a[1]", "Expected `int`, got `str`"),
+        (Point, '{"y": 1}', "$.a.x", "Object missing required field `x`"),
+        (Point, "\ud83d", "$.a", None),
+        (dict, "[" * 100_000, "$.a", None),
+        (int | list[int], "x", "$.a", "Expected `int | array`, got `str`"),
+        (int, "[1]", "$.a", "Expected `int`, got `str`"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_json_in_a_string_that_does_not_fit_is_refused_by_its_place(
+    annotation: Any, text: str, path: str, reason: str | None
+) -> None:
+    def function(a: Any) -> None: ...
+
+    function.__annotations__["a"] = annotation
+    with pytest.raises(InvalidParams) as caught:
+        arguments(function).convert({"a": text}, "$")
+    assert caught.value.data["path"] == path
+    assert reason is None or caught.value.data["reason"] == reason
 
 
 def no_annotation(a, b: int):  # type: ignore[no-untyped-def]

@@ -41,6 +41,28 @@ def test_arguments_come_as_strings() -> None:
     assert Prompt(summarise).arguments.convert({"text": "a", "words": "5"}, "$.arguments") == ("a", 5)
 
 
+def test_what_no_string_is_comes_as_json_and_clients_are_told_so() -> None:
+    def pick(names: list[str], most: int = 1, where: dict[str, int] = {}) -> str:  # noqa: B006
+        """Pick some.
+
+        Args:
+            names: from which to pick.
+        """
+        return ""
+
+    prompt = Prompt(pick)
+    assert prompt.arguments.convert({"names": '["a"]', "most": "2"}, "$") == (["a"], 2, {})
+    assert read(prompt.definition)["arguments"] == [
+        {
+            "name": "names",
+            "description": 'from which to pick. (JSON: {"type":"array","items":{"type":"string"}})',
+            "required": True,
+        },
+        {"name": "most"},
+        {"name": "where", "description": '(JSON: {"type":"object","additionalProperties":{"type":"integer"}})'},
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "messages"),
     [

@@ -62,6 +62,25 @@ def test_parameters_have_their_types_defaults_and_descriptions() -> None:
     assert not signature.takes_context
 
 
+def test_a_parameter_whose_default_is_none_takes_none() -> None:
+    def function(
+        a: int = None,  # type: ignore[assignment]  # noqa: RUF013
+        b: list[int] = None,  # type: ignore[assignment]  # noqa: RUF013
+        c: Annotated[int, Meta(ge=1)] = None,  # type: ignore[assignment]  # noqa: RUF013
+        d: int | None = None,
+        e: Any = None,
+    ) -> None: ...
+
+    assert [parameter.type for parameter in Signature(function).parameters] == [
+        int | None,
+        list[int] | None,
+        Annotated[int, Meta(ge=1)] | None,
+        int | None,
+        Any | None,
+    ]
+    assert Signature(lambda a=None: a).parameters[0].type is MISSING
+
+
 def test_what_is_not_annotated_is_missing() -> None:
     signature = Signature(lambda a: a)
     assert signature.parameters == (Parameter("a", MISSING, MISSING, None),)
