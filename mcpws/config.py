@@ -39,6 +39,9 @@ class WebSocketConfig:
     :param max_in_flight: open requests of one connection; over it further ones wait.
     :param max_waiting: requests of one connection that wait, with at most `max_queued_bytes` together; further ones
         are answered with error 429.
+    :param max_notifications: of the server that functions of a client may be at work on; further ones are dropped and
+        counted. An App has a limit of its own, of the same name.
+    :param max_notification_bytes: of these together, as long as there is more than one.
     :param max_queued_bytes: for a client that reads slowly; over it what feeds the connection is paused.
     :param stall_timeout: seconds for which a slow client may take nothing at all, before it is closed with 1013.
     :param max_depth: JSON arrays and objects within each other.
@@ -78,6 +81,8 @@ class WebSocketConfig:
     max_outbound_size: int = 16 * MIB
     max_in_flight: int = 64
     max_waiting: int = 64
+    max_notifications: int = 1024
+    max_notification_bytes: int = 16 * MIB
     max_queued_bytes: int = 4 * MIB
     stall_timeout: float = 30
     max_depth: int = 128
@@ -119,6 +124,8 @@ class WebSocketConfig:
             "max_connections",
             "max_in_flight",
             "max_waiting",
+            "max_notifications",
+            "max_notification_bytes",
             "max_depth",
             "max_name_size",
             "compression_min_size",

@@ -1,22 +1,25 @@
-"""What functions do because of a client's notifications: nobody waits for it, so nothing else bounds it."""
+"""What functions do because of the other end's notifications: nobody waits for it, so nothing else bounds it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpws.conversation import to_come
+
 log = Logger()
 
 
 class Hearing:
-    """That of one client.
+    """That of one conversation.
 
     `dropped` counts what came while there was no room.
 
-    :param peer: who the client is, for the log.
+    :param peer: who the other end is, for the log.
     :param limit: notifications that may be worked on at the same time.
     :param max_bytes: of these, together. A longer one has room alone.
     """
@@ -30,6 +33,19 @@ class Hearing:
         self._work: dict[Deferred[Any], int] = {}
         self._bytes = 0
         self.dropped = 0
+
+    def hear(self, listener: Callable[..., object], name: str, size: int, *arguments: object) -> None:
+        """Call a listener, if there is room for a notification of `size` bytes; what goes wrong is logged."""
+        if not self.has_room(size):
+            return
+        try:
+            outcome = listener(*arguments)
+        except BaseException:
+            _not_heard(Failure(), name)
+            return
+        later = to_come(outcome)
+        if later is not None:
+            self.add(later, size, name)
 
     def has_room(self, size: int) -> bool:
         """Whether a function may hear of one more, of `size` bytes. If not, it is counted: drop it."""
@@ -52,7 +68,7 @@ class Hearing:
         work.addErrback(_not_heard, name).addBoth(self._over, work)
 
     def end(self) -> None:
-        """The client is gone: cancel everything."""
+        """The other end is gone: cancel everything."""
         for work in list(self._work):
             try:
                 work.cancel()

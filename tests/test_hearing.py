@@ -45,6 +45,31 @@ def test_there_is_room_for_so_many_bytes_and_for_anything_alone() -> None:
     assert hearing.dropped == 3
 
 
+def test_a_listener_is_called_if_there_is_room(logged_errors: "LoggedErrors", raised: type[BaseException]) -> None:
+    def broken(what: str) -> None:
+        raise raised(what)
+
+    async def broken_later(what: str) -> None:
+        raise raised(what)
+
+    async def waiting(what: str) -> None:
+        heard.append(what)
+        await Deferred()
+
+    heard: list[str] = []
+    hearing = Hearing("tester:1", 1, 100)
+    hearing.hear(broken, "a", 1, "now")
+    hearing.hear(broken_later, "b", 1, "later")
+    hearing.hear(waiting, "c", 1, "first")
+    hearing.hear(waiting, "c", 1, "second")
+    assert [(event["name"], str(event["log_failure"].value)) for event in logged_errors.flush(raised)] == [
+        ("a", "now"),
+        ("b", "later"),
+    ]
+    assert heard == ["first"]
+    assert hearing.dropped == 1
+
+
 def test_what_is_over_at_once_takes_no_room() -> None:
     hearing = Hearing("tester:1", 1, 1)
     for _ in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.peer import OnProgress, Progress
 from mcpws.core.surrogates import read_as
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
+from mcpws.hearing import Hearing
 from mcpws.policy.stats import ConnectionStatistics
 from mcpws.ws.client import ClientConnection
 
@@ -55,6 +57,9 @@ class Session:
             connection.send_message, clock, self._answer, self._notified, max_working=connection.max_in_flight
         )
         self._settle = self._conversation.peer.settle
+        self._hearing = Hearing(connection.peer, *connection.notification_limits)
+        # Bytes of the notification that is being heard.
+        self._size = 0
         self._era: Legacy | Modern = Legacy(self._conversation, "", {})
         # Whether the server fell behind and has not caught up yet; only then has `_is_stalled` to look how far.
         self._behind = False
@@ -139,8 +144,12 @@ class Session:
             raise ConfigError("uris", uris, "must be a sequence, even for one")
         if self._behind and self._is_stalled:
             return fail(self._queue_full())
+
+        def heard(method: str, params: dict[str, Any]) -> None:
+            self._hearing.hear(on_notification, method, self._size, method, params)
+
         wanted = Filter(tools, prompts, resources, tuple(dict.fromkeys(uris)))
-        return self._era.listen(wanted, on_notification, timeout)
+        return self._era.listen(wanted, heard, timeout)
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the server; does nothing once the connection is gone. Raises MessageTooLarge."""
@@ -167,8 +176,13 @@ class Session:
         return self._conversation.peer.pending - self._era.streams
 
     def statistics(self) -> ConnectionStatistics:
-        """A snapshot of the connection's counters; `in_flight` are the requests that wait for an answer."""
-        return self._connection.statistics(self._clock.seconds())
+        """A snapshot of the connection's counters.
+
+        `in_flight` are the requests that wait for an answer, `dropped` counts what belonged nowhere, and notifications
+        that functions were not to hear of as well.
+        """
+        dropped = self._conversation.peer.dropped + self._hearing.dropped
+        return replace(self._connection.statistics(self._clock.seconds()), dropped=dropped)
 
     def begin(self, terms: Terms) -> Deferred[Session]:
         """The exchange that begins a conversation; fires with this session. If it fails, the connection is closed."""
@@ -201,14 +215,16 @@ class Session:
             raise MethodNotFound(request.method)
         return function(_decoded(request.params))
 
-    def _notified(self, notification: Notification) -> object:
+    def _notified(self, notification: Notification) -> None:
         method = notification.method
         function = self._notifications.get(method)
         if function is None and not self._era.listening:
-            return None
+            return
         params = _decoded(notification.params)
+        self._size = 0 if notification.params is None else len(notification.params)
         self._era.heard(method, params)
-        return None if function is None else function(params)
+        if function is not None:
+            self._hearing.hear(function, method, self._size, params)
 
     # ws.client.Receiver
 

@@ -94,6 +94,11 @@ class ClientConnection(Connection):
         return self._config.max_in_flight
 
     @property
+    def notification_limits(self) -> tuple[int, int]:
+        """How many notifications functions may be at work on, and how many bytes of them."""
+        return self._config.max_notifications, self._config.max_notification_bytes
+
+    @property
     def max_queued_bytes(self) -> int:
         """How much may wait for a server that reads slowly, before it is too much."""
         return self._config.max_queued_bytes

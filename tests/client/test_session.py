@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Error, Notification, Request, to_raw
+from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.core.peer import Progress
 from mcpws.errors import (
     ConnectionClosed,
@@ -532,6 +533,55 @@ def test_notifications_of_the_server_reach_their_functions(logged_errors: Logged
     rig = Rig(notifications={"own": heard.append})
     rig.tell("own")
     assert heard[1:] == [{}]
+
+
+def test_what_notifications_of_the_server_begin_is_bounded_and_what_is_dropped_is_counted(begun: Scripts) -> None:
+    heard: list[str] = []
+    works: list[Deferred[None]] = []
+
+    def hear(params: dict[str, Any]) -> Deferred[None]:
+        heard.append(params["data"])
+        works.append(Deferred())
+        return works[-1]
+
+    limits = WebSocketConfig(server_mode=False, max_notifications=2, max_notification_bytes=500)
+    rig = begun(notifications={"notifications/message": hear}, config=limits)
+    for data in ("a", "b", "c"):
+        rig.tells("notifications/message", level="info", data=data)
+    assert heard == ["a", "b"]
+    works[0].callback(None)
+    rig.tells("notifications/message", level="info", data="x" * 500)
+    rig.tells("notifications/message", level="info", data="d")
+    works[1].callback(None)
+    works[2].callback(None)
+    rig.tells("notifications/message", level="info", data="y" * 500)
+    assert heard == ["a", "b", "d", "y" * 500]
+    assert rig.session.statistics().dropped == 2
+    asked = rig.session.request("tools/list")
+    rig.answers(rig.hears_one("tools/list"), {"tools": []})
+    assert result_of(asked) == {"tools": []}
+
+
+def test_what_a_subscription_begins_is_bounded_too(begun: Scripts) -> None:
+    heard: list[str] = []
+
+    def hear(method: str, params: dict[str, Any]) -> Deferred[None]:
+        heard.append(method)
+        return Deferred()
+
+    rig = begun(config=WebSocketConfig(server_mode=False, max_notifications=1))
+    changed = "notifications/tools/list_changed"
+    opening = rig.session.listen(tools=True, on_notification=hear)
+    meta: dict[str, Any] = {}
+    if rig.session.protocol_version == "2026-07-28":
+        id = rig.hears_one("subscriptions/listen")["id"]
+        meta = {"_meta": {SUBSCRIPTION_ID: id}}
+        rig.tells("notifications/subscriptions/acknowledged", notifications={"toolsListChanged": True}, **meta)
+    result_of(opening)
+    for _ in range(3):
+        rig.tells(changed, **meta)
+    assert heard == [changed]
+    assert rig.session.statistics().dropped == 2
 
 
 # The end

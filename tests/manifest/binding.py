@@ -1007,6 +1007,9 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/test_hearing.py::test_there_is_room_for_so_many_bytes_and_for_anything_alone",
         "tests/backends/app/test_rpc.py"
         "::test_what_notifications_begin_is_bounded_for_each_client_and_what_is_dropped_is_counted",
+        "tests/client/test_session.py"
+        "::test_what_notifications_of_the_server_begin_is_bounded_and_what_is_dropped_is_counted",
+        "tests/client/test_session.py::test_what_a_subscription_begins_is_bounded_too",
         "tests/integration/test_wire.py::test_notifications_that_nobody_is_done_with_are_dropped_and_counted",
     ),
     "L-21": (
