@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from msgspec import Raw, Struct
+from twisted.logger import Logger
 
 from mcpws.cli.report import printable
 from mcpws.client.session import Session
 from mcpws.core.surrogates import read_as
 from mcpws.errors import McpwsError
+
+log = Logger()
 
 MAX_PAGES = 1000
 """Of the list. A server that always has one more does not keep us for ever."""
@@ -29,19 +32,25 @@ class _Tool(Struct):
 
 
 async def list_tools(session: Session, timeout: float | None) -> list[Raw]:
-    """All tools, whatever number of pages they come in.
+    """All tools, whatever number of pages they come in. A list that goes round in a circle ends with a warning.
 
     :param timeout: seconds for each page.
     :raises McpwsError: as `Session.request` does, or because what comes is no list or has no end.
     """
     found: list[Raw] = []
-    params: dict[str, Any] = {}
+    cursor: str | None = None
+    cursors: set[str] = set()
     for _ in range(MAX_PAGES):
+        params = {} if cursor is None else {"cursor": cursor}
         page = decoded(await session.request("tools/list", params, timeout=timeout, type=Raw), _Page)
         found += page.tools
-        if page.nextCursor is None:
+        cursor = page.nextCursor
+        if cursor is None:
             return found
-        params = {"cursor": page.nextCursor}
+        if cursor in cursors:
+            log.warn("the list of tools goes round in a circle: the server has given a cursor twice")
+            return list({bytes(tool): tool for tool in found}.values())
+        cursors.add(cursor)
     raise McpwsError(f"the list of tools has more than {MAX_PAGES} pages")
 
 

@@ -12,7 +12,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
 from mcpws.client.names import with_names
-from mcpws.core.urls import DEFAULT_PORTS, shown, split
+from mcpws.core.urls import DEFAULT_PORTS, address, shown, split
 from mcpws.errors import ConfigError, ConnectFailed, McpwsError
 from mcpws.policy.origin import is_localhost
 from mcpws.ws.client import ClientConnection, ConnectionFactory
@@ -29,12 +29,13 @@ def endpoint_for(
     assert parts.hostname is not None
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     # Not every resolver knows more of these names than that one.
-    host = "localhost" if is_localhost(parts.hostname) else parts.hostname
+    host = "localhost" if is_localhost(parts.hostname) else address(parts)
     endpoint = HostnameEndpoint(with_names(reactor), host, port, timeout=timeout)
     if parts.scheme == "ws":
         return endpoint
     try:
-        return wrapClientTLS(tls or optionsForClientTLS(parts.hostname), endpoint)
+        # A name that ends with a dot is absolute; in certificates none does (RFC 6066, section 3).
+        return wrapClientTLS(tls or optionsForClientTLS(address(parts).rstrip(".")), endpoint)
     except ValueError as error:
         raise ConfigError("url", shown(url), f"has a host name that no certificate can have: {error}") from None
 

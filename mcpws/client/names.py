@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet._resolver import GAIResolver
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
@@ -80,10 +81,11 @@ class Names:
         key = hostName, portNumber
         waiting = self._waiting.setdefault(key, [])
         waiting.append(resolutionReceiver)
-        if isIPAddress(hostName) or isIPv6Address(hostName):
-            self._found(self._lookup(*key, type=SOCK_STREAM), key)
-        elif len(waiting) == 1:
-            looked_up = deferToThreadPool(self._reactor, self._pool, self._lookup, *key, type=SOCK_STREAM)
+        if len(waiting) == 1:
+            if isIPAddress(hostName) or isIPv6Address(hostName):
+                looked_up = maybeDeferred(self._lookup, *key, type=SOCK_STREAM)
+            else:
+                looked_up = deferToThreadPool(self._reactor, self._pool, self._lookup, *key, type=SOCK_STREAM)
             looked_up.addErrback(self._not_found, hostName).addCallback(self._found, key)
         return resolution
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from mcpws.errors import ConfigError
 
@@ -41,8 +41,15 @@ def shown(url: str) -> str:
 def authority(parts: SplitResult) -> str:
     """Host and port as a `Host` header has them: the port only if it is not the default one (RFC 6455, section 4.1)."""
     assert parts.hostname is not None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    # A zone is one of this machine's, and means nothing to another (RFC 6874, section 4).
+    host = f"[{parts.hostname.partition('%')[0]}]" if ":" in parts.hostname else parts.hostname
     return host if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
+
+
+def address(parts: SplitResult) -> str:
+    """The host as it is to be looked up: the zone of an IPv6 address is not percent-encoded any more (RFC 6874)."""
+    assert parts.hostname is not None
+    return unquote(parts.hostname) if ":" in parts.hostname else parts.hostname
 
 
 def resource(parts: SplitResult) -> str:

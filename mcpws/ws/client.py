@@ -259,6 +259,9 @@ class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
         elif connection.interim + (len(self.data) if end < 0 else end) > MAX_HEAD:
             self.failHandshake(f"the server sent more than {MAX_HEAD} bytes of headers")
         elif end >= 0:
+            # A header may hold any bytes (RFC 9110, section 5.5), but Autobahn wants UTF-8.
+            head = self.data[:end].decode(errors="replace")
+            self.data = head.encode() + self.data[end:]
             try:
                 super().processHandshake()
             except Exception as error:

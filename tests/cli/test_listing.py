@@ -45,6 +45,22 @@ def test_all_pages_are_asked_for() -> None:
     assert asked == [{}, {"cursor": "2"}]
 
 
+def test_an_empty_cursor_is_one() -> None:
+    found, asked = listed(
+        {"tools": [], "nextCursor": ""}, {"tools": [{"name": "a", "inputSchema": {"type": "object"}}]}
+    )
+    assert len(result_of(found)) == 1
+    assert asked == [{}, {"cursor": ""}]
+
+
+@pytest.mark.parametrize("cursors", [["x", "x"], ["", ""], ["a", "b", "a"], ["a", "b", "c", "b"]])
+def test_a_list_that_goes_round_in_a_circle_ends(cursors: list[str]) -> None:
+    tool = {"name": "a", "inputSchema": {"type": "object"}}
+    found, asked = listed(*[{"tools": [tool], "nextCursor": cursor} for cursor in cursors])
+    assert [bytes(one) for one in result_of(found)] == [encode(tool)]
+    assert asked == [{}, *({"cursor": cursor} for cursor in cursors[:-1])]
+
+
 def test_a_list_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_PAGES", 3)
     found, asked = listed(*[{"tools": [], "nextCursor": str(page)} for page in range(3)])

@@ -22,6 +22,9 @@ from mcpws.errors import ConfigError
         ("ws://[::1]", "[::1]", "/"),
         ("ws://[2001:db8::1]:8082/mcp;v=1?a=b&c", "[2001:db8::1]:8082", "/mcp;v=1?a=b&c"),
         ("ws://unix/a", "unix", "/a"),
+        ("ws://[fe80::1%25eth0]:8082/", "[fe80::1]:8082", "/"),
+        ("ws://[fe80::1%eth0]/", "[fe80::1]", "/"),
+        ("ws://example.com.:8082", "example.com.:8082", "/"),
     ],
 )
 def test_a_url_says_whom_to_ask_for_what(url: str, host: str, asks_for: str) -> None:

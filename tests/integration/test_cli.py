@@ -525,11 +525,14 @@ async def test_over_tls_only_a_trusted_certificate_will_do(tmp_path: Path) -> No
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     async with serving(options) as server:
         strange = await run("call", server.url, "ping")
-        trusted = await run("call", server.url, "tools/list", "--json", SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+        trusts = str(tmp_path / "authority.pem")
+        trusted = await run("call", server.url, "tools/list", "--json", SSL_CERT_FILE=trusts)
+        url = server.url.replace("127.0.0.1", "localhost.")
+        absolute = await run("call", url, "tools/list", "--json", SSL_CERT_FILE=trusts)
     assert strange.status == 3
     assert "SSL_CERT_FILE" in strange.complaint()
-    assert (trusted.status, trusted.err) == (0, "")
-    assert json.loads(trusted.out)["tools"]
+    assert (trusted.status, trusted.err) == (absolute.status, absolute.err) == (0, "")
+    assert json.loads(trusted.out)["tools"] == json.loads(absolute.out)["tools"]
 
 
 # connect
