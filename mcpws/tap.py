@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from math import ceil
 from typing import Any, ClassVar, NoReturn, cast
 
 from twisted.application.service import IService
@@ -26,6 +27,7 @@ from mcpws.core.meta import MODERN_VERSIONS
 from mcpws.errors import ConfigError
 from mcpws.interfaces import Backend
 from mcpws.orphans import look_after_orphans
+from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics
 from mcpws.program import Signals, Start, Whole
 from mcpws.service import WebSocketService
@@ -84,6 +86,13 @@ class Options(usage.Options):
             f" version {MODERN_VERSIONS[-1]} only ({SHARED}).",
         ],
         ["cwd", None, None, "Working directory of --stdio children."],
+        [
+            "max-children",
+            None,
+            None,
+            "--stdio processes at the same time, those that are being shut down included; over it a new client waits."
+            " [default: a quarter more than --max-connections]",
+        ],
         ["app", "a", None, "Serve this App or Backend: package.module:name."],
         *([name, None, None, help] for name, _, help in _SETTINGS),
     ]
@@ -138,8 +147,10 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         if self["stdio"] is not None and self["app"] is not None:
             raise usage.UsageError("--stdio and --app: give one of them, not both")
-        if self["stdio"] is None and (self["cwd"] is not None or self["env"] or self["clean-env"]):
-            raise usage.UsageError("--cwd, --env and --clean-env go with --stdio")
+        if self["stdio"] is None and (
+            self["cwd"] is not None or self["env"] or self["clean-env"] or self["max-children"] is not None
+        ):
+            raise usage.UsageError("--cwd, --env, --clean-env and --max-children go with --stdio")
         if self["stdio-mode"] not in (PER_CLIENT, SHARED):
             raise ConfigError("--stdio-mode", self["stdio-mode"], f"must be {PER_CLIENT} or {SHARED}")
         if self["stdio"] is None and (self["stdio-mode"] == SHARED or self["no-translate"]):
@@ -164,6 +175,9 @@ class Options(usage.Options):
             max_line=self.config.max_outbound_size,
             max_depth=self.config.max_depth,
             stall_timeout=self.config.stall_timeout,
+            max_children=self._max_children(),
+            # What is shared has a backoff of its own.
+            backoff=None if self["stdio-mode"] == SHARED else Backoff(),
         )
         if self["stdio-mode"] == PER_CLIENT:
             return stdio if self["no-translate"] else DualEra(stdio, clock=reactor)
@@ -175,6 +189,12 @@ class Options(usage.Options):
             max_queued_bytes=self.config.max_queued_bytes,
         )
 
+    def _max_children(self) -> int:
+        if self["max-children"] is None:
+            # For every client, and for a quarter of them that are gone but whose children are not.
+            return ceil(self.config.max_connections * 1.25)
+        return cast(int, _number("max-children", self["max-children"], int))
+
     def _config(self) -> WebSocketConfig:
         settings: dict[str, Any] = {
             "require_origin": bool(self["require-origin"]),
@@ -183,10 +203,7 @@ class Options(usage.Options):
         }
         for option, type, _ in _SETTINGS:
             if self[option] is not None:
-                try:
-                    settings[option.replace("-", "_")] = type(self[option])
-                except ValueError:
-                    raise ConfigError(f"--{option}", self[option], "must be a number") from None
+                settings[option.replace("-", "_")] = _number(option, self[option], type)
         for key in ("origins", "hosts", "paths"):
             if self[key]:
                 settings[key] = tuple(self[key])
@@ -253,6 +270,13 @@ def makeService(options: Options) -> IService:
 def fail(error: Exception) -> NoReturn:
     """End with one line and status 1."""
     raise SystemExit(f"mcpws: {error}")
+
+
+def _number(option: str, value: str, type: Callable[[str], Any]) -> Any:
+    try:
+        return type(value)
+    except ValueError:
+        raise ConfigError(f"--{option}", value, "must be a number") from None
 
 
 def _split(command: str) -> list[str]:

@@ -39,3 +39,33 @@ class Backoff:
         except OverflowError:
             full = self.most
         return full * (1 - self.spread * chance)
+
+
+class Failures:
+    """What failed several times in a row, and until when it is not tried again.
+
+    :param free: failures that are no reason to wait.
+    """
+
+    __slots__ = ("_backoff", "_count", "_free", "_not_before")
+
+    def __init__(self, backoff: Backoff, free: int = 0) -> None:
+        self._backoff = backoff
+        self._free = free
+        self._count = 0
+        self._not_before = 0.0
+
+    def add(self, now: float, chance: float) -> None:
+        """It has failed at `now`, in seconds; `chance` is from 0 to 1."""
+        self._count += 1
+        if self._count > self._free:
+            self._not_before = now + self._backoff.wait(self._count - self._free, chance)
+
+    def over(self) -> None:
+        """It has not failed."""
+        self._count = 0
+        self._not_before = 0.0
+
+    def left(self, now: float) -> float:
+        """Seconds to wait; not above 0 for none."""
+        return self._not_before - now

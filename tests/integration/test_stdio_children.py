@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, cast
+from zipfile import ZipFile
 
 import pytest
 from twisted.internet import reactor as global_reactor
@@ -366,6 +367,170 @@ async def test_stopping_takes_all_children_at_once() -> None:
     await stopped(stdio)
     assert all(len(client.losses) == 1 for client in clients)
     assert time.monotonic() - before < 8 * 0.5
+
+
+# Those that end at once, and too many
+
+
+async def refused(stdio: Stdio, client: Client) -> str:
+    with pytest.raises(BackendLost) as caught:
+        await stdio.open(client)
+    return str(caught.value)
+
+
+@bounded
+async def test_a_child_that_reads_nothing_before_it_ends_holds_off_all() -> None:
+    stdio, client, channel = await start(python("time.sleep(0.3); sys.exit(3)"), random=lambda: 0)
+    ask(channel, 1)
+    assert await client.loss() == "The server process exited with status 3"
+    assert "The server process exited with status 3; it is started again in " in await refused(stdio, Client())
+    await stopped(stdio)
+    assert (stdio.started, stdio.counted()["stdio.held_off"]) == (1, 1)
+
+
+@bounded
+async def test_a_child_that_ends_over_what_it_read_holds_off_its_own_client_only() -> None:
+    stdio, client, channel = await start(python("sys.stdin.readline(); sys.exit(3)"))
+    for _ in range(2):
+        ask(channel, 1)
+        await client.loss()
+        client.losses.clear()
+        if stdio.started == 1:
+            channel = await stdio.open(client)
+    assert "it is started again in " in await refused(stdio, client)
+    await stdio.open(Client())
+    await stopped(stdio)
+    assert stdio.started == 3
+
+
+@bounded
+async def test_a_command_that_cannot_be_run_is_not_tried_for_every_client(tmp_path: Path) -> None:
+    script = tmp_path / "server"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o700)
+    stdio, client, _ = await start([str(script)])
+    assert await client.loss() == "The server process exited with status 127"
+    assert "exited with status 127; it is started again" in await refused(stdio, Client())
+    await stopped(stdio)
+
+
+@bounded
+async def test_clients_that_come_and_go_leave_no_more_children_than_may_be() -> None:
+    # It heeds neither the end of its input nor SIGTERM.
+    code = "signal.signal(signal.SIGTERM, signal.SIG_IGN); serve()\ntime.sleep(1000)"
+    stdio = Stdio(python(code), reactor=reactor, stop_grace=0.2, max_children=3)
+    for _ in range(12):
+        client = Client()
+        (await stdio.open(client)).close("the client is gone")
+        assert stdio.children <= 3
+    client = Client()
+    channel = await stdio.open(client)
+    ask(channel, 1)
+    await client.until(lambda: bool(client.received))
+    await stopped(stdio)
+    assert stdio.started == 13
+    assert stdio.counted()["stdio.crowded"] >= 9
+
+
+@bounded
+async def test_a_stopped_child_is_given_up_while_a_slow_one_is_not() -> None:
+    stdio = Stdio(
+        python("for line in sys.stdin: tell(os.getpid()); time.sleep(2); answer(json.loads(line))"),
+        reactor=reactor,
+        stop_grace=0.2,
+        stall_timeout=0.8,
+    )
+    halted, slow, idle = [(client := Client(), await stdio.open(client)) for _ in range(3)]
+    ask(idle[1], 1)
+    idle_pid = await idle[0].told()
+    await idle[0].until(lambda: bool(idle[0].received))
+    os.kill(idle_pid, signal.SIGSTOP)
+    ask(halted[1], 1)
+    os.kill(await halted[0].told(), signal.SIGSTOP)
+    ask(slow[1], 1)
+    await slow[0].told()
+    assert "The server process has been stopped for " in await halted[0].loss()
+    await slow[0].until(lambda: bool(slow[0].received))
+    assert (idle[0].losses, slow[0].losses) == ([], [])
+    # It goes on where it was.
+    os.kill(idle_pid, signal.SIGCONT)
+    idle[0].received.clear()
+    ask(idle[1], 2)
+    await idle[0].until(lambda: len(idle[0].received) == 2)
+    await stopped(stdio)
+    assert stdio.counted()["stdio.stopped"] == 2
+
+
+# Programs that are no Python
+
+PROGRAM = """
+import sys
+sys.{setting}
+from twisted.internet import reactor
+from mcpws import ConfigError
+from mcpws.backends.stdio import Stdio
+from mcpws.core.messages import Request
+from mcpws.interfaces import Identity
+
+class Client:
+    identity = Identity("test")
+    def send(self, message):
+        print("answer", message.id)
+        stdio.stop().addCallback(lambda _: reactor.stop())
+    def lost(self, reason): print(reason)
+    def pauseProducing(self): pass
+    def resumeProducing(self): pass
+
+def begin():
+    stdio.open(Client()).addCallback(lambda channel: channel.receive(Request(1, "m")))
+
+try:
+    stdio = Stdio([{python!r}, "-S", "-c", {code!r}], reactor=reactor)
+except ConfigError as error:
+    print(error)
+else:
+    reactor.callWhenRunning(begin)
+    reactor.run()
+"""
+ANSWERING = 'input(); print(\'{"jsonrpc":"2.0","id":1,"result":{}}\', flush=True); input()'
+
+
+def said(setting: str, **environment: str) -> str:
+    """By a program with this setting in `sys`, as another would have it."""
+    program = PROGRAM.format(setting=setting, python=sys.executable, code=ANSWERING)
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=os.environ | environment,
+        # Not here, where the package is found as well.
+        cwd=os.sep,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("setting", ["executable = None", "executable = ''", "executable = '/bin/true'"])
+def test_a_program_that_is_no_python_starts_children_with_its_own(setting: str) -> None:
+    assert said(setting).startswith("answer 1\n")
+
+
+def test_a_frozen_program_starts_nothing_in_place_of_a_python() -> None:
+    # As PyInstaller has it: everything is in a folder that has no interpreter.
+    frozen = "frozen = True; sys.executable = '/bin/true'; sys.exec_prefix = sys.base_exec_prefix = '/nowhere'"
+    assert "is no Python interpreter" in said(frozen)
+
+
+def test_a_program_in_one_archive_starts_children(tmp_path: Path) -> None:
+    archive = tmp_path / "library.zip"
+    package = Path(launch.__file__).parents[2]
+    with ZipFile(archive, "w") as file:
+        for path in package.rglob("*.py"):
+            file.write(path, path.relative_to(package.parent))
+    setting = f"path; import mcpws; assert {str(archive)!r} in mcpws.__file__"
+    first = os.pathsep.join([str(archive), os.environ["PYTHONPATH"]])
+    # What watches its messages cannot tell the modules of one archive apart.
+    assert said(setting, PYTHONPATH=first, MCPWS_TESTS_PREFIX="").startswith("answer 1\n")
 
 
 # Descendants

@@ -888,6 +888,20 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/backends/eras/test_half.py::test_progress_of_one_half_is_reported_by_its_own_server_alone",
         "tests/backends/eras/test_half.py::test_a_question_may_have_the_id_of_what_the_modern_server_works_on",
     ),
+    "G-10": (
+        "What ends at once is not started again at once.",
+        "tests/backends/stdio/test_room.py::test_who_reads_nothing_holds_off_all_for_longer_each_time",
+        "tests/backends/stdio/test_room.py::test_what_may_be_the_clients_own_doing_holds_off_nobody_else",
+        "tests/backends/stdio/test_room.py::test_a_server_may_end_once_over_what_it_does_not_know",
+        "tests/integration/test_restarts.py::test_a_client_that_asks_again_and_again_does_not_start_it_each_time",
+        "tests/integration/test_restarts.py::test_one_command_starts_a_server_once_that_ends_at_once",
+    ),
+    "G-11": (
+        "A stopped process is given up while something waits for it, a slow one is not.",
+        "tests/backends/stdio/test_backend.py::test_who_waits_for_a_stopped_child_waits_for_stall_timeout",
+        "tests/backends/stdio/test_backend.py::test_a_slow_child_is_not_a_stopped_one",
+        "tests/integration/test_stdio_children.py::test_a_stopped_child_is_given_up_while_a_slow_one_is_not",
+    ),
     "L-1": (
         "No message is longer, nor is more of one held.",
         "tests/ws/test_connection.py::test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large",
@@ -1034,6 +1048,12 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_turns.py::test_nothing_more_is_read_until_what_was_read_is_done",
         "tests/ws/test_turns.py::test_a_client_takes_turns_with_its_servers_as_well",
         "tests/integration/test_turns.py::test_one_client_holds_no_other_up",
+    ),
+    "L-22": (
+        "Children are bounded, and who finds no room waits for it, for a while.",
+        "tests/backends/stdio/test_room.py::test_there_are_never_more_than_may_be_and_who_waits_comes_in_order",
+        "tests/backends/stdio/test_room.py::test_nobody_waits_for_ever",
+        "tests/integration/test_stdio_children.py::test_clients_that_come_and_go_leave_no_more_children_than_may_be",
     ),
     "A-1": (
         "Pings go out at their interval.",

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpws.errors import ConfigError
-from mcpws.policy.backoff import Backoff
+from mcpws.policy.backoff import Backoff, Failures
 
 
 def test_waits_double_from_one_second_to_thirty() -> None:
@@ -41,3 +41,25 @@ def test_what_cannot_be_is_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(ConfigError) as caught:
         Backoff(**{key: value})
     assert (caught.value.key, caught.value.value) == (key, value)
+
+
+def test_what_failed_is_not_tried_again_for_longer_each_time() -> None:
+    failures = Failures(Backoff())
+    assert failures.left(0) <= 0
+    for wait in (1, 2, 4):
+        failures.add(10, 0)
+        assert failures.left(10) == wait
+        assert failures.left(10 + wait) == 0
+    failures.over()
+    assert failures.left(10) <= 0
+    failures.add(10, 0)
+    assert failures.left(10) == 1
+
+
+def test_some_failures_may_be_no_reason_to_wait() -> None:
+    failures = Failures(Backoff(), free=2)
+    for _ in range(2):
+        failures.add(10, 0)
+        assert failures.left(10) <= 0
+    failures.add(10, 0)
+    assert failures.left(10) == 1

@@ -84,7 +84,7 @@ class LegacyServers:
             assert isinstance(work.call.worker, LegacyServer)
             work.call.worker.take(work)
         else:
-            self._server_for(client_info, capabilities).take(work)
+            self._employ(client_info, capabilities, work)
 
     def release(self) -> Inner | None:
         """The first conversation, if no server was needed yet."""
@@ -162,18 +162,21 @@ class LegacyServers:
             return call
         raise InvalidParams("Invalid requestState", {"path": "$.params.requestState", "reason": problem})
 
-    def _server_for(self, client_info: Members, capabilities: Members) -> LegacyServer:
+    def _employ(self, client_info: Members, capabilities: Members, work: Work) -> None:
+        """Give the work to the server that is for this client."""
         key = json.dumps([canonical(put_together(client_info)), canonical(put_together(capabilities))], sort_keys=True)
         server = self._servers.pop(key, None)
         if server is None:
             self._make_room()
             server = self._new_server(client_info, capabilities)
             self._servers[key] = server
+            server.take(work)
+            # It may be gone at once, and then what it has to do has its answer.
             server.inner.start()
         else:
             # The one that was needed last stands last.
             self._servers[key] = server
-        return server
+            server.take(work)
 
     def _new_server(self, client_info: Members, capabilities: Members) -> LegacyServer:
         server = LegacyServer(self, self._link, self._requests, self._parking, self._shared, client_info, capabilities)

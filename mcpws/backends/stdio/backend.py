@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from random import Random
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorProcess, IReactorTime
 from twisted.logger import Logger
 
-from mcpws.backends.stdio import launch
 from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
+from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
+from mcpws.backends.stdio.room import Relapses, Room
 from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.interfaces import Channel, Link
+from mcpws.policy.backoff import Backoff
 
 log = Logger()
 
 KEPT = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER")
 """Of the environment, with `inherit_env=False`: what programs need to run at all."""
+
+
+DEFAULT_BACKOFF = Backoff()
+
+LOOK = 5.0
+"""Seconds between two looks at whether a child is stopped, unless `stall_timeout` is short."""
 
 
 class ProcessReactor(IReactorProcess, IReactorTime):
@@ -44,10 +53,18 @@ class Stdio:
     :param stderr_lines_per_second: of each child that are logged; the others are counted.
     :param max_garbage: lines a minute that are no JSON-RPC message, of a child that has not sent one yet; one more ends
         it. Later they are skipped, however many there are.
-    :param stall_timeout: seconds for which a child may take nothing while its client is not read for it.
+    :param stall_timeout: seconds for which a child may take nothing while its client is not read for it, or be stopped,
+        as by SIGSTOP, while something was asked of it.
     :param stop_grace: seconds between the end of input and SIGTERM, and between that and SIGKILL.
     :param max_depth: JSON arrays and objects within each other.
-    :raises ConfigError: `command` is not to be found or to be run, `cwd` is no directory, or a limit is not above 0.
+    :param max_children: at a time, those that are being shut down included; who comes then waits.
+    :param room_timeout: seconds for that; then the conversation fails.
+    :param backoff: for children that end by themselves, at once; until it is over conversations fail. One that has not
+        read a word holds off all, another one only its own client, from its second time on. None to start one always.
+    :param random: gives a number from 0 to 1, for the backoff.
+    :param python: the interpreter that children are started with; None for the one that runs this.
+    :raises ConfigError: `command` is not to be found or to be run, `cwd` is no directory, a limit is not above 0, or
+        there is no Python interpreter.
     """
 
     def __init__(
@@ -65,6 +82,11 @@ class Stdio:
         stall_timeout: float = 30,
         stop_grace: float = 5,
         max_depth: int = MAX_DEPTH,
+        max_children: int = 128,
+        room_timeout: float = 15,
+        backoff: Backoff | None = DEFAULT_BACKOFF,
+        random: Callable[[], float] | None = None,
+        python: str | None = None,
     ) -> None:
         self._limits = Limits(
             max_line=max_line,
@@ -82,8 +104,14 @@ class Stdio:
         inherited = (name for name in os.environ if inherit_env or name in KEPT)
         self._env = {name: os.environ[name] for name in inherited} | dict(env or {})
         self._check()
+        self._python = interpreter() if python is None else check_interpreter(python)
+        self._launcher = launcher()
         self._counters = Counters()
         self._children: set[Child] = set()
+        self._relapses = None if backoff is None else Relapses(backoff, random or Random().random)
+        self._room = Room(max_children, room_timeout, self._start, self._children.__len__, reactor, self._counters)
+        self._look_after = min(LOOK, stall_timeout / 4)
+        self._look: IDelayedCall | None = None
         self._stopping = False
         self._stopped: list[Deferred[None]] = []
 
@@ -113,40 +141,28 @@ class Stdio:
         return self._counters.too_long
 
     def counted(self) -> dict[str, int]:
-        """All of these."""
-        return {
-            "stdio.children": self.children,
-            "stdio.started": self.started,
-            "stdio.given_up": self.given_up,
-            "stdio.garbage": self.garbage,
-            "stdio.too_long": self.too_long,
-        }
+        """These, and how often a child was not started yet because of `backoff` (`held_off`), how often there was no
+        room for one (`crowded`), and how often one was found stopped, as by SIGSTOP."""
+        return {"stdio.children": self.children} | {f"stdio.{key}": n for key, n in asdict(self._counters).items()}
 
     def open(self, link: Link) -> Deferred[Channel]:
-        """Start a child for `link`. It fails with BackendLost after `stop`, or when there can be no more processes.
+        """Start a child for `link`, when there is room for one.
 
-        A command that turns out not to run is seen later: its child exits with status 127.
+        It fails with BackendLost after `stop`, when there is no room in time or can be no more processes, and while
+        nobody is to have one after the last have ended at once; `data.retryAfterMs` then says for how long. Cancelling
+        it gives up. A command that turns out not to run is seen later: its child exits with status 127.
         """
         if self._stopping:
             return fail(BackendLost("The service is shutting down"))
-        child = Child(link, self._limits, self._reactor, self._counters, self._ended)
-        # What starts the process must be its parent, and daemons fork: so its id is not asked for earlier.
-        args = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), self._cwd]
-        try:
-            self._reactor.spawnProcess(child, sys.executable, [*args, *self._command], self._env)
-        except OSError as error:
-            log.error("{command} cannot be started: {error}", command=self._command[0], error=error)
-            return fail(BackendLost("The server process could not be started"))
-        self._counters.started += 1
-        self._children.add(child)
-        channel: Channel = child
-        return succeed(channel)
+        refusal = self._held_off(link)
+        return self._room.enter(link) if refusal is None else fail(refusal)
 
     def stop(self) -> Deferred[None]:
         """End all conversations with ShuttingDown; fires when every child has been reaped."""
         self._stopping = True
         stopped: Deferred[None] = Deferred()
         self._stopped.append(stopped)
+        self._room.close(ShuttingDown())
         for child in list(self._children):
             child.stop(ShuttingDown())
         self._fire_stopped()
@@ -165,8 +181,48 @@ class Stdio:
         for child in list(self._children):
             child.kill()
 
+    def _held_off(self, link: Link) -> BackendLost | None:
+        if self._relapses is None:
+            return None
+        refusal = self._relapses.refusal(link, self._reactor.seconds())
+        self._counters.held_off += refusal is not None
+        return refusal
+
+    def _start(self, link: Link) -> Deferred[Channel]:
+        # It may have had to wait for room.
+        if refusal := self._held_off(link):
+            return fail(refusal)
+        child = Child(link, self._limits, self._reactor, self._counters, self._ended)
+        # What starts the process must be its parent, and daemons fork: so its id is not asked for earlier.
+        args = [self._python, "-I", "-S", "-c", self._launcher, str(os.getpid()), self._cwd]
+        try:
+            self._reactor.spawnProcess(child, self._python, [*args, *self._command], self._env)
+        except OSError as error:
+            log.error("{command} cannot be started: {error}", command=self._command[0], error=error)
+            return fail(BackendLost("The server process could not be started"))
+        self._counters.started += 1
+        self._children.add(child)
+        if self._look is None:
+            self._look = self._reactor.callLater(self._look_after, self._look_at_all)
+        channel: Channel = child
+        return succeed(channel)
+
+    def _look_at_all(self) -> None:
+        """Find children that are stopped."""
+        for child in list(self._children):
+            child.look(self._look_after)
+        serving = any(child.serving for child in self._children)
+        self._look = self._reactor.callLater(self._look_after, self._look_at_all) if serving else None
+
     def _ended(self, child: Child) -> None:
         self._children.discard(child)
+        if not self._children and self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if self._relapses is not None:
+            others_talk = any(other.talks for other in self._children)
+            self._relapses.ended(child, others_talk, self._reactor.seconds())
+        self._room.freed()
         self._fire_stopped()
 
     def _fire_stopped(self) -> None:

@@ -22,7 +22,7 @@ from mcpws.config import require_positive
 from mcpws.core.burst import burst
 from mcpws.core.codec import decode, encode
 from mcpws.core.lines import Line, LineFramer
-from mcpws.core.messages import Error, Message
+from mcpws.core.messages import Error, Message, Request, Result
 from mcpws.core.outline import outline
 from mcpws.errors import BackendLost, LineTooLong, McpwsError, ResultTooLarge, RpcError
 from mcpws.interfaces import Link
@@ -73,6 +73,9 @@ class Counters:
     given_up: int = 0
     garbage: int = 0
     too_long: int = 0
+    held_off: int = 0
+    crowded: int = 0
+    stopped: int = 0
 
 
 class Phase(Enum):
@@ -114,17 +117,37 @@ class Child(ProcessProtocol):
         self._phase = Phase.SERVING
         self._lines = LineFramer(limits.max_line)
         self._errors = ErrorLines(self._log_error_line, limits.max_stderr_line, limits.stderr_lines_per_second)
-        self._talks = False
-        """Whether it has sent a message."""
         self._garbage = 0
         self._garbage_since = 0.0
         self._garbage_lines = ErrorLines(self._log_garbage, GARBAGE_SHOWN, GARBAGE_LOGGED)
         self._timer: IDelayedCall | None = None
+        self._asked = 0
+        self._stopped_for: float | None = None
+        self.client = link
+        self.started = clock.seconds()
+        self.talks = False
+        """Whether it has sent a message."""
+        self.by_itself = False
+        """Whether it has ended without being told to."""
+        self.reason = ""
+        """How it has ended."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether it has a client and was not told to go."""
+        return self._phase is Phase.SERVING
+
+    @property
+    def stillborn(self) -> bool:
+        """Whether it has ended before it read a word: none of its client's can be why."""
+        return not self.talks and self._intake.untouched
 
     # What the front sees: Channel.
 
     def receive(self, message: Message) -> None:
         if self._phase is _SERVING:
+            if type(message) is Request:
+                self._asked += 1
             self._intake.write(message.data or encode(message))
 
     def close(self, reason: str) -> None:
@@ -155,6 +178,25 @@ class Child(ProcessProtocol):
         """End the process and its descendants, now."""
         self._signal(signal.SIGKILL)
 
+    def look(self, since: float) -> None:
+        """Find out whether it is stopped, `since` seconds after the last look. For long, and asked, it is given up.
+
+        One that is slow is not. And whoever stops a process, as with SIGSTOP, may let it go on again.
+        """
+        if not self.serving or self._pid is None or not is_stopped(self._pid):
+            if self._stopped_for is not None:
+                log.info("child {pid} is not stopped any more", pid=self._pid)
+            self._stopped_for = None
+        elif self._stopped_for is None:
+            self._stopped_for = 0.0
+            self._counters.stopped += 1
+            log.warn("child {pid} is stopped, as by SIGSTOP: it reads and answers nothing", pid=self._pid)
+        else:
+            # By looks, not by the clock: the time in which we were stopped ourselves does not count.
+            self._stopped_for += since
+            if self._stopped_for >= self._limits.stall_timeout and self._asked > 0:
+                self._give_up(f"has been stopped for {self._stopped_for:g} s, as by SIGSTOP")
+
     # What the reactor sees: IProcessProtocol.
 
     def connectionMade(self) -> None:
@@ -173,6 +215,9 @@ class Child(ProcessProtocol):
         )
 
     def outReceived(self, data: bytes) -> None:
+        if self._stopped_for is not None:
+            # Only a wrapper is stopped, and what it has started is not.
+            self._stopped_for = 0.0
         if self._link is None:
             return
         if len(data) >= READ:
@@ -191,6 +236,7 @@ class Child(ProcessProtocol):
         self._expect_exit("closed its standard output")
 
     def processExited(self, reason: Failure) -> None:
+        self.by_itself = self._phase is Phase.SERVING
         self._phase = Phase.EXITED
         self._intake.drop()
         self.resumeProducing()
@@ -205,8 +251,10 @@ class Child(ProcessProtocol):
         self._garbage_lines.finish(self._clock.seconds())
         how = _describe(reason)
         log.info("child {pid} {how}", pid=self._pid, how=how)
-        self._lose(BackendLost(f"The server process {how}"))
+        self.reason = f"The server process {how}"
+        # Before its client can ask for another one.
         self._on_end(self)
+        self._lose(BackendLost(self.reason))
 
     def _take(self, lines: list[Line]) -> None:
         """Pass on lines of standard output, unless one before has ended the conversation."""
@@ -224,12 +272,15 @@ class Child(ProcessProtocol):
                         message = decode(line, max_depth)
                     except RpcError as error:
                         if error.answers is not None:
+                            self._asked -= 1
                             self._link.send(Error.in_place_of(error.answers, error))
                         elif error.id is not None and _METHOD in line:
                             self.receive(Error.answering(error.id, error))
                         self._drop(b"%b: %b" % (f"{error} {error.data}".encode(), line[:GARBAGE_SHOWN]))
                     else:
-                        self._talks = True
+                        self.talks = True
+                        if type(message) is Result or type(message) is Error:
+                            self._asked -= 1
                         self._link.send(message)
 
     def _refuse(self, line: LineTooLong) -> None:
@@ -239,6 +290,7 @@ class Child(ProcessProtocol):
         about = outline(line.begins, line.ends)
         if about.answers is not None:
             assert self._link is not None
+            self._asked -= 1
             self._link.send(Error.answering(about.answers, error))
         elif about.asks is not None:
             self.receive(Error.answering(about.asks, error))
@@ -249,7 +301,7 @@ class Child(ProcessProtocol):
         now = self._clock.seconds()
         if not self._garbage_lines.hides(now):
             self._garbage_lines.feed(line[: GARBAGE_SHOWN + 1] + b"\n", now)
-        if self._talks:
+        if self.talks:
             return
         if now - self._garbage_since >= 60:
             self._garbage_since = now
@@ -336,3 +388,13 @@ def _describe(reason: Failure) -> str:
         return f"was killed by signal {ended.signal} ({signal.strsignal(ended.signal)})"
     status = ended.exitCode if isinstance(ended, ProcessTerminated) else 0
     return f"exited with status {status}"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether our child `pid` is stopped, and not by a debugger; False where the system cannot tell."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False

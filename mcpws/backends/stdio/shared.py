@@ -29,7 +29,7 @@ from mcpws.errors import (
     UnsupportedProtocol,
 )
 from mcpws.interfaces import Backend, Channel, Link, counted_by
-from mcpws.policy.backoff import Backoff
+from mcpws.policy.backoff import Backoff, Failures
 
 log = Logger()
 
@@ -89,8 +89,7 @@ class SharedStdio:
         self._probe_timeout = probe_timeout
         self._mux: Mux[_Member] = Mux(max_open)
         self._run: Run | None = None
-        self._failures = 0
-        self._not_before = 0.0
+        self._failures = Failures(self._backoff)
         self._reason: RpcError = BackendLost("The server process does not run")
         self._opening: dict[_Member, Deferred[Channel]] = {}
         self._members: dict[_Member, None] = {}
@@ -226,7 +225,7 @@ class SharedStdio:
     def _missing(self) -> RpcError | None:
         """Start the process if it does not run; why it cannot be."""
         if self._run is None:
-            left = self._not_before - self._clock.seconds()
+            left = self._failures.left(self._clock.seconds())
             if left > 0:
                 again = f"{self._reason.message}; it is started again in {left:.1f} s"
                 return BackendLost(again, {"retryAfterMs": ceil(left * 1000)})
@@ -256,10 +255,9 @@ class SharedStdio:
         error = reason if isinstance(reason, RpcError) else BackendLost("The server process is gone")
         now = self._clock.seconds()
         if run.ready and now - run.started >= self._backoff.most:
-            self._failures = 0
+            self._failures.over()
         else:
-            self._failures += 1
-            self._not_before = now + self._backoff.wait(self._failures, self._random())
+            self._failures.add(now, self._random())
         self._reason = error
         opening, self._opening = self._opening, {}
         for member, id in self._mux.lost():

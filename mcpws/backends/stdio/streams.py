@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
+import termios
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,9 +18,6 @@ from zope.interface import implementer
 from mcpws.core.burst import burst
 from mcpws.core.lines import to_lines
 from mcpws.interfaces import Producer
-
-if sys.platform == "linux":
-    import fcntl
 
 ROOM = 64 * 1024
 """Bytes that may wait before the client is paused; it is resumed below half of them."""
@@ -62,9 +62,16 @@ class Intake:
         self._waiting = 0
         self._blocked = False
         self._open = True
+        self._given = 0
+        self._unread = 0
         self._taken_at = 0.0
         self._watch: IDelayedCall | None = None
         pipe.registerProducer(self, False)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the pipe was closed before anything of what it had been given was read."""
+        return not self._open and self._unread == self._given
 
     def write(self, message: bytes) -> None:
         """Give `message`, encoded, to the child when it reads, on a line; nothing once the input is closed."""
@@ -105,6 +112,7 @@ class Intake:
 
     def stopProducing(self) -> None:
         """The pipe is closed."""
+        self._unread = unread_in(self._pipe)
         self._open = False
         self._begun = b""
         self._messages.clear()
@@ -125,6 +133,7 @@ class Intake:
                 self._pipe.write(bytes(self._begun))
                 return
             self._waiting -= taken
+            self._given += taken
             if taken < len(self._begun):
                 self._begun = memoryview(self._begun)[taken:]
                 self._wait()
@@ -163,6 +172,16 @@ def widen(pipe: FileDescriptor) -> None:
     if sys.platform == "linux":
         with suppress(OSError, ValueError):
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, WIDE)
+
+
+def unread_in(pipe: FileDescriptor) -> int:
+    """Bytes in a pipe, of which either end is ours, that nobody has read; 0 where that is not known."""
+    count = array("i", [0])
+    try:
+        fcntl.ioctl(pipe.fileno(), termios.FIONREAD, count)
+    except (OSError, ValueError):
+        return 0
+    return count[0]
 
 
 def read_on(pipe: FileDescriptor) -> bytes:

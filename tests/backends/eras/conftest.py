@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from mcpws.backends.eras import DualEra
@@ -217,17 +217,20 @@ class Client:
 class Within(RecordingBackend):
     """Begins conversations at once or, when it is `slow`, by hand: `begin` or what is in `opening`.
 
-    `given_up` has what was cancelled.
+    `given_up` has what was cancelled. With a `refusal` they fail at once.
     """
 
     def __init__(self) -> None:
         super().__init__(initialize=False)
         self.slow = False
+        self.refusal: McpwsError | None = None
         self.opening: list[Deferred[Channel]] = []
         self.channels: list[Channel] = []
         self.given_up: list[Deferred[Channel]] = []
 
     def open(self, link: Link) -> Deferred[Channel]:
+        if self.refusal is not None:
+            return fail(self.refusal)
         opened = super().open(link)
         if not self.slow:
             return opened

@@ -145,6 +145,21 @@ def test_a_server_that_ends_over_the_question_is_legacy(world: World, client: Cl
     assert client.ended is None
 
 
+def test_what_waits_for_a_server_that_cannot_even_begin_is_answered(world: World, client: Client) -> None:
+    client.call(1, "tools/list")
+    world.servers[0].take("server/discover")
+    world.within.refusal = BackendLost("it is held off")
+    world.servers[0].lose(BackendLost("it is gone"))
+    for id in (1, 2, 3):
+        assert client.error(id) == {"code": 502, "message": "it is held off"}
+        client.call(id + 1, "tools/list")
+    client.error(4)
+    world.within.refusal = None
+    client.call(5, "tools/list")
+    world.servers[-1].be_initialized()
+    world.servers[-1].take("tools/list")
+
+
 def test_what_is_known_to_be_legacy_is_not_asked_again(world: World, client: Client) -> None:
     world.legacy_server(client)
     other = world.connect()

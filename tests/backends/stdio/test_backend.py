@@ -1,5 +1,6 @@
 """The stdio backend with a played process: what it is given, what it is made to do, and that nothing of it is left."""
 
+import inspect
 import os
 import signal
 import sys
@@ -239,7 +240,8 @@ def test_the_command_is_started_through_the_launcher(reactor: PlayedReactor, tmp
     Conversation(reactor, stdio)
     [(executable, args, _)] = reactor.launched
     assert executable == args[0] == sys.executable
-    assert args[-6:] == [launch.__file__, str(os.getpid()), str(tmp_path), "sh", "-c", "cat"]
+    assert args[1:5] == ["-I", "-S", "-c", inspect.getsource(launch)]
+    assert args[5:] == [str(os.getpid()), str(tmp_path), "sh", "-c", "cat"]
 
 
 def test_each_client_gets_a_child_of_its_own(reactor: PlayedReactor, stdio: Stdio) -> None:
@@ -434,6 +436,9 @@ def test_a_child_that_mostly_sends_garbage_is_given_up(reactor: PlayedReactor) -
         "stdio.given_up": 1,
         "stdio.garbage": 4,
         "stdio.too_long": 0,
+        "stdio.held_off": 0,
+        "stdio.crowded": 0,
+        "stdio.stopped": 0,
     }
 
 
@@ -784,3 +789,156 @@ def test_a_stopped_backend_takes_no_conversation(reactor: PlayedReactor, stdio: 
     stdio.open(Client()).addErrback(failures.append)
     assert failures[0].check(BackendLost)
     assert reactor.processes == []
+
+
+# Too many, too soon
+
+
+def test_a_client_too_many_gets_its_child_when_another_is_gone(reactor: PlayedReactor) -> None:
+    stdio = make(reactor, max_children=1, stop_grace=GRACE)
+    first = Conversation(reactor, stdio)
+    opened: list[Channel] = []
+    stdio.open(Client()).addCallback(opened.append)
+    first.channel.close("the client is gone")
+    # It is not gone before it is.
+    assert (stdio.children, opened) == (1, [])
+    first.process.exits()
+    assert len(opened) == 1
+    assert (stdio.children, stdio.started) == (1, 2)
+    assert stdio.counted()["stdio.crowded"] == 1
+
+
+def test_stopping_leaves_nobody_waiting_for_room(reactor: PlayedReactor) -> None:
+    stdio = make(reactor, max_children=1)
+    Conversation(reactor, stdio)
+    failures: list[Failure] = []
+    stdio.open(Client()).addErrback(failures.append)
+    stopped = stdio.stop()
+    assert failures[0].check(ShuttingDown)
+    reactor.processes[0].exits()
+    assert stopped.called
+    assert stdio.started == 1
+
+
+def test_a_child_that_ends_before_it_has_read_anything_is_not_replaced_at_once(reactor: PlayedReactor) -> None:
+    stdio = make(reactor, random=lambda: 0)
+    c = Conversation(reactor, stdio)
+    refusals: list[Failure] = []
+
+    def want_another() -> None:
+        stdio.open(Client()).addErrback(refusals.append)
+
+    c.client.on_lost = want_another
+    c.process.exits(1)
+    [failure] = refusals
+    assert str(failure.value) == "The server process exited with status 1; it is started again in 1.0 s"
+    assert (stdio.started, stdio.counted()["stdio.held_off"]) == (1, 1)
+    reactor.advance(1)
+    Conversation(reactor, stdio)
+
+
+def test_without_a_backoff_there_is_always_another_one(reactor: PlayedReactor) -> None:
+    stdio = make(reactor, backoff=None)
+    for _ in range(5):
+        Conversation(reactor, stdio).process.exits(1)
+    assert stdio.started == 5
+
+
+def test_a_child_that_is_told_to_go_holds_off_nobody(reactor: PlayedReactor) -> None:
+    stdio = make(reactor)
+    for _ in range(5):
+        c = Conversation(reactor, stdio)
+        c.channel.close("the client is gone")
+        c.process.exits()
+    assert stdio.started == 5
+
+
+# Stopped children
+
+
+@pytest.fixture
+def halted(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The processes that are stopped."""
+    pids: set[int] = set()
+    monkeypatch.setattr("mcpws.backends.stdio.child.is_stopped", pids.__contains__)
+    return pids
+
+
+def test_a_stopped_child_is_told_of_and_given_up_once_somebody_waits(
+    reactor: PlayedReactor, stdio: Stdio, c: Conversation, halted: set[int], log: list[str]
+) -> None:
+    halted.add(c.process.pid)
+    for _ in range(20):
+        reactor.advance(5)
+    assert [line for line in log if "is stopped" in line] == [
+        f"child {c.process.pid} is stopped, as by SIGSTOP: it reads and answers nothing"
+    ]
+    assert stdio.counted()["stdio.stopped"] == 1
+    assert c.client.losses == []
+    c.channel.receive(decode(PING))
+    reactor.advance(5)
+    assert reason_of(c.client).startswith("The server process has been stopped for ")
+
+
+def test_who_waits_for_a_stopped_child_waits_for_stall_timeout(
+    reactor: PlayedReactor, c: Conversation, halted: set[int]
+) -> None:
+    c.channel.receive(decode(PING))
+    halted.add(c.process.pid)
+    for _ in range(6):
+        reactor.advance(5)
+        assert c.client.losses == []
+    reactor.advance(5)
+    assert reason_of(c.client) == "The server process has been stopped for 30 s, as by SIGSTOP"
+
+
+def test_a_child_that_goes_on_in_time_is_let_be(
+    reactor: PlayedReactor, stdio: Stdio, c: Conversation, halted: set[int], log: list[str]
+) -> None:
+    c.channel.receive(decode(PING))
+    for _ in range(3):
+        halted.add(c.process.pid)
+        for _ in range(5):
+            reactor.advance(5)
+        halted.clear()
+        reactor.advance(5)
+    assert c.client.losses == []
+    assert stdio.counted()["stdio.stopped"] == 3
+    assert log.count(f"child {c.process.pid} is not stopped any more") == 3
+
+
+def test_a_slow_child_is_not_a_stopped_one(reactor: PlayedReactor, c: Conversation, halted: set[int]) -> None:
+    c.channel.receive(decode(PING))
+    for _ in range(1000):
+        reactor.advance(5)
+    assert c.client.losses == []
+
+
+def test_a_stopped_wrapper_of_a_server_that_speaks_is_let_be(
+    reactor: PlayedReactor, c: Conversation, halted: set[int]
+) -> None:
+    c.channel.receive(decode(PING))
+    halted.add(c.process.pid)
+    for _ in range(20):
+        reactor.advance(5)
+        c.process.says(b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}')
+    assert c.client.losses == []
+
+
+def test_our_own_pause_is_not_held_against_a_child(reactor: PlayedReactor, c: Conversation, halted: set[int]) -> None:
+    c.channel.receive(decode(PING))
+    halted.add(c.process.pid)
+    reactor.advance(5)
+    reactor.advance(1000)
+    assert c.client.losses == []
+
+
+def test_a_child_whose_requests_have_their_answers_may_be_stopped(
+    reactor: PlayedReactor, c: Conversation, halted: set[int]
+) -> None:
+    c.channel.receive(decode(PING))
+    c.process.says(PONG)
+    halted.add(c.process.pid)
+    for _ in range(20):
+        reactor.advance(5)
+    assert c.client.losses == []
