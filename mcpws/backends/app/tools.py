@@ -61,4 +61,5 @@ class Tool:
 
 def failed(error: McpwsError) -> ToolResult:
     """What the model is to read of `error`."""
-    return ToolResult([Text(str(error))], is_error=True)
+    # File names, often part of it, may hold what UTF-8 cannot.
+    return ToolResult([Text(str(error).encode(errors="backslashreplace").decode())], is_error=True)

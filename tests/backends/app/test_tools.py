@@ -192,6 +192,7 @@ def test_a_value_that_is_no_json_is_a_defect() -> None:
 
 def test_a_failure_is_for_the_model_to_read() -> None:
     assert failed(ToolError("no such city")) == ToolResult([Text("no such city")], is_error=True)
+    assert failed(ToolError("no caf\udce9")) == ToolResult([Text("no caf\\udce9")], is_error=True)
 
 
 def test_the_function_is_called_with_what_was_decoded() -> None:
