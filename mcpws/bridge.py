@@ -51,7 +51,8 @@ class StdioFront(Protocol):
         longer answer becomes one.
     :param max_depth: JSON arrays and objects within each other.
     :param max_in_flight: open requests; over it further ones wait.
-    :param max_waiting: requests that wait; further ones are answered with error 429.
+    :param max_waiting: requests that wait, as those of a file do that is read to its end at once; further ones are
+        answered with error 429.
     :param max_queued_bytes: of what waits here to go on; and for a client that does not read its output, of that. Over
         it the input is not read.
     :param grace: seconds for what is in flight after the end of the input; while the client reads too slowly they do
@@ -68,7 +69,7 @@ class StdioFront(Protocol):
         max_line: int = 16 * 1024 * 1024,
         max_depth: int = MAX_DEPTH,
         max_in_flight: int = 64,
-        max_waiting: int = 64,
+        max_waiting: int = 1024,
         max_queued_bytes: int = 4 * 1024 * 1024,
         grace: float = GRACE,
     ) -> None:
