@@ -267,6 +267,14 @@ class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
             except Exception as error:
                 self.failHandshake(f"the server's handshake is malformed: {error}")
 
+    def _parseExtensionsHeader(self, header: str, removeQuotes: bool = True) -> list[Any]:
+        extensions: list[Any] = super()._parseExtensionsHeader(header, removeQuotes)
+        for _, parameters in extensions:
+            if parameters.get("server_max_window_bits") == ["8"]:
+                # Autobahn knows none so small, which a server may choose. A larger one inflates the same.
+                parameters["server_max_window_bits"] = ["9"]
+        return extensions
+
     def failHandshake(self, reason: str) -> None:
         self._mcpws.refused(refusal(self.data, reason))
         # The server's answer, not a failure for Autobahn to warn of.

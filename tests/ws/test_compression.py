@@ -2,16 +2,21 @@
 
 import zlib
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from autobahn.websocket.compress import PerMessageDeflate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.protocol import Factory
 
 from mcpws.config import WebSocketConfig
-from mcpws.testing import RawClient, RecordingBackend, Served, connected
+from mcpws.core.messages import Message, Notification
+from mcpws.errors import HandshakeRefused, McpwsError
+from mcpws.testing import Network, RawClient, RawServer, RecordingBackend, Served, connected
 from mcpws.testing.network import result_of
 from mcpws.testing.raw import CLOSE, CONTINUATION, TEXT
+from mcpws.ws.client import ClientProtocol, ConnectionFactory
 from mcpws.ws.compression import accept_offer
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
@@ -272,6 +277,60 @@ def test_how_tcp_cuts_a_compressed_message_decides_nothing(
             service.flush()
         outcomes.add(tuple((frame.opcode, frame.payload) for frame in client.take_frames()))
     assert len(outcomes) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "served"),
+    [
+        ("permessage-deflate", True),
+        ("permessage-deflate; server_max_window_bits=10", True),
+        ("permessage-deflate; server_max_window_bits=8", True),
+        ('permessage-deflate; server_max_window_bits="9"; server_no_context_takeover', True),
+        ("permessage-deflate; client_max_window_bits=9; client_no_context_takeover", True),
+        # What nobody may answer, and what this client cannot do.
+        ("permessage-deflate; server_max_window_bits=7", False),
+        ("permessage-deflate; server_max_window_bits", False),
+        ("permessage-deflate; server_max_window_bits=9; server_max_window_bits=9", False),
+        ("permessage-deflate; client_max_window_bits=8", False),
+        ("permessage-deflate; nonsense", False),
+        ("permessage-deflate, permessage-deflate", False),
+        ("permessage-bzip2", False),
+        ("x-other", False),
+    ],
+)
+def test_our_client_takes_what_rfc_7692_lets_a_server_answer(answer: str, served: bool) -> None:
+    network, server = Network(), RawServer()
+    received: list[Message] = []
+    config = WebSocketConfig(compression=True, server_mode=False)
+    factory = ConnectionFactory(config.url, lambda connection: Receiving(received), config, reactor=network.clock)
+    client = cast(ClientProtocol, result_of(network.endpoint(Factory.forProtocol(lambda: server)).connect(factory)))
+    client.connection.when_open.addErrback(lambda failure: failure.trap(HandshakeRefused))
+    network.flush()
+    server.accept({"Sec-WebSocket-Extensions": answer})
+    compressor = zlib.compressobj(wbits=-9)
+    data = compressor.compress(b'{"jsonrpc":"2.0","method":"a"}') + compressor.flush(zlib.Z_SYNC_FLUSH)
+    server.send_frame(TEXT, data.removesuffix(b"\0\0\xff\xff"), reserved=4)
+    network.flush()
+    assert server.is_gone() == (not served)
+    assert [cast(Notification, message).method for message in received] == ["a"] * served
+
+
+class Receiving:
+    """What a connection brings its messages to: a list."""
+
+    in_flight = 0
+
+    def __init__(self, received: list[Message]) -> None:
+        self.receive = received.append
+
+    def pause_sending(self) -> None:
+        """Nothing is sent."""
+
+    def resume_sending(self) -> None:
+        """Likewise."""
+
+    def lost(self, reason: McpwsError) -> None:
+        """It may end."""
 
 
 @pytest.mark.parametrize("server", [True, False])
