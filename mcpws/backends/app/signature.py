@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType, NoneType
-from typing import Any, Optional, get_args, get_origin, get_type_hints
+from types import FrameType, NoneType, UnionType
+from typing import Annotated, Any, Optional, Union, get_args, get_origin, get_type_hints
 
+from msgspec import Meta
 from twisted.internet.defer import Deferred
 
 from mcpws.backends.app import docstring
@@ -72,7 +73,8 @@ class Signature:
             if annotation is not Context and Context not in get_args(annotation):
                 if parameter.default is None and annotation is not MISSING:
                     annotation = Optional[annotation]  # noqa: UP045
-                parameters.append(Parameter(name, annotation, parameter.default, described.get(name)))
+                description = _annotated_description(annotation) or described.get(name)
+                parameters.append(Parameter(name, annotation, parameter.default, description))
             elif self._context_at is None:
                 self._context_at = index
             else:
@@ -110,6 +112,17 @@ def _without_partial(function: Function) -> Function:
     while isinstance(function, partial):
         function = function.func
     return function
+
+
+def _annotated_description(annotation: Any) -> str | None:
+    """What `Annotated` says of a parameter, as a string or as msgspec has it; of an optional one too."""
+    if get_origin(annotation) is Annotated:
+        for said in annotation.__metadata__:
+            text = said.description if isinstance(said, Meta) else said
+            if isinstance(text, str):
+                return text
+    parts = get_args(annotation) if get_origin(annotation) in (Annotated, Union, UnionType) else ()
+    return next(filter(None, map(_annotated_description, parts)), None)
 
 
 def _unmangled(function: Function, name: str) -> str:

@@ -136,6 +136,20 @@ def test_the_schema_describes_all_parameters() -> None:
     }
 
 
+def test_a_description_in_an_annotation_is_that_of_the_parameter() -> None:
+    def function(a: Annotated[int, "the first"], b: Annotated[str, "the second"] | None = None) -> None:
+        """:param a: not this one."""
+
+    assert arguments(function).schema["properties"] == {
+        "a": {"type": "integer", "description": "the first"},
+        "b": {
+            "anyOf": [{"type": "null"}, {"type": "string"}],
+            "description": "the second",
+            "default": None,
+        },
+    }
+
+
 def test_a_function_without_parameters_takes_an_empty_object() -> None:
     nothing = arguments(lambda: None)
     assert nothing.schema == {"type": "object", "properties": {}, "required": [], "additionalProperties": False}

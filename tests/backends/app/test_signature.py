@@ -81,6 +81,33 @@ def test_a_parameter_whose_default_is_none_takes_none() -> None:
     assert Signature(lambda a=None: a).parameters[0].type is MISSING
 
 
+def test_a_description_may_stand_in_the_annotation() -> None:
+    def function(
+        a: Annotated[int, "the first"],
+        b: Annotated[int, Meta(ge=1), "the second", "or so"],
+        c: Annotated[int, Meta(ge=1, description="the third")],
+        d: Annotated[int, "the fourth"] | None,
+        e: Annotated[int, Meta(ge=1)],
+        f: Annotated[int, "the sixth"] = None,  # type: ignore[assignment]  # noqa: RUF013
+        g: list[Annotated[int, "of an item"]] = [],  # noqa: B006
+    ) -> None:
+        """Do it.
+
+        :param a: not this one.
+        :param e: the fifth
+        """
+
+    assert [parameter.description for parameter in Signature(function).parameters] == [
+        "the first",
+        "the second",
+        "the third",
+        "the fourth",
+        "the fifth",
+        "the sixth",
+        None,
+    ]
+
+
 def test_what_is_not_annotated_is_missing() -> None:
     signature = Signature(lambda a: a)
     assert signature.parameters == (Parameter("a", MISSING, MISSING, None),)
