@@ -114,11 +114,13 @@ class Context:
         """Tell the client how far the call is.
 
         Nothing is sent when the client did not ask for it, when `progress` has not grown, or when the call is over.
+
+        :raises TypeError: `total` is nan or infinite.
         """
         if self._token is None or not self._progress < progress < inf:
             return
-        self._progress = progress
         self.notify(PROGRESS, _given(progressToken=self._token, progress=progress, total=total, message=message))
+        self._progress = progress
 
     def log(self, level: Level, data: Any, logger: str | None = None) -> None:
         """Send a log message, `data` being anything JSON, if the client wants to hear of `level`.
@@ -126,6 +128,7 @@ class Context:
         Without a word from the client that is info and above; by MCP 2026-07-28 it is nothing.
 
         :raises ConfigError: there is no such level.
+        :raises TypeError: `data` is no JSON; nan and infinities are not.
         """
         if self._client.hears(level):
             self.notify("notifications/message", {"level": level, "data": data, **_given(logger=logger)})

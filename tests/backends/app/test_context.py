@@ -148,13 +148,14 @@ def test_log_messages_below_the_level_are_not_sent(client: "AppClient", begin: C
 def test_a_number_that_json_does_not_have_is_not_told(
     client: "AppClient", begin: Callable[..., Context], tell: Callable[[Context], None], where: str
 ) -> None:
-    context = begin("hold", _meta={"progressToken": "t"})
+    context = begin("t")
     sent = len(client.sent)
     with pytest.raises(TypeError) as caught:
         tell(context)
     assert str(caught.value) == f"cannot be written as JSON: {where}"
     assert len(client.sent) == sent
-    context.progress(1, None)
+    context.progress(1, 2)
+    assert client.told("notifications/progress")[-1] == {"progressToken": "t", "progress": 1, "total": 2}
 
 
 def test_a_number_that_json_does_not_have_is_not_asked_with(begin: Callable[..., Context]) -> None:
