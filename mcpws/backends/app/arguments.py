@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Raw, inspect
 
 from mcpws.backends.app.integers import plain_integers
 from mcpws.backends.app.shape import Shapes, within
-from mcpws.backends.app.signature import MISSING, Parameter, Signature
+from mcpws.backends.app.signature import MISSING, Parameter, Signature, annotated_description
 from mcpws.core.messages import EMPTY, Request, to_raw
 from mcpws.core.nulls import without_nulls
 from mcpws.errors import InvalidParams
@@ -164,6 +164,8 @@ def schema_of(type: Any) -> dict[str, Any]:
     :raises TypeError: JSON has nothing for this type. What the type itself raises may come too.
     """
     (schema,), definitions = msgspec.json.schema_components([type], ref_template=f"{_REF}{{name}}")
+    for part in within(inspect.type_info(type)):
+        _describe(part, definitions)
     if schema.keys() == {"$ref"}:
         schema = dict(definitions[schema["$ref"].removeprefix(_REF)])
     needed = _references(schema, definitions, set())
@@ -171,6 +173,22 @@ def schema_of(type: Any) -> dict[str, Any]:
         schema["$defs"] = {name: definitions[name] for name in sorted(needed)}
     ordered: dict[str, Any] = _in_order(schema)
     return ordered
+
+
+def _describe(info: Any, definitions: Mapping[str, Any]) -> None:
+    """Put what `Annotated` says of the fields of a class, as a string, into its schema: msgspec leaves that out."""
+    fields = getattr(info, "fields", None)
+    if not fields:
+        return
+    owner = get_origin(info.cls) or info.cls
+    hints = get_type_hints(owner, include_extras=True)
+    for field in fields:
+        said = annotated_description(hints.get(field.name))
+        for definition in definitions.values():
+            if said is not None and str(definition.get("title")).partition("[")[0] == owner.__name__:
+                member = definition.get("properties", {}).get(field.encode_name)
+                if member is not None:
+                    member.setdefault("description", said)
 
 
 def _references(schema: Any, definitions: Mapping[str, Any], found: set[str]) -> set[str]:

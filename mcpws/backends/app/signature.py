@@ -73,7 +73,7 @@ class Signature:
             if annotation is not Context and Context not in get_args(annotation):
                 if parameter.default is None and annotation is not MISSING:
                     annotation = Optional[annotation]  # noqa: UP045
-                description = _annotated_description(annotation) or described.get(name)
+                description = annotated_description(annotation) or described.get(name)
                 parameters.append(Parameter(name, annotation, parameter.default, description))
             elif self._context_at is None:
                 self._context_at = index
@@ -114,7 +114,7 @@ def _without_partial(function: Function) -> Function:
     return function
 
 
-def _annotated_description(annotation: Any) -> str | None:
+def annotated_description(annotation: Any) -> str | None:
     """What `Annotated` says of a parameter, as a string or as msgspec has it; of an optional one too."""
     if get_origin(annotation) is Annotated:
         for said in annotation.__metadata__:
@@ -122,7 +122,7 @@ def _annotated_description(annotation: Any) -> str | None:
             if isinstance(text, str):
                 return text
     parts = get_args(annotation) if get_origin(annotation) in (Annotated, Union, UnionType) else ()
-    return next(filter(None, map(_annotated_description, parts)), None)
+    return next(filter(None, map(annotated_description, parts)), None)
 
 
 def _unmangled(function: Function, name: str) -> str:

@@ -150,6 +150,30 @@ def test_a_description_in_an_annotation_is_that_of_the_parameter() -> None:
     }
 
 
+class Described(Struct, rename="camel"):
+    first_one: Annotated[int, "the first"]
+    next: "Annotated[Described, 'the next'] | None" = None
+    plain: int = 0
+
+
+class DescribedToo(TypedDict):
+    a: Annotated[list[Described], "some of them"]
+
+
+def test_a_description_in_an_annotation_is_that_of_a_field_too() -> None:
+    schema = schema_of(list[DescribedToo])
+    assert schema["$defs"]["DescribedToo"]["properties"]["a"]["description"] == "some of them"
+    assert schema["$defs"]["Described"]["properties"] == {
+        "firstOne": {"type": "integer", "description": "the first"},
+        "next": {
+            "anyOf": [{"$ref": "#/$defs/Described"}, {"type": "null"}],
+            "description": "the next",
+            "default": None,
+        },
+        "plain": {"type": "integer", "default": 0},
+    }
+
+
 def test_a_function_without_parameters_takes_an_empty_object() -> None:
     nothing = arguments(lambda: None)
     assert nothing.schema == {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
