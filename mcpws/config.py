@@ -45,8 +45,8 @@ class WebSocketConfig:
     :param max_queued_bytes: for a client that reads slowly; over it what feeds the connection is paused.
     :param stall_timeout: seconds for which a slow client may take nothing at all, before it is closed with 1013.
     :param max_depth: JSON arrays and objects within each other.
-    :param max_name_size: bytes of the id and the progress token of a request together; with more it is answered with
-        error -32600.
+    :param max_name_size: bytes of the id, the progress token, the URI and the name in a request together; with more it
+        is answered with error -32600.
     :param max_bad_messages: per minute and connection; over it the connection is closed with 1008.
     :param initialize_timeout: seconds for the `initialize` request, then 4408; None to wait for ever.
     :param close_timeout: seconds for the other end to answer a Close frame, or to close after it was refused.

@@ -71,7 +71,8 @@ class Front:
     :param max_waiting: requests that wait; further ones are refused.
     :param max_waiting_bytes: of what waits; see `Admission.reads` for when the client is not read over it.
     :param max_outbound_size: bytes of a message to the client; a longer answer becomes an error.
-    :param max_name_size: bytes of the id and the progress token of a request together; with more it is refused.
+    :param max_name_size: bytes of the id, the progress token, the URI and the name in a request together; with more it
+        is refused.
     :param progress_gap: seconds at least between the last progress and the answer. The official TypeScript client
         forgets who waits for progress when the answer comes, and looks at progress only after it has looked at all
         that it read in the same turn: what comes together is lost to it.
@@ -389,7 +390,7 @@ class Front:
         if len(self.ledger.outbound) >= self._max_in_flight:
             return TooManyRequests(self._max_in_flight)
         try:
-            self.ledger.check_size(request.id)
+            self.ledger.check_size(request)
         except InvalidRequest as error:
             return error
         return None

@@ -44,7 +44,7 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("max-waiting", int, "Requests of one connection that wait; further ones are answered with error 429."),
     ("max-queued-bytes", int, "Waiting for one slow client; over it what feeds it is paused."),
     ("max-depth", int, "Arrays and objects within each other in a message."),
-    ("max-name-size", int, "Bytes of the id and the progress token of a request together; with more error -32600."),
+    ("max-name-size", int, "Bytes of id, progress token, URI and name in a request; with more error -32600."),
     ("max-bad-messages", int, "Of one connection in a minute; over it the connection is closed with 1008."),
     ("timeout-seconds", float, "For the opening handshake."),
     ("initialize-timeout", float, "For the initialize request, in seconds; then 4408."),

@@ -9,7 +9,7 @@ side, and it reads parameters only where the rules depend on them.
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
@@ -24,7 +24,18 @@ INITIALIZE = "initialize"
 _OF_ONE_ERA = ONLY_MODERN | {INITIALIZE}
 
 MAX_NAME_SIZE = 64 * 1024
-"""Bytes of the id and the progress token of a request together, both of which are kept until it is answered."""
+"""Bytes of the id, the progress token, the URI and the name in a request together, which are kept or repeated."""
+
+# Of tools the names are not kept, and what else is in their calls may be long.
+_NAMING = frozenset(
+    {
+        "completion/complete",
+        "prompts/get",
+        "resources/read",
+        "resources/subscribe",
+        "resources/unsubscribe",
+    }
+)
 
 # To look a member up takes CPython 3.11 longer than to compare it.
 _READY = Phase.READY
@@ -42,9 +53,24 @@ class _Progress(Struct, gc=False):
     progress_token: RequestId = msgspec.field(name="progressToken")
 
 
+class _Named(Struct, gc=False):
+    name: Raw = Raw(b"")
+    uri: Raw = Raw(b"")
+
+
+_read_named = reader(_Named)
 _read_cancelled = reader(_Cancelled)
 _read_initialized = reader(_Initialized)
 _read_progress = reader(_Progress)
+
+
+def _size_of_names(params: Raw) -> int:
+    """Bytes of the members of parameters that name something, as they are written."""
+    try:
+        named = _read_named(params)
+    except ValueError:
+        return 0
+    return memoryview(named.name).nbytes + memoryview(named.uri).nbytes
 
 
 def cancelled_id(notification: Notification) -> RequestId | None:
@@ -70,9 +96,10 @@ class Ledger:
     `listening` are those among them that stay open by nature, `subscriptions/listen`. `outbound`
     holds the ids of the server's. `phase` and `version` tell of the handshake, `stateless` whether a
     request came that needs none. `dropped` counts what was not let through: late, unknown or
-    unattributable; `too_long` the requests whose ids and progress tokens were.
+    unattributable; `too_long` the requests whose ids or names were.
 
-    :param max_name_size: bytes of the id and the progress token of a request together, more of which are refused.
+    :param max_name_size: bytes of the id, the progress token, the URI and the name in a request together; with more it
+        is refused.
     """
 
     __slots__ = (
@@ -174,12 +201,9 @@ class Ledger:
             raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
         meta = read_meta(request)
         token = meta.progress_token
-        length = len(request.id) if type(request.id) is str else 0
-        if type(token) is str:
-            length += len(token)
-        # A character has at most four bytes.
-        if length * 4 > self._max_name_size:
-            self.check_size(request.id, token)
+        kind = type(request.id)
+        if kind is str or type(token) is str or request.method in _NAMING:
+            self.check_size(request, token)
         if token is not None and token in self._tokens:
             raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id)
         if meta is not NOTHING and meta.is_modern:
@@ -190,20 +214,25 @@ class Ledger:
             self.phase = self.phase.permit(request.method, request.id)
             if request.method == INITIALIZE:
                 self._initialize = request.id
-        if type(request.id) is not self._id_type:
+        if kind is not self._id_type:
             # None before the first, and for ever `object` after one of another type.
-            self._id_type = type(request.id) if self._id_type is None else object
+            self._id_type = kind if self._id_type is None else object
         self.inbound[request.id] = token
         if token is not None:
             self._tokens[token] = request.id
         return True
 
-    def check_size(self, id: RequestId, token: RequestId | None = None) -> None:
-        """Raises InvalidRequest, and counts, if a request's id and progress token are too long together."""
-        if sum(len(name.encode()) for name in (id, token) if isinstance(name, str)) > self._max_name_size:
+    def check_size(self, request: Request, token: RequestId | None = None) -> None:
+        """Raises InvalidRequest, and counts, if what a request is known by, and names, is too long."""
+        limit = self._max_name_size
+        size = sum(len(name.encode()) for name in (request.id, token) if isinstance(name, str))
+        if request.method in _NAMING and request.params is not None:
+            longest = memoryview(request.params).nbytes
+            size += _size_of_names(request.params) if size + longest > limit else 0
+        if size > limit:
             self.too_long += 1
-            reason = f"the id and the progress token have more than {self._max_name_size} bytes together"
-            raise InvalidRequest("Invalid Request", {"reason": reason}, id=id)
+            reason = f"id, progress token, URI and name have more than {limit} bytes together"
+            raise InvalidRequest("Invalid Request", {"reason": reason}, id=request.id)
 
     def _cancel(self, id: RequestId | None) -> bool:
         # MCP: `initialize` must not be cancelled.

@@ -354,6 +354,17 @@ def test_what_is_no_message_says_which_request_it_was_to_answer(data: bytes, ans
     assert (error.answers, type(error.answers)) == (answers, type(answers))
 
 
+@settings(deadline=None)
+@given(values, st.data())
+def test_damage_behind_the_id_does_not_hide_whose_answer_it_is(value: Any, draw: st.DataObject) -> None:
+    before, after = b'{"jsonrpc":"2.0","id":7,"result":', b"}"
+    inside = json.dumps(value).encode()
+    start = draw.draw(st.integers(0, len(inside)))
+    end = draw.draw(st.integers(start, len(inside)))
+    found = outcome(before + inside[:start] + draw.draw(st.binary(max_size=3)) + inside[end:] + after)
+    assert (found.id if isinstance(found, Result) else getattr(found, "answers", None)) == 7
+
+
 @pytest.mark.parametrize(
     ("data", "id"),
     [

@@ -426,10 +426,36 @@ def test_an_id_and_a_token_may_have_only_so_many_bytes_together(id: RequestId, t
         with pytest.raises(InvalidRequest, match="Invalid Request") as caught:
             ledger.from_client(request(id, token=token))
         assert caught.value.id == id
-        assert caught.value.data == {"reason": "the id and the progress token have more than 100 bytes together"}
+        assert caught.value.data == {"reason": "id, progress token, URI and name have more than 100 bytes together"}
         # Nothing of it is kept, and shorter ones may come.
         assert ledger.from_client(request(1, token="y"))
     assert (len(ledger.inbound), ledger.too_long) == (1, not fits)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "fits"),
+    [
+        ("resources/read", {"uri": "x" * 70}, True),
+        ("resources/read", {"uri": "x" * 90}, False),
+        ("resources/subscribe", {"uri": "x" * 90}, False),
+        ("prompts/get", {"name": "x" * 90}, False),
+        ("prompts/get", {"name": "x" * 40, "uri": "x" * 40}, False),
+        ("prompts/get", {"name": "x", "arguments": {"uri": "x" * 1000}}, True),
+        ("prompts/get", {"name": 7, "arguments": "x" * 1000}, True),
+        ("tools/call", {"name": "x", "arguments": {"uri": "x" * 1000}}, True),
+    ],
+)
+def test_so_has_what_a_request_names(method: str, params: dict[str, Any], fits: bool) -> None:
+    ledger = Ledger(max_name_size=100)
+    ledger.from_client(request(0, "initialize"))
+    ledger.to_client(result(0))
+    asked = Request("i" * 20, method, to_raw(params))
+    if fits:
+        assert ledger.from_client(asked)
+    else:
+        with pytest.raises(InvalidRequest):
+            ledger.from_client(asked)
+    assert ledger.too_long == (not fits)
 
 
 ids = st.sampled_from([1, 2, 3, "1", "2"])

@@ -987,6 +987,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "L-20": (
         "Ids and progress tokens, which are kept, are not longer than need be.",
         "tests/core/test_ledger.py::test_an_id_and_a_token_may_have_only_so_many_bytes_together",
+        "tests/core/test_ledger.py::test_so_has_what_a_request_names",
         "tests/test_front.py::test_a_request_of_the_backend_with_too_long_an_id_is_refused",
         "tests/ws/test_connection.py::test_ids_over_the_limit_are_refused_and_counted",
         "tests/integration/test_wire.py::test_an_id_over_the_limit_is_refused_and_nothing_of_it_is_kept",
