@@ -472,6 +472,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "B-6": (
         "The client takes arrays.",
         "tests/ws/test_client.py::test_a_batch_of_the_server_is_taken_member_by_member",
+        "tests/backends/stdio/test_backend.py::test_several_messages_in_one_line_are_taken_one_by_one",
     ),
     "B-7": (
         "The members of an array count one by one, and its answers together.",

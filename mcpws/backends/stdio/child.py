@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, widen
 from mcpws.config import require_positive
 from mcpws.core.burst import burst
-from mcpws.core.codec import decode, encode
+from mcpws.core.codec import decode, decode_batch, encode, is_batch
 from mcpws.core.lines import Line, LineFramer
 from mcpws.core.messages import Error, Message, Request, Result
 from mcpws.core.outline import outline
@@ -39,6 +39,9 @@ LAST_WORDS = 1.0
 
 GARBAGE_SHOWN = 300
 """Bytes of what is logged of a line that is no message."""
+
+MAX_BATCH = 1024
+"""Messages in one line."""
 
 GARBAGE_LOGGED = 5
 """Such lines a second that are logged; the others are counted."""
@@ -271,17 +274,33 @@ class Child(ProcessProtocol):
                     try:
                         message = decode(line, max_depth)
                     except RpcError as error:
-                        if error.answers is not None:
-                            self._asked -= 1
-                            self._link.send(Error.in_place_of(error.answers, error))
-                        elif error.id is not None and _METHOD in line:
-                            self.receive(Error.answering(error.id, error))
-                        self._drop(b"%b: %b" % (f"{error} {error.data}".encode(), line[:GARBAGE_SHOWN]))
+                        self._take_apart(line, error)
                     else:
                         self.talks = True
                         if type(message) is Result or type(message) is Error:
                             self._asked -= 1
                         self._link.send(message)
+
+    def _take_apart(self, line: bytes, error: RpcError) -> None:
+        """What is no message may be several (MCP 2025-03-26, batches), or tell who waits for it."""
+        members: list[Message | RpcError] = [error]
+        if is_batch(line):
+            with suppress(RpcError):
+                members = decode_batch(line, MAX_BATCH, self._limits.max_depth)
+        for member in members:
+            if self._link is None:
+                return
+            if not isinstance(member, RpcError):
+                self.talks = True
+                self._asked -= isinstance(member, Result | Error)
+                self._link.send(member)
+                continue
+            if member.answers is not None:
+                self._asked -= 1
+                self._link.send(Error.in_place_of(member.answers, member))
+            elif member.id is not None and _METHOD in line:
+                self.receive(Error.answering(member.id, member))
+            self._drop(b"%b: %b" % (f"{member} {member.data}".encode(), line[:GARBAGE_SHOWN]))
 
     def _refuse(self, line: LineTooLong) -> None:
         self._counters.too_long += 1

@@ -409,6 +409,15 @@ def test_an_answer_that_cannot_be_used_fails_its_request_alone(c: Conversation, 
     assert (stdio.garbage, stdio.given_up) == (1, 0)
 
 
+def test_several_messages_in_one_line_are_taken_one_by_one(c: Conversation, stdio: Stdio) -> None:
+    c.process.says(b"[%b,%b]" % (PONG, b'{"jsonrpc":"2.0","id":2,"error":"boom"}'), b"[]", b"[done]", b"[%b" % PONG)
+    pong, failed = c.client.received
+    assert pong.data == PONG
+    assert isinstance(failed, Error)
+    assert (failed.id, failed.error.code) == (2, 502)
+    assert stdio.garbage == 4
+
+
 def test_a_request_of_the_child_that_cannot_be_used_is_answered(c: Conversation) -> None:
     c.process.says(b'{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage","params":{"temperature":NaN}}')
     assert c.client.received == []
