@@ -87,7 +87,10 @@ class ClientFactory(ConnectionFactory):
 
     def connection_gone(self, connection: ClientConnection) -> None:
         super().connection_gone(connection)
-        self._begun.pop(connection.id, None)
+        begun = self._begun.pop(connection.id, None)
+        if begun is not None:
+            # Nobody asked for this session, as nobody does when a service has reconnected by itself.
+            begun.addErrback(self._failed, connection)
 
     def _session_on(self, connection: ClientConnection) -> Session:
         session = Session(connection, self.clock, self._requests, self._notifications)

@@ -11,7 +11,7 @@ from struct import iter_unpack
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
@@ -68,11 +68,7 @@ class Receiver(Protocol):
 
 
 class ClientConnection(Connection):
-    """One connection to a server.
-
-    `when_open` fires with it once the handshake is complete, or fails: HandshakeRefused when the server refused,
-    ConnectFailed when the connection went before. Whoever makes the connection has to take it up.
-    """
+    """One connection to a server."""
 
     def __init__(self, protocol: Any, id: int, factory: ConnectionFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.clock)
@@ -80,13 +76,27 @@ class ClientConnection(Connection):
         self.mask_key = factory.mask_keys.__next__
         self.receiver: Receiver | None = None
         self._batch: list[bytes] | None = None
-        self._when_open: Deferred[ClientConnection] | None = Deferred(self._given_up)
-        self.when_open: Deferred[ClientConnection] = self._when_open
+        self._waiting: list[Deferred[ClientConnection]] | None = []
+        self._not_open: Failure | None = None
         self._refused: McpwsError | None = None
         self.interim = 0
         """Bytes of interim answers that came before the one to the handshake."""
         self.given_up = False
         """Whether this side has closed it, without anything wrong."""
+
+    @property
+    def when_open(self) -> Deferred[ClientConnection]:
+        """Fires with this connection once its handshake is complete; everybody who asks has a Deferred of his own.
+
+        It fails with HandshakeRefused when the server refused, with ConnectFailed when the connection went before.
+        Cancelling one drops the connection, and all fail with CancelledError.
+        """
+        waiting: Deferred[ClientConnection] = Deferred(self._give_up)
+        if self._waiting is None:
+            waiting.callback(self._not_open or self)
+        else:
+            self._waiting.append(waiting)
+        return waiting
 
     @property
     def max_in_flight(self) -> int:
@@ -156,9 +166,7 @@ class ClientConnection(Connection):
         super().opened()
         self.receiver = self._factory.receiver(self)
         self.text_receiver = self.receiver.receive
-        if self._when_open is not None:
-            opened, self._when_open = self._when_open, None
-            opened.callback(self)
+        self._tell(self)
 
     def message_received(self, message: Message, binary: bool) -> None:
         receiver = self.receiver
@@ -203,9 +211,10 @@ class ClientConnection(Connection):
         self.text_receiver = None
         if receiver is not None:
             receiver.lost(reason)
-        if self._when_open is not None:
-            failed, self._when_open = self._when_open, None
-            failed.errback(reason)
+        if self._waiting is not None:
+            if not self._waiting and not self.given_up:
+                log.error("no connection to {url}: {error}", url=self._factory.shown_url, error=reason)
+            self._tell(Failure(reason))
 
     def refused(self, reason: HandshakeRefused | ConnectFailed) -> None:
         """It will not open; the connection is about to be dropped."""
@@ -228,8 +237,15 @@ class ClientConnection(Connection):
     def in_flight(self) -> int:
         return 0 if self.receiver is None else self.receiver.in_flight
 
-    def _given_up(self, _: Deferred[ClientConnection]) -> None:
-        self._when_open = None
+    def _tell(self, outcome: ClientConnection | Failure) -> None:
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._not_open = outcome if isinstance(outcome, Failure) else None
+            for one in waiting:
+                one.callback(outcome)
+
+    def _give_up(self, _: object) -> None:
+        self._tell(Failure(CancelledError()))
         self.abort()
 
 

@@ -395,3 +395,33 @@ def test_to_close_the_transport_of_a_protocol_closes_the_websocket() -> None:
     assert str(result_of(session.when_lost())) == "connection closed with 1000"
     running.service.stopService()
     running.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("refused", [True, False], ids=["handshake", "beginning"])
+def test_what_fails_though_nobody_asked_is_logged_and_may_still_be_asked_for(
+    refused: bool, logged_errors: LoggedErrors
+) -> None:
+    network, servers = Network(), [RawServer(), RawServer()]
+    remaining = iter(servers)
+    factory = ClientFactory(URL, era="legacy", reactor=network.clock)
+    endpoint = network.endpoint(Factory.forProtocol(remaining.__next__))
+    service = ClientService(endpoint, factory, clock=network.clock, retryPolicy=lambda attempt: 1)
+    service.startService()
+    for server in servers:
+        network.advance(1)
+        protocol = result_of(service.whenConnected())
+        if refused:
+            server.send(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        else:
+            server.accept()
+            network.flush()
+            server.wire.abortConnection()
+        network.flush()
+        [event] = logged_errors.flush()
+        assert event["url"] == URL
+        assert isinstance(event["error"], HandshakeRefused if refused else ConnectionClosed)
+        if refused:
+            assert isinstance(failure_of(factory.session(protocol)), HandshakeRefused)
+    service.stopService()
+    network.flush()
+    assert network.clock.getDelayedCalls() == []

@@ -67,6 +67,8 @@ class Rig:
         )
         endpoint = self.network.endpoint(Factory.forProtocol(lambda: self.server))
         self.connection = cast(ClientProtocol, result_of(endpoint.connect(self.factory))).connection
+        self._outcomes: list[object] = []
+        self.connection.when_open.addBoth(self._outcomes.append)
         self.flush()
 
     def flush(self) -> None:
@@ -81,10 +83,9 @@ class Rig:
     def outcome(self) -> object:
         """The open connection, or why there is none."""
         self.flush()
-        results: list[object] = []
-        self.connection.when_open.addBoth(results.append)
-        assert results, "neither open nor failed yet"
-        return results[0].value if isinstance(results[0], Failure) else results[0]
+        assert self._outcomes, "neither open nor failed yet"
+        [outcome] = self._outcomes
+        return outcome.value if isinstance(outcome, Failure) else outcome
 
     def refused_with(self, data: bytes) -> HandshakeRefused:
         """Why there is no connection after the server has sent `data`."""
@@ -382,10 +383,24 @@ def test_a_failure_without_a_text_is_named() -> None:
 
 def test_giving_up_before_it_opened_drops_the_connection() -> None:
     rig = Rig()
-    rig.connection.when_open.cancel()
+    waiting = rig.connection.when_open
+    waiting.cancel()
+    with pytest.raises(CancelledError):
+        result_of(waiting)
     assert isinstance(rig.outcome(), CancelledError)
     assert rig.server.is_gone()
     assert rig.network.clock.getDelayedCalls() == []
+
+
+def test_everybody_who_waits_for_a_connection_is_told() -> None:
+    rig = Rig()
+    outcomes: list[object] = []
+    for _ in range(2):
+        rig.connection.when_open.addBoth(outcomes.append)
+    rig.server.accept()
+    rig.flush()
+    assert outcomes == [rig.connection, rig.connection]
+    assert result_of(rig.connection.when_open) is rig.connection
 
 
 def test_closing_before_it_opened_drops_the_connection() -> None:
