@@ -31,6 +31,7 @@ from mcpws.errors import (
 )
 from mcpws.front import Front
 from mcpws.interfaces import Backend, Identity
+from mcpws.ws.steady import steady
 
 log = Logger()
 
@@ -78,7 +79,7 @@ class StdioFront(Protocol):
         self.output_lost = False
         """Whether the output was closed, or could not be written, before all was."""
         self._backend = backend
-        self._clock = clock
+        self._clock = steady(clock)
         self._max_depth = max_depth
         self._max_queued_bytes = max_queued_bytes
         self._grace = grace
@@ -86,7 +87,7 @@ class StdioFront(Protocol):
         self._front = Front(
             self,
             Identity("stdio"),
-            clock,
+            self._clock,
             max_in_flight=max_in_flight,
             max_waiting=max_waiting,
             max_waiting_bytes=max_queued_bytes,

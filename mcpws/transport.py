@@ -274,7 +274,6 @@ class _Client:
             if getattr(config, key) != getattr(defaults, key):
                 raise ConfigError(key, getattr(config, key), "nothing reconnects by itself yet; leave the default")
         self._inbox = inbox
-        self._clock = reactor
         self._factory = ConnectionFactory(config.url, lambda connection: self, config, reactor=reactor)
         self._endpoint = endpoint_for(config.url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
         self._connection: ClientConnection | None = None
@@ -314,7 +313,7 @@ class _Client:
     def statistics(self) -> ConnectionStatistics:
         if self._connection is None:
             raise ConnectionClosed(NO_STATUS, "the transport is not connected")
-        return self._connection.statistics(self._clock.seconds())
+        return self._connection.statistics(self._factory.clock.seconds())
 
     def _connected(self, result: ClientConnection | Failure) -> Failure | None:
         self._connecting = None

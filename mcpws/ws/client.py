@@ -38,6 +38,7 @@ from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
 from mcpws.ws.protocol import Forwarding
+from mcpws.ws.steady import steady
 from mcpws.ws.tuning import expect_messages_of
 from mcpws.ws.upgrade import Headers, Upgrade, after_interim, refusal
 
@@ -335,7 +336,7 @@ class ConnectionFactory(WebSocketClientFactory):
         super().__init__(protocols=list(subprotocols), reactor=reactor)
         self.url, self.shown_url = url, shown(url)
         self.receiver = receiver
-        self.clock: IReactorTime = self.reactor
+        self.clock = steady(self.reactor)
         set_client_options(self, self.config)
         offers = [offer.get_extension_string() for offer in self.perMessageCompressionOffers]
         self.upgrade = Upgrade(resource(parts), authority(parts), headers or (), subprotocols, origin, offers)

@@ -24,6 +24,7 @@ from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
 from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server_connection import ServerConnection
+from mcpws.ws.steady import steady
 from mcpws.ws.tuning import expect_messages_of
 
 log = Logger()
@@ -127,7 +128,7 @@ class ServerFactory(WebSocketServerFactory):
         super().__init__(server="mcpws", reactor=reactor)
         self.backend = backend
         self.config = config or WebSocketConfig()
-        self.clock: IReactorTime = self.reactor
+        self.clock = steady(self.reactor)
         set_server_options(self, self.config)
         expect_messages_of(self.config.max_message_size)
         self._checks = handshake.checks(self.config, self._admit)
@@ -171,7 +172,8 @@ class ServerFactory(WebSocketServerFactory):
             self._draining = True
             if self._connections:
                 limit = self.config.drain_seconds if seconds is None else seconds
-                self._deadline = self.clock.callLater(limit, self._give_up)
+                # Not by the time for which this process runs: whoever stops it has set a term.
+                self._deadline = self.reactor.callLater(limit, self._give_up)
             for one in self.connections:
                 one.drain()
         drained: Deferred[None] = Deferred(self._waiting.remove)

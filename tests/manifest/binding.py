@@ -1089,6 +1089,17 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/integration/test_wire.py::test_a_request_before_initialize_is_refused",
         "tests/backends/eras/test_legacy_client.py::test_a_ping_before_initialize_is_answered_here_and_disturbs_no_request",
     ),
+    "A-6": (
+        "Late is not silent, and a jump of the clock decides nothing.",
+        "tests/ws/test_steady.py::test_a_jump_moves_all_that_is_due",
+        "tests/ws/test_steady.py::test_a_call_comes_a_turn_after_it_is_due_so_that_what_came_is_read",
+        "tests/ws/test_steady.py::test_time_in_which_nothing_ran_is_not_counted",
+        "tests/ws/test_steady.py::test_a_server_that_was_stopped_holds_it_against_nobody",
+        "tests/integration/test_steady.py::test_a_clock_that_is_set_decides_nothing",
+        "tests/integration/test_steady.py::test_a_function_that_blocks_costs_no_client_its_connection",
+        "tests/integration/test_steady.py::test_a_service_that_was_stopped_goes_on_with_its_clients",
+        "tests/integration/test_steady.py::test_a_client_that_did_not_run_reads_what_came_before_it_gives_up",
+    ),
     "K-1": (
         "1000: a client has finished.",
         "tests/client/test_session.py::test_close_ends_the_session_and_fails_what_is_pending",

@@ -27,6 +27,7 @@ from mcpws.errors import ConfigError, ShuttingDown
 from mcpws.hearing import Hearing
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.state import MIN_KEY, Seal
+from mcpws.ws.steady import steady
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,7 +95,7 @@ class App:
         if not stop_grace > 0:
             raise ConfigError("stop_grace", stop_grace, "must be above 0")
         self._catalog = Catalog(Implementation(name, version, title), instructions, page_size)
-        self._clock = clock
+        self._clock = None if clock is None else steady(clock)
         self._max_pending = max_pending
         self._max_notifications = max_notifications
         self._max_notification_bytes = max_notification_bytes
@@ -281,7 +282,7 @@ class App:
             # Not earlier: an App is often made while modules are imported, before a reactor is chosen.
             from twisted.internet import reactor
 
-            self._clock = IReactorTime(reactor)
+            self._clock = steady(IReactorTime(reactor))
         channel = AppChannel(
             link,
             self._catalog,

@@ -11,6 +11,7 @@ from mcpws.backends.eras.conversation import Conversation
 from mcpws.backends.eras.limits import MAX_PENDING, Counters, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
 from mcpws.interfaces import Backend, Channel, Link, counted_by
+from mcpws.ws.steady import steady
 
 
 class DualEra:
@@ -69,7 +70,7 @@ class DualEra:
         )
         self._backend = backend
         self._counters = Counters()
-        self._shared = Shared(clock, limits, self._counters, Known())
+        self._shared = Shared(steady(clock), limits, self._counters, Known())
         self._conversations: set[Conversation] = set()
 
     @property

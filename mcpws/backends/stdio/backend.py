@@ -19,6 +19,7 @@ from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.backoff import Backoff
+from mcpws.ws.steady import steady
 
 log = Logger()
 
@@ -98,6 +99,7 @@ class Stdio:
             max_depth=max_depth,
         )
         self._reactor = reactor
+        self._clock = steady(reactor)
         self._command = command
         # As seen from here: a daemon changes its directory later.
         self._cwd = os.path.abspath(cwd or os.curdir)
@@ -109,7 +111,7 @@ class Stdio:
         self._counters = Counters()
         self._children: set[Child] = set()
         self._relapses = None if backoff is None else Relapses(backoff, random or Random().random)
-        self._room = Room(max_children, room_timeout, self._start, self._children.__len__, reactor, self._counters)
+        self._room = Room(max_children, room_timeout, self._start, self._children.__len__, self._clock, self._counters)
         self._look_after = min(LOOK, stall_timeout / 4)
         self._look: IDelayedCall | None = None
         self._stopping = False
@@ -184,7 +186,7 @@ class Stdio:
     def _held_off(self, link: Link) -> BackendLost | None:
         if self._relapses is None:
             return None
-        refusal = self._relapses.refusal(link, self._reactor.seconds())
+        refusal = self._relapses.refusal(link, self._clock.seconds())
         self._counters.held_off += refusal is not None
         return refusal
 
@@ -192,7 +194,7 @@ class Stdio:
         # It may have had to wait for room.
         if refusal := self._held_off(link):
             return fail(refusal)
-        child = Child(link, self._limits, self._reactor, self._counters, self._ended)
+        child = Child(link, self._limits, self._clock, self._counters, self._ended)
         # What starts the process must be its parent, and daemons fork: so its id is not asked for earlier.
         args = [self._python, "-I", "-S", "-c", self._launcher, str(os.getpid()), self._cwd]
         try:
@@ -203,7 +205,7 @@ class Stdio:
         self._counters.started += 1
         self._children.add(child)
         if self._look is None:
-            self._look = self._reactor.callLater(self._look_after, self._look_at_all)
+            self._look = self._clock.callLater(self._look_after, self._look_at_all)
         channel: Channel = child
         return succeed(channel)
 
@@ -212,7 +214,7 @@ class Stdio:
         for child in list(self._children):
             child.look(self._look_after)
         serving = any(child.serving for child in self._children)
-        self._look = self._reactor.callLater(self._look_after, self._look_at_all) if serving else None
+        self._look = self._clock.callLater(self._look_after, self._look_at_all) if serving else None
 
     def _ended(self, child: Child) -> None:
         self._children.discard(child)
@@ -221,7 +223,7 @@ class Stdio:
             self._look = None
         if self._relapses is not None:
             others_talk = any(other.talks for other in self._children)
-            self._relapses.ended(child, others_talk, self._reactor.seconds())
+            self._relapses.ended(child, others_talk, self._clock.seconds())
         self._room.freed()
         self._fire_stopped()
 

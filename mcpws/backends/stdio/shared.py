@@ -30,6 +30,7 @@ from mcpws.errors import (
 )
 from mcpws.interfaces import Backend, Channel, Link, counted_by
 from mcpws.policy.backoff import Backoff, Failures
+from mcpws.ws.steady import steady
 
 log = Logger()
 
@@ -81,7 +82,7 @@ class SharedStdio:
             if not value > 0:
                 raise ConfigError(key, value, "must be above 0")
         self._backend = backend
-        self._clock = clock
+        self._clock = steady(clock)
         self._backoff = backoff or Backoff()
         self._random = random or Random().random
         self._max_queued_bytes = max_queued_bytes
