@@ -313,7 +313,7 @@ class _Client:
     def statistics(self) -> ConnectionStatistics:
         if self._connection is None:
             raise ConnectionClosed(NO_STATUS, "the transport is not connected")
-        return self._connection.statistics(self._factory.clock.seconds())
+        return self._connection.statistics(self._factory.time.seconds())
 
     def _connected(self, result: ClientConnection | Failure) -> Failure | None:
         self._connecting = None

@@ -28,6 +28,7 @@ from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound,
 from mcpws.hearing import Hearing
 from mcpws.policy.stats import ConnectionStatistics
 from mcpws.ws.client import ClientConnection
+from mcpws.ws.steady import steady
 
 
 class Session:
@@ -54,7 +55,7 @@ class Session:
         self._requests = dict(requests)
         self._notifications = dict(notifications)
         self._conversation = Conversation(
-            connection.send_message, clock, self._answer, self._notified, max_working=connection.max_in_flight
+            connection.send_message, steady(clock), self._answer, self._notified, max_working=connection.max_in_flight
         )
         self._settle = self._conversation.peer.settle
         self._hearing = Hearing(connection.peer, *connection.notification_limits)
@@ -182,7 +183,7 @@ class Session:
         that functions were not to hear of as well.
         """
         dropped = self._conversation.peer.dropped + self._hearing.dropped
-        return replace(self._connection.statistics(self._clock.seconds()), dropped=dropped)
+        return replace(self._connection.statistics(steady(self._clock).seconds()), dropped=dropped)
 
     def begin(self, terms: Terms) -> Deferred[Session]:
         """The exchange that begins a conversation; fires with this session. If it fails, the connection is closed."""
@@ -190,7 +191,7 @@ class Session:
 
     async def _begin(self, terms: Terms) -> Session:
         try:
-            greeting = await Opening(self._conversation, self._clock, self._requests, terms).greet()
+            greeting = await Opening(self._conversation, steady(self._clock), self._requests, terms).greet()
         except Exception:
             self._connection.close()
             raise

@@ -60,7 +60,7 @@ class ConnectionStatistics:
     `errors` counts error answers sent, `bad_messages` what was no JSON-RPC, `dropped` what belonged
     nowhere, `coalesced` what a later message overtook before a slow reader took it, `too_many` the
     requests refused since too many were open and waited, `too_long` those refused since their ids or
-    names were, `idle` the time since the last byte came, `queued_bytes` what waits for a slow
+    names were, `idle` the time since the last byte came or was read, `queued_bytes` what waits for a slow
     reader, `postponed` how often what was read took longer than one turn may.
     """
 

@@ -72,7 +72,7 @@ class ClientConnection(Connection):
     """One connection to a server."""
 
     def __init__(self, protocol: Any, id: int, factory: ConnectionFactory) -> None:
-        super().__init__(protocol, id, factory.config, factory.clock)
+        super().__init__(protocol, id, factory.config, factory.time)
         self._factory = factory
         self.mask_key = factory.mask_keys.__next__
         self.receiver: Receiver | None = None
@@ -336,7 +336,8 @@ class ConnectionFactory(WebSocketClientFactory):
         super().__init__(protocols=list(subprotocols), reactor=reactor)
         self.url, self.shown_url = url, shown(url)
         self.receiver = receiver
-        self.clock = steady(self.reactor)
+        self.clock: IReactorTime = self.reactor
+        self.time = steady(self.clock)
         set_client_options(self, self.config)
         offers = [offer.get_extension_string() for offer in self.perMessageCompressionOffers]
         self.upgrade = Upgrade(resource(parts), authority(parts), headers or (), subprotocols, origin, offers)
@@ -344,7 +345,7 @@ class ConnectionFactory(WebSocketClientFactory):
         self.mask_keys = _mask_keys()
         self._ids = count(1)
         self._connections: dict[int, ClientConnection] = {}
-        self._heartbeat = Heartbeat(self.clock, period(self.config), self._connections.values)
+        self._heartbeat = Heartbeat(self.time, period(self.config), self._connections.values)
 
     def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
         protocol: ClientProtocol = self.protocol()

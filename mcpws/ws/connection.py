@@ -391,14 +391,23 @@ class Connection(ABC):
         elif self.state is _CONNECTING:
             if config.timeout_seconds and now - self.counters.opened > config.timeout_seconds:
                 self.abort()
-        elif self._outbox.stalled(now) > config.stall_timeout:
-            self._outbox.discard()
+        else:
+            self._look_for_life(now)
+
+    def _look_for_life(self, now: float) -> None:
+        config, counters, outbox = self._config, self.counters, self._outbox
+        interval = config.heartbeat_interval
+        if (outbox.behind or (interval and now - counters.last_activity > interval)) and outbox.takes(now):
+            # Whoever reads is there, though what we said last, a Ping for example, lies behind all that is to be read.
+            counters.last_activity = now
+        if outbox.stalled(now) > config.stall_timeout:
+            outbox.discard()
             self.close(TRY_AGAIN_LATER, f"nothing was read for {config.stall_timeout:g} s")
-        elif config.heartbeat_interval:
-            if self.reading and now - self.counters.last_activity > config.heartbeat_timeout > 0:
+        elif interval:
+            if self.reading and now - counters.last_activity > config.heartbeat_timeout > 0:
                 self.close_reason = f"nothing was heard for {config.heartbeat_timeout:g} s"
                 self.abort()
-            elif now - self._ping_sent >= config.heartbeat_interval:
+            elif now - self._ping_sent >= interval:
                 self._ping_number += 1
                 self._ping_sent = now
                 self._ping_pending = pack("!Q", self._ping_number)

@@ -8,13 +8,18 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITransport
 from zope.interface import implementer
 
 from mcpws.core.burst import burst
+from mcpws.ws.unread import in_socket
 
 SLICE = 64 * 1024
 """What is given to a slow transport at a time. Its size is how finely progress is seen."""
+
+PIECE = 16 * 1024
+"""What is given to a unix socket at a time."""
 
 WHOLE = 256 * 1024
 """A frame up to this size goes to an idle transport whole; what is gathered goes out as soon as it is more."""
@@ -48,6 +53,7 @@ class Outbox(ABC):
         "_on_space",
         "_over",
         "_transport",
+        "_unread",
         "queued",
     )
 
@@ -74,6 +80,7 @@ class Outbox(ABC):
         self._gathered: list[bytes] | None = None
         self._gathered_bytes = 0
         self._full = False
+        self._unread: int | None = None
         self._over = False
         self.queued = 0
         transport.registerProducer(self, self.streaming)
@@ -126,8 +133,23 @@ class Outbox(ABC):
         return self._blocked_at is not None
 
     def stalled(self, now: float) -> float:
-        """Seconds for which the transport has taken nothing; 0 when nothing waits."""
+        """Seconds for which the transport, and as far as `takes` has seen the other end, has taken nothing.
+
+        0 when nothing waits.
+        """
         return 0.0 if self._blocked_at is None else now - self._blocked_at
+
+    def takes(self, now: float) -> bool:
+        """Whether the other end has taken something, since this was last asked, of what the kernel holds for it."""
+        before, self._unread = self._unread, in_socket(self._transport)
+        if before is None or self._unread is None:
+            return False
+        if self._blocked_at is None:
+            # More may have been written meanwhile.
+            return self._unread < before
+        if self._unread != before:
+            self._blocked_at = now
+        return self._unread != before
 
     def discard(self) -> None:
         """Drop all that waits, but for the rest of a frame whose beginning is out already.
@@ -248,6 +270,26 @@ class SocketOutbox(Outbox):
         return left
 
 
+class UnixOutbox(SocketOutbox):
+    """Writes piece by piece: a unix socket counts a piece as unread until all of it was read."""
+
+    __slots__ = ()
+
+    def write_large(self, head: bytes, payload: bytes) -> None:
+        self.write(head + payload)
+
+    def _give(self, frame: bytes, offset: int) -> int:
+        if self._over:
+            return super()._give(frame, offset)
+        while offset < len(frame):
+            piece = frame[offset : offset + PIECE]
+            left = super()._give(piece, 0)
+            offset += len(piece) - left
+            if left:
+                break
+        return len(frame) - offset
+
+
 @implementer(IPushProducer)
 class BufferedOutbox(Outbox):
     """Fills the buffer of a transport that has one and says when it is full: TLS, or any other wrapper."""
@@ -287,5 +329,6 @@ def outbox(
         and hasattr(transport, "getHandle")
         and not getattr(transport, "TLS", False)
     ):
-        return SocketOutbox(transport, clock, limit, on_full, on_space, on_empty, on_close)
+        kind = UnixOutbox if isinstance(transport.getHost(), UNIXAddress) else SocketOutbox
+        return kind(transport, clock, limit, on_full, on_space, on_empty, on_close)
     return BufferedOutbox(transport, clock, limit, on_full, on_space, on_empty, on_close)

@@ -128,15 +128,16 @@ class ServerFactory(WebSocketServerFactory):
         super().__init__(server="mcpws", reactor=reactor)
         self.backend = backend
         self.config = config or WebSocketConfig()
-        self.clock = steady(self.reactor)
+        self.clock: IReactorTime = self.reactor
+        self.time = steady(self.clock)
         set_server_options(self, self.config)
         expect_messages_of(self.config.max_message_size)
         self._checks = handshake.checks(self.config, self._admit)
         self._ids = count(1)
         self._connections: dict[int, ServerConnection] = {}
         self._open = 0
-        self._totals = Totals(self.clock.seconds())
-        self._heartbeat = Heartbeat(self.clock, period(self.config), self._connections.values)
+        self._totals = Totals(self.time.seconds())
+        self._heartbeat = Heartbeat(self.time, period(self.config), self._connections.values)
         self._draining = False
         self._waiting: list[Deferred[None]] = []
         self._deadline: IDelayedCall | None = None
@@ -150,7 +151,7 @@ class ServerFactory(WebSocketServerFactory):
 
     def statistics(self) -> ServerStatistics:
         """A snapshot of all connections, of the totals since the start, and of what the backend has counted."""
-        now = self.clock.seconds()
+        now = self.time.seconds()
         open = tuple(one.statistics(now) for one in self._connections.values())
         return self._totals.snapshot(open, now, counted_by(self.backend))
 
@@ -173,7 +174,7 @@ class ServerFactory(WebSocketServerFactory):
             if self._connections:
                 limit = self.config.drain_seconds if seconds is None else seconds
                 # Not by the time for which this process runs: whoever stops it has set a term.
-                self._deadline = self.reactor.callLater(limit, self._give_up)
+                self._deadline = self.clock.callLater(limit, self._give_up)
             for one in self.connections:
                 one.drain()
         drained: Deferred[None] = Deferred(self._waiting.remove)

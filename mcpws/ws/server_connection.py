@@ -32,7 +32,7 @@ class ServerConnection(Connection):
     _initialize_by: float
 
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
-        super().__init__(protocol, id, factory.config, factory.clock)
+        super().__init__(protocol, id, factory.config, factory.time)
         self._factory = factory
         self._aborted = False
         # Most clients send neither binary frames nor batches, and need none.

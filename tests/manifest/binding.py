@@ -1057,6 +1057,16 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/backends/stdio/test_room.py::test_nobody_waits_for_ever",
         "tests/integration/test_stdio_children.py::test_clients_that_come_and_go_leave_no_more_children_than_may_be",
     ),
+    "L-23": (
+        "Who reads slowly but steadily is there, and so is who waits for us.",
+        "tests/ws/test_unread.py::test_what_was_written_to_a_socket_is_unread_until_it_is_read",
+        "tests/ws/test_unread.py::test_what_was_written_to_a_pipe_is_unread_to_the_byte",
+        "tests/backends/stdio/test_streams.py::test_a_child_that_waits_for_us_to_read_it_has_not_stalled",
+        "tests/backends/stdio/test_streams.py::test_a_child_that_reads_less_than_makes_room_has_not_stalled",
+        "tests/integration/test_slow_readers.py::test_a_slow_reader_is_there_as_long_as_it_reads",
+        "tests/integration/test_slow_readers.py::test_a_child_that_waits_for_us_to_read_it_is_not_given_up",
+        "tests/integration/test_slow_readers.py::test_a_child_that_reads_a_little_at_a_time_is_not_given_up",
+    ),
     "A-1": (
         "Pings go out at their interval.",
         "tests/ws/test_connection.py::test_a_ping_goes_out_every_interval_and_its_pong_measures_the_round_trip",

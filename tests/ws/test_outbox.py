@@ -14,13 +14,13 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from mcpws.core.burst import burst
 from mcpws.testing import Network, RawPeer
 from mcpws.testing.network import WINDOW
-from mcpws.ws.outbox import SLICE, WHOLE, BufferedOutbox, Outbox, SocketOutbox, outbox
+from mcpws.ws.outbox import SLICE, WHOLE, BufferedOutbox, Outbox, SocketOutbox, UnixOutbox, outbox
 
 KIB = 1024
 LIMIT = 1024 * KIB
 
 
-KINDS = [SocketOutbox, BufferedOutbox]
+KINDS = [SocketOutbox, UnixOutbox, BufferedOutbox]
 both = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -39,7 +39,7 @@ class Rig:
         self.transport = sender.wire
         self.given = 0
         self.holds = 2 * SLICE + 1
-        if kind is SocketOutbox:
+        if issubclass(kind, SocketOutbox):
             self.holds = WINDOW
             self._count_what_is_taken()
         else:

@@ -162,8 +162,10 @@ class Child(ProcessProtocol):
     def pauseProducing(self) -> None:
         if self._phase is Phase.SERVING and STDOUT in self._process.pipes:
             self._process.pipes[STDOUT].pauseProducing()
+            self._intake.excuse(True)
 
     def resumeProducing(self) -> None:
+        self._intake.excuse(False)
         if STDOUT in self._process.pipes:
             self._process.pipes[STDOUT].resumeProducing()
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-import termios
-from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,6 +16,7 @@ from zope.interface import implementer
 from mcpws.core.burst import burst
 from mcpws.core.lines import to_lines
 from mcpws.interfaces import Producer
+from mcpws.ws.unread import in_pipe
 
 ROOM = 64 * 1024
 """Bytes that may wait before the client is paused; it is resumed below half of them."""
@@ -66,6 +65,8 @@ class Intake:
         self._unread = 0
         self._taken_at = 0.0
         self._watch: IDelayedCall | None = None
+        self._unread_before: int | None = None
+        self._excused = False
         pipe.registerProducer(self, False)
 
     @property
@@ -88,8 +89,15 @@ class Intake:
             self._flush()
             if self._waiting > ROOM:
                 self._taken_at = self._clock.seconds()
+                self._unread_before = in_pipe(self._pipe)
                 self._watch = self._clock.callLater(self._stall_timeout, self._check)
                 self._client.pauseProducing()
+
+    def excuse(self, excused: bool) -> None:
+        """Whether the child may wait for us to read it: that it does not read meanwhile is not held against it."""
+        if self._excused and not excused:
+            self._taken_at = self._clock.seconds()
+        self._excused = excused
 
     def finish(self) -> None:
         """Close the input after all that waits has been read."""
@@ -112,7 +120,7 @@ class Intake:
 
     def stopProducing(self) -> None:
         """The pipe is closed."""
-        self._unread = unread_in(self._pipe)
+        self._unread = in_pipe(self._pipe) or 0
         self._open = False
         self._begun = b""
         self._messages.clear()
@@ -152,7 +160,12 @@ class Intake:
 
     def _check(self) -> None:
         self._watch = None
-        left = self._taken_at + self._stall_timeout - self._clock.seconds()
+        now, unread = self._clock.seconds(), in_pipe(self._pipe)
+        if self._excused or unread != self._unread_before:
+            # It may have read less than makes room in the pipe.
+            self._taken_at = now
+        self._unread_before = unread
+        left = self._taken_at + self._stall_timeout - now
         if left > 0:
             self._watch = self._clock.callLater(left, self._check)
         else:
@@ -172,16 +185,6 @@ def widen(pipe: FileDescriptor) -> None:
     if sys.platform == "linux":
         with suppress(OSError, ValueError):
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, WIDE)
-
-
-def unread_in(pipe: FileDescriptor) -> int:
-    """Bytes in a pipe, of which either end is ours, that nobody has read; 0 where that is not known."""
-    count = array("i", [0])
-    try:
-        fcntl.ioctl(pipe.fileno(), termios.FIONREAD, count)
-    except (OSError, ValueError):
-        return 0
-    return count[0]
 
 
 def read_on(pipe: FileDescriptor) -> bytes:

@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
+from mcpws.backends.stdio import streams
 from mcpws.backends.stdio.streams import READ, ROOM, ErrorLines, Intake, read_on, widen
 from mcpws.core.burst import burst
 
@@ -324,3 +325,29 @@ def expected_lines(data: bytes) -> list[str]:
             escaped = (c if c == "\t" or c.isprintable() or ord(c) >= 160 else f"\\x{ord(c):02x}" for c in text)
             lines.append("".join(escaped) + ("..." if len(stripped) > 10 else ""))
     return lines
+
+
+def test_a_child_that_waits_for_us_to_read_it_has_not_stalled(f: Fixture) -> None:
+    f.fill()
+    f.reactor.advance(20)
+    f.intake.excuse(True)
+    for _ in range(10):
+        f.reactor.advance(20)
+    assert f.stalls == 0
+    f.intake.excuse(False)
+    f.reactor.advance(29.9)
+    assert f.stalls == 0
+    f.reactor.advance(30)
+    assert f.stalls == 1
+
+
+def test_a_child_that_reads_less_than_makes_room_has_not_stalled(f: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = [CAPACITY]
+    monkeypatch.setattr(streams, "in_pipe", lambda pipe: unread[0])
+    f.fill()
+    for _ in range(10):
+        unread[0] -= 1
+        f.reactor.advance(30)
+    assert f.stalls == 0
+    f.reactor.advance(30)
+    assert f.stalls == 1
