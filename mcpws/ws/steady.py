@@ -43,16 +43,20 @@ def hold(reactor: ReactorBase, even: Callable[[], float]) -> None:
     :param even: seconds that no setting of a clock moves.
     """
     tell = reactor.seconds
-    ahead = tell() - even()
+    before = tell()
+    ahead = before - even()
 
     def seconds() -> float:
-        nonlocal ahead
+        nonlocal ahead, before
         now = tell()
-        jump = now - even() - ahead
-        if not -JUMP < jump < JUMP:
-            ahead += jump
-            for call in reactor.getDelayedCalls():
-                call.delay(jump)
+        # A reactor asks several times in each turn: the other clock is looked at only if it may have been a jump.
+        if not 0.0 <= now - before < JUMP:
+            jump = now - even() - ahead
+            if not -JUMP < jump < JUMP:
+                ahead += jump
+                for call in reactor.getDelayedCalls():
+                    call.delay(jump)
+        before = now
         return now
 
     reactor.seconds = seconds
