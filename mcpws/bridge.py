@@ -31,7 +31,7 @@ from mcpws.errors import (
 )
 from mcpws.front import Front
 from mcpws.interfaces import Backend, Identity
-from mcpws.ws.steady import steady
+from mcpws.steady import steady
 
 log = Logger()
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("errors", "core", "version"),
     ("policy",),
-    ("interfaces", "config"),
+    ("interfaces", "config", "steady"),
     ("conversation", "front", "hearing"),
     ("ws",),
     ("client",),

@@ -27,8 +27,8 @@ from mcpws.core.surrogates import read_as
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
 from mcpws.hearing import Hearing
 from mcpws.policy.stats import ConnectionStatistics
+from mcpws.steady import steady
 from mcpws.ws.client import ClientConnection
-from mcpws.ws.steady import steady
 
 
 class Session:

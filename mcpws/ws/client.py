@@ -33,12 +33,12 @@ from mcpws.errors import (
     ResultTooLarge,
     RpcError,
 )
+from mcpws.steady import steady
 from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
 from mcpws.ws.protocol import Forwarding
-from mcpws.ws.steady import steady
 from mcpws.ws.tuning import expect_messages_of
 from mcpws.ws.upgrade import Headers, Upgrade, after_interim, refusal
 

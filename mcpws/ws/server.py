@@ -17,6 +17,7 @@ from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Notification, to_raw
 from mcpws.interfaces import Backend, Identity, counted_by
 from mcpws.policy.stats import ServerStatistics, Totals
+from mcpws.steady import steady
 from mcpws.ws import handshake
 from mcpws.ws.compression import accept_offer
 from mcpws.ws.handshake import Refusal, UpgradeRequest
@@ -24,7 +25,6 @@ from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
 from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server_connection import ServerConnection
-from mcpws.ws.steady import steady
 from mcpws.ws.tuning import expect_messages_of
 
 log = Logger()

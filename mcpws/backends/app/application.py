@@ -27,7 +27,7 @@ from mcpws.errors import ConfigError, ShuttingDown
 from mcpws.hearing import Hearing
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.state import MIN_KEY, Seal
-from mcpws.ws.steady import steady
+from mcpws.steady import steady
 
 F = TypeVar("F", bound=Callable[..., Any])
 

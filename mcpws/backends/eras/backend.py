@@ -11,7 +11,7 @@ from mcpws.backends.eras.conversation import Conversation
 from mcpws.backends.eras.limits import MAX_PENDING, Counters, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
 from mcpws.interfaces import Backend, Channel, Link, counted_by
-from mcpws.ws.steady import steady
+from mcpws.steady import steady
 
 
 class DualEra:

@@ -19,7 +19,7 @@ from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.backoff import Backoff
-from mcpws.ws.steady import steady
+from mcpws.steady import steady
 
 log = Logger()
 

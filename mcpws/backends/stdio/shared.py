@@ -30,7 +30,7 @@ from mcpws.errors import (
 )
 from mcpws.interfaces import Backend, Channel, Link, counted_by
 from mcpws.policy.backoff import Backoff, Failures
-from mcpws.ws.steady import steady
+from mcpws.steady import steady
 
 log = Logger()
 

@@ -9,9 +9,9 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.task import Clock, LoopingCall
 
 from mcpws.config import WebSocketConfig
+from mcpws.steady import LATE, SteadyTime, hold, steady
 from mcpws.testing import RecordingBackend, Served
 from mcpws.ws.server import ServerFactory
-from mcpws.ws.steady import LATE, SteadyTime, hold, steady
 
 
 class Still(ReactorBase):
