@@ -289,6 +289,34 @@ def test_pings_that_pass_others_are_bounded_too() -> None:
     assert (rig.delivered(), rig.codes()) == (["d"], [429])
 
 
+@pytest.mark.parametrize("method", ["ping", "subscriptions/listen"])
+def test_what_passes_others_does_so_too_when_it_had_to_wait(method: str) -> None:
+    rig = Rig(max_in_flight=2)
+    rig.ask(1, 2, 3)
+    rig.front.receive(Request("a", "ping"))
+    rig.front.receive(Request("b", "ping"))
+    rig.front.receive(modern("c", method))
+    rig.front.receive(modern("d", method))
+    assert rig.given() == [1, 2, "a", "b"]
+    rig.answer("a", "b", "c", "d")
+    assert rig.given() == [1, 2, "a", "b", "c", "d"]
+    rig.answer(1)
+    assert rig.given() == [1, 2, "a", "b", "c", "d", 3]
+    assert rig.delivered() == ["a", "b", "c", "d", 1]
+
+
+def test_what_is_no_request_waits_for_the_backend_alone() -> None:
+    _client, backend, front = late(max_in_flight=1)
+    front.receive(Request("start", "initialize"))
+    for message in (Request(1, "ping"), modern(2, "tools/call"), Notification("notifications/x"), Request(3, "ping")):
+        front.receive(message)
+    backend.begin()
+    shown = [getattr(message, "id", getattr(message, "method", None)) for message in backend.conversations[0].received]
+    assert shown == ["start", 1, "notifications/x"]
+    front.send(Result("start", to_raw({})))
+    assert [getattr(message, "id", None) for message in backend.conversations[0].received][3:] == [3]
+
+
 @pytest.mark.parametrize("method", ["tools/call", "ping"])
 def test_a_request_whose_id_waits_already_is_refused_and_does_not_disturb_the_first(method: str) -> None:
     rig = Rig(max_in_flight=1)

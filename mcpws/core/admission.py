@@ -37,6 +37,7 @@ class Admission:
         "_max_waiting",
         "_max_waiting_bytes",
         "_numbers",
+        "_passing",
         "_pressed",
         "_requests",
         "_size",
@@ -66,6 +67,7 @@ class Admission:
         # Only while something waits, which is rare: a request under its id, anything else under a number.
         self._waiting: OrderedDict[tuple[bool, RequestId], Message] | None = None
         self._numbers = 0
+        self._passing = 0
         self._requests = 0
         self._size = 0
         self._pressed = 0
@@ -103,13 +105,21 @@ class Admission:
         return False
 
     def take(self) -> Message | None:
-        """What has waited longest, if it may go on now."""
-        waiting = self._waiting
+        """What has waited longest of what may go on now."""
+        waiting, busy = self._waiting, self.ledger.busy
         if waiting is None or not (self.begun and self.sending and self.taking):
             return None
-        if self.ledger.busy >= self._max_in_flight and type(next(iter(waiting.values()))) is Request:
-            return None
-        key, message = waiting.popitem(last=False)
+        if busy < self._max_in_flight:
+            key = next(iter(waiting))
+        else:
+            # What passes others when it comes does so, too, when it had to wait first.
+            may_pass = busy < 2 * self._max_in_flight
+            passing = (key for key, message in waiting.items() if _passes(message, may_pass))
+            first = next(passing, None) if self._passing else None
+            if first is None:
+                return None
+            key = first
+        message = waiting.pop(key)
         self._removed(key[0], message)
         return message
 
@@ -117,7 +127,7 @@ class Admission:
         """Drop all that waits; returns the ids of the requests, which now need an error each."""
         ids = self._waiting_ids()
         self._waiting = None
-        self._requests = self._size = self._pressed = 0
+        self._requests = self._passing = self._size = self._pressed = 0
         self.update()
         return ids
 
@@ -171,6 +181,7 @@ class Admission:
         if self._waiting is None:
             self._waiting = OrderedDict()
         self._waiting[key] = message
+        self._passing += _passes(message)
         self._size += held_bytes(message)
         self.free = False
 
@@ -187,6 +198,7 @@ class Admission:
 
     def _removed(self, is_request: bool, message: Message) -> None:
         self._requests -= is_request
+        self._passing -= _passes(message)
         self._size -= held_bytes(message)
         if not self._waiting:
             self._waiting = None
@@ -203,6 +215,11 @@ class Admission:
 
     def _waiting_ids(self) -> list[RequestId]:
         return [id for is_request, id in self._waiting or () if is_request]
+
+
+def _passes(message: Message, may_pass: bool = True) -> bool:
+    """Whether `message` needs no place among the requests for work."""
+    return type(message) is not Request or (may_pass and message.method in PASSES_OTHERS)
 
 
 def _in_use(request: Request) -> InvalidRequest:

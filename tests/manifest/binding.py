@@ -1007,6 +1007,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_connection.py::test_with_everything_in_flight_all_that_is_no_request_gets_through",
         "tests/ws/test_connection.py::test_the_end_of_tcp_is_seen_with_everything_in_flight",
         "tests/test_front.py::test_with_everything_in_flight_what_is_no_request_for_work_passes",
+        "tests/test_front.py::test_what_passes_others_does_so_too_when_it_had_to_wait",
         "tests/test_front.py::test_who_waits_for_a_slow_one_is_read_until_too_much_waits",
         "tests/test_front.py::test_a_slow_backend_stops_a_flood_of_what_is_no_request",
         "tests/integration/test_in_flight.py::test_the_limit_of_open_requests_holds_back_nothing_but_requests",
@@ -1015,6 +1016,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     "L-17": (
         "What comes before the backend waits in order, within bounds.",
         "tests/test_front.py::test_until_the_backend_is_ready_everything_waits_in_order",
+        "tests/test_front.py::test_what_is_no_request_waits_for_the_backend_alone",
         "tests/test_front.py::test_what_waits_for_the_backend_is_bounded_and_may_be_cancelled",
     ),
     "L-19": (
