@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from mcpws.core.depth import is_deeper
 from mcpws.core.messages import (
     NULL,
     Error,
@@ -48,15 +48,10 @@ _decode_id = msgspec.json.Decoder(RequestId).decode
 _decode_error = msgspec.json.Decoder(ErrorObject).decode
 _encode = msgspec.json.Encoder().encode
 
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _WHITE_SPACE = b" \t\r\n"
 _OBJECT, _ARRAY, _NULL = b"{[n"
 _HALF = "holds half of a surrogate pair"
 _TOO_MUCH = "has more than one of method, result and error"
-
-# Up to here it is quicker to count all brackets than to look for one after the other.
-_COUNTED = 1024
 
 
 def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Message:
@@ -285,30 +280,5 @@ def _read_id(members: dict[str, Raw]) -> tuple[RequestId | None, str | None]:
 
 
 def _check_depth(data: bytes, max_depth: int) -> None:
-    if _may_be_deeper(data, max_depth) and _depth(data) > max_depth:
+    if is_deeper(data, max_depth):
         raise _unparsable(f"nested deeper than {max_depth} levels", data)
-
-
-def _may_be_deeper(data: bytes, max_depth: int) -> bool:
-    """Whether there are more opening brackets than that; most of what is long holds few, or many at its beginning."""
-    if len(data) <= _COUNTED:
-        return data.count(b"[") + data.count(b"{") > max_depth
-    left = max_depth
-    for bracket in (b"[", b"{"):
-        at = data.find(bracket)
-        while at >= 0:
-            if not left:
-                return True
-            left -= 1
-            at = data.find(bracket, at + 1)
-    return False
-
-
-def _depth(data: bytes) -> int:
-    """How deep valid JSON nests: drop the strings, keep the brackets, add them up.
-
-    Every step runs at C speed and is linear: no choice of brackets buys more time than another.
-    """
-    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
-    brackets = outside.translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
-from mcpws.core.codec import MAX_DEPTH, _depth, decode, decode_batch, encode, is_batch
+from mcpws.core.codec import MAX_DEPTH, decode, decode_batch, encode, is_batch
+from mcpws.core.depth import depth
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
 from mcpws.errors import InvalidRequest, ParseError
 
@@ -490,29 +491,6 @@ def test_what_is_encoded_is_json_for_others_too(message: Message) -> None:
 # Depth.
 
 
-def nested(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(nested, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(nested, value), default=0)
-    return 0
-
-
-tricky_text = st.text('[]{}"\\,:\n é', max_size=6)
-
-
-@settings(deadline=None)
-@given(
-    st.recursive(
-        tricky_text,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(tricky_text, inner, max_size=3),
-    ),
-    st.booleans(),
-)
-def test_the_depth_is_that_of_a_naive_recursion(value: Any, ascii: bool) -> None:
-    assert _depth(json.dumps(value, ensure_ascii=ascii).encode()) == nested(value)
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -528,7 +506,7 @@ def test_the_depth_is_that_of_a_naive_recursion(value: Any, ascii: bool) -> None
 def test_no_message_nests_deeper_than_the_limit(
     before: bytes, after: bytes, open: bytes, close: bytes, limit: int
 ) -> None:
-    levels = limit - _depth(before + after)
+    levels = limit - depth(before + after)
     decode(before + open * levels + b"1" + close * levels + after, limit)
     levels += 1
     with pytest.raises(ParseError) as caught:
