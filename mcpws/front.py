@@ -376,6 +376,7 @@ class Front:
         try:
             while (message := self._admission.take()) is not None:
                 try:
+                    self._admission.check(message)
                     if self.ledger.from_client(message):
                         self._to_backend(message)
                 except RpcError as error:

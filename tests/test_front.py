@@ -773,6 +773,19 @@ def test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded() 
     assert rig.is_read()
 
 
+def test_subscriptions_that_waited_are_as_bounded() -> None:
+    client, backend, front = late(max_in_flight=2)
+    for id in "abcd":
+        front.receive(modern(id, "subscriptions/listen"))
+    backend.begin()
+    assert [request.id for request in backend.conversations[0].requests] == ["a", "b"]
+    assert [(answer.id, answer.error.code) for answer in client.delivered if type(answer) is Error] == [
+        ("c", 429),
+        ("d", 429),
+    ]
+    assert front.too_many == 2
+
+
 def test_both_eras_share_a_connection() -> None:
     rig = Rig()
     rig.ask(1)

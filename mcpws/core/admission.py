@@ -123,6 +123,15 @@ class Admission:
         self._removed(key[0], message)
         return message
 
+    def check(self, message: Message) -> None:
+        """Whether there may be one more subscription, if `message` asks for one; again when it has waited.
+
+        :raises TooManyRequests: `max_in_flight` are open.
+        """
+        listens = type(message) is Request and message.method == LISTEN
+        if listens and len(self.ledger.listening) >= self._max_in_flight:
+            raise self._one_too_many()
+
     def forget(self) -> list[RequestId]:
         """Drop all that waits; returns the ids of the requests, which now need an error each."""
         ids = self._waiting_ids()
@@ -161,8 +170,7 @@ class Admission:
         ledger = self.ledger
         if self.draining:
             raise ShuttingDown
-        if request.method == LISTEN and len(ledger.listening) >= self._max_in_flight:
-            raise self._one_too_many()
+        self.check(request)
         if not (self.begun and self.sending):
             return False
         if request.method in PASSES_OTHERS:

@@ -999,6 +999,7 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/ws/test_connection.py::test_over_the_limit_requests_wait_and_over_that_they_are_refused",
         "tests/test_front.py::test_over_the_limit_requests_wait_in_order_and_then_are_refused",
         "tests/test_front.py::test_large_requests_wait_until_too_many_bytes_do",
+        "tests/test_front.py::test_subscriptions_that_waited_are_as_bounded",
         "tests/integration/test_in_flight.py::test_the_limit_of_open_requests_holds_back_nothing_but_requests",
         "tests/test_binding.py::test_the_limits_are_those_of_the_table",
     ),
