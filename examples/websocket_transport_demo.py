@@ -40,4 +40,7 @@ async def client(reactor):
 
 
 if __name__ == "__main__":
-    react({"server": server, "client": client}[sys.argv[1]])
+    roles = {"server": server, "client": client}
+    if len(sys.argv) < 2 or sys.argv[1] not in roles:
+        sys.exit(__doc__)
+    react(roles[sys.argv[1]])

@@ -60,6 +60,10 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
 )
 
 
+def _default(option: str) -> object:
+    return getattr(WebSocketConfig(), option.replace("-", "_"))
+
+
 class Options(usage.Options):
     """Options of the `mcpws` plugin; `config` and `backend` are made of them."""
 
@@ -94,11 +98,13 @@ class Options(usage.Options):
             " [default: a quarter more than --max-connections]",
         ],
         ["app", "a", None, "Serve this App or Backend: package.module:name."],
-        *([name, None, None, help] for name, _, help in _SETTINGS),
+        *([name, None, None, f"{help} [default: {_default(name)}]"] for name, _, help in _SETTINGS),
     ]
 
     def __init__(self) -> None:
         super().__init__()
+        # Twisted would print the indentation of a docstring's lines as well.
+        self.docs = {option: " ".join(text.split()) for option, text in self.docs.items()}
         self["ports"] = []
         self["env"] = {}
         self["origins"] = []
@@ -143,6 +149,10 @@ class Options(usage.Options):
             super().parseOptions(options)
         except (usage.UsageError, ConfigError) as error:
             fail(error)
+
+    def parseArgs(self, *arguments: str) -> None:
+        if arguments:
+            raise usage.UsageError(f"takes options alone, as --port 8082 (got {arguments[0]!r})")
 
     def postOptions(self) -> None:
         if self["stdio"] is not None and self["app"] is not None:
@@ -281,9 +291,12 @@ def _number(option: str, value: str, type: Callable[[str], Any]) -> Any:
 
 def _split(command: str) -> list[str]:
     try:
-        return shlex.split(command)
+        words = shlex.split(command)
     except ValueError as error:
         raise ConfigError("--stdio", command, f"cannot be split into words: {error}") from None
+    if not words:
+        raise ConfigError("--stdio", command, "must be a command line")
+    return words
 
 
 @contextmanager

@@ -82,6 +82,8 @@ def test_the_mode_says_whether_clients_share_a_process(mode: str, backend: type)
         (["--timeout-seconds", "soon"], "soon"),
         (["--path", "relative"], "relative"),
         (["--unknown"], "unknown"),
+        (["8082"], "takes options alone, as --port 8082 (got '8082')"),
+        (["--port", "8082", "my-server", "--verbose"], "'my-server'"),
     ],
 )
 def test_a_mistake_ends_the_program_with_a_line_that_names_it(arguments: list[str], named: str) -> None:
@@ -89,6 +91,25 @@ def test_a_mistake_ends_the_program_with_a_line_that_names_it(arguments: list[st
         parsed(*arguments)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["", " "])
+def test_a_command_line_without_a_command_is_named(command: str) -> None:
+    options = parsed("--stdio", command)
+    with pytest.raises(ConfigError, match=r"^--stdio: must be a command line \(got '.*'\)$"):
+        options.backend(statistics, Clock())
+
+
+@pytest.mark.parametrize("option", [name for name, _, _ in _SETTINGS])
+def test_the_help_tells_the_default_of_every_setting(option: str) -> None:
+    default = getattr(WebSocketConfig(), option.replace("-", "_"))
+    (line,) = [line for line in Options().getUsage(400).splitlines() if line.strip().startswith(f"--{option}=")]
+    assert line.endswith(f" [default: {default}]")
+
+
+def test_the_help_has_no_gaps_within_its_sentences() -> None:
+    for line in Options().getUsage(10_000).splitlines():
+        assert "  " not in line.strip().partition("  ")[2].strip(), line
 
 
 @pytest.fixture

@@ -185,7 +185,8 @@ class Run:
         needed = f"only a server of protocol version {MODERN_VERSIONS[-1]} can be shared by several clients"
         log.error("the server process {problem}; {needed}", problem=problem, needed=needed)
         self.end(needed)
-        self._on_lost(BackendLost(f"The server process {problem}; {needed}"))
+        # What is needed comes first: the reason of a Close has room for little more.
+        self._on_lost(BackendLost(f"{needed.capitalize()}; this one {problem}"))
 
 
 def _unfit(answer: Answer) -> str | None:
