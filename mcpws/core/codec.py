@@ -23,8 +23,8 @@ from mcpws.core.messages import (
     Result,
     put_together,
 )
-from mcpws.core.outline import KEPT, NOTHING, outline, read_id
-from mcpws.core.surrogates import mark, unmark, whole
+from mcpws.core.outline import KEPT, outline, read_id
+from mcpws.core.surrogates import mark, reader, unmark, whole
 from mcpws.errors import InvalidRequest, ParseError, RpcError
 
 MAX_DEPTH = 128
@@ -43,7 +43,7 @@ class _Envelope(Struct, gc=False):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_json = msgspec.json.Decoder(Raw).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_array = msgspec.json.Decoder(list[Raw]).decode
+_read_array = reader(list[Raw])
 _decode_id = msgspec.json.Decoder(RequestId).decode
 _decode_error = msgspec.json.Decoder(ErrorObject).decode
 _encode = msgspec.json.Encoder().encode
@@ -137,7 +137,7 @@ def decode_batch(data: bytes, max_length: int, max_depth: int = MAX_DEPTH) -> li
     :raises InvalidRequest: no array, an empty one, or one of more than `max_length` members.
     """
     try:
-        members = _decode_array(data)
+        members = _read_array(data)
     except msgspec.ValidationError:
         raise _invalid("$", "must be an array") from None
     except RecursionError:
@@ -148,7 +148,7 @@ def decode_batch(data: bytes, max_length: int, max_depth: int = MAX_DEPTH) -> li
         raise _invalid("$", "is an empty batch")
     if len(members) > max_length:
         raise _invalid("$", f"is a batch of more than {max_length} messages")
-    return [_decode_member(bytes(member), max_depth - 1) for member in members]
+    return [_decode_member(bytes(unmark(member)), max_depth - 1) for member in members]
 
 
 def _decode_member(data: bytes, max_depth: int) -> Message | RpcError:
@@ -171,9 +171,11 @@ def encode(message: Message) -> bytes:
 
 def _unparsable(reason: str, data: bytes = b"") -> ParseError:
     ends = data[-KEPT:]
-    about = NOTHING if is_batch(data[:KEPT]) else outline(data[:KEPT], ends)
+    # Of a batch, what can be read is about its first member, and an answer to that one would be none to the batch.
+    about = outline(data[:KEPT], ends)
     # What breaks off says of itself that it is not all of a request.
-    id = about.asks if ends.rstrip(_WHITE_SPACE).endswith(b"}") else None
+    is_whole = ends.rstrip(_WHITE_SPACE).endswith(b"}") and not is_batch(data[:KEPT])
+    id = about.asks if is_whole else None
     return ParseError("Parse error", {"reason": reason}, id=id, answers=about.answers)
 
 

@@ -346,7 +346,9 @@ def test_an_object_is_read_as_the_specification_says(message: dict[str, Any]) ->
         (b'{"jsonrpc":"2.0","id":3', None),
         (b'{"id":3,"level":"info","took":NaN}', None),
         (members(result="NaN"), None),
-        (b'[{"jsonrpc":"2.0","id":3,"result":NaN}]', None),
+        (b'[{"jsonrpc":"2.0","id":3,"result":NaN}]', 3),
+        (b'[{"jsonrpc":"2.0","id":3,"method":"a","params":NaN}]', None),
+        (b'{"result":{"v":NaN},"id":3,"_meta":{"id":4},"jsonrpc":"2.0"}', 3),
     ],
 )
 def test_what_is_no_message_says_which_request_it_was_to_answer(data: bytes, answers: str | int | None) -> None:
@@ -546,6 +548,12 @@ def test_the_members_of_a_batch_are_messages_or_say_what_is_wrong_with_them() ->
     assert isinstance(second, InvalidRequest)
     assert isinstance(third, InvalidRequest)
     assert (second.id, third.id) == (None, "x")
+
+
+def test_the_members_of_a_batch_may_hold_halves_of_surrogate_pairs() -> None:
+    halves = rb'{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":"ab\uD83d \\ud83d"}}'
+    whole = rb'{"jsonrpc":"2.0","id":2,"method":"a","params":{"x":"\ud83d\ude00"}}'
+    assert decode_batch(b"[%b, %b]" % (halves, whole), 2) == [decode(halves), decode(whole)]
 
 
 @pytest.mark.parametrize(

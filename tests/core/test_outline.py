@@ -47,8 +47,23 @@ def test_no_other_id_is_taken_for_it(value: Any, kept: int) -> None:
 @example(b'{"id":1,' * 9000, b'"id":1,' * 9000)
 @example(b'{"' + b'\\"' * 30_000, b'"id":"' + b'\\"' * 30_000)
 @example(b"{" + b" " * 60_000, b'"id":1' + b" " * 60_000)
+@example(b"{" * 60_000, b"}" * 60_000)
+@example(b"{", b'\\"' * 30_000 + b"}")
+@example(b"{", b'"' + b"\\" * 60_000 + b'"}')
 def test_arbitrary_bytes_have_an_outline(begins: bytes, ends: bytes) -> None:
     outline(begins, ends)
+
+
+@settings(deadline=None)
+@given(ids, values, values, values, st.permutations(["jsonrpc", "id", "result", "_meta", "x"]))
+def test_an_id_is_found_wherever_it_stands(id: Any, result: Any, meta: Any, other: Any, order: list[str]) -> None:
+    message = {"jsonrpc": "2.0", "id": id, "result": [result, float("nan")], "_meta": meta, "x": {"id": other}}
+    text = json.dumps({name: message[name] for name in order}).encode()
+    assert both(text) == (None, id)
+    # Too long for its id to be near the beginning, or near the end, only.
+    message["result"] = [result, "x" * 30_000]
+    text = json.dumps({name: message[name] for name in order}).encode()
+    assert both(text).answers == id
 
 
 @pytest.mark.parametrize(
@@ -66,6 +81,17 @@ def test_arbitrary_bytes_have_an_outline(begins: bytes, ends: bytes) -> None:
         (b'{"result":{"a":[{},"id":1}', (None, 1)),
         (b'{"result":"id":1}', NOTHING),
         (b'{"result":[1\\"id":1}', NOTHING),
+        (b'{"result":{"v":NaN},"id":1,"x":[1,{"id":2}],"jsonrpc":"2.0"}', (None, 1)),
+        (b'{"jsonrpc":"2.0","result":{"v":NaN},"id":1,"_meta":{"id":2}}', (None, 1)),
+        (b'{"result":{"path":"C:\\dir\\"},"id":1,"_meta":{"a":"\\"b\\\\"},"jsonrpc":"2.0"}', (None, 1)),
+        (b'{"result":{"path":"C:\\"},"id":1,"_meta":{"a":"\\"b\\\\"},"jsonrpc":"2.0"}', (None, 1)),
+        (b'{"result":{},"jsonrpc":"2.0","id":1,}', (None, 1)),
+        (b'{"result":{},"jsonrpc":"2.0","id":1} and more', (None, 1)),
+        (b'{"result":{},"jsonrpc":"2.0","id":1};', (None, 1)),
+        (b'INFO {name} {"jsonrpc":"2.0","id":1,"result":{}}', (None, 1)),
+        (b'INFO {"method":"GET"} {"jsonrpc":"2.0","result":{},"id":1}', (None, 1)),
+        (b'{"jsonrpc":"2.0","method":"a"}{"jsonrpc":"2.0","id":1,"result":{}}', (None, 1)),
+        (b'{"a":1} {"result":{"id":1}}', NOTHING),
         (b"no JSON", NOTHING),
         (b"", NOTHING),
     ],

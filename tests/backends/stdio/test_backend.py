@@ -396,6 +396,9 @@ def test_a_byte_order_mark_before_the_first_line_is_skipped(c: Conversation, std
         b'{"jsonrpc":"2.0","id":1.0,"result":{}}',
         b'{"jsonrpc":"2.0","id":1}',
         b'{"jsonrpc":"2.0","id":1,"result":{"content":[',
+        b'{"result":{"v":NaN},"id":1,"_meta":{"a":1},"jsonrpc":"2.0"}',
+        b'[{"jsonrpc":"2.0","id":1,"result":{"v":NaN}}]',
+        b'{"result":{},"jsonrpc":"2.0","id":1};',
         b'\x1b[0mDEBUG {"jsonrpc":"2.0","id":1,"result":{}}',
         b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 200 + b"]" * 200 + b"}",
     ],
@@ -411,11 +414,18 @@ def test_an_answer_that_cannot_be_used_fails_its_request_alone(c: Conversation, 
 
 def test_several_messages_in_one_line_are_taken_one_by_one(c: Conversation, stdio: Stdio) -> None:
     c.process.says(b"[%b,%b]" % (PONG, b'{"jsonrpc":"2.0","id":2,"error":"boom"}'), b"[]", b"[done]", b"[%b" % PONG)
-    pong, failed = c.client.received
+    pong, failed, broken_off = c.client.received
     assert pong.data == PONG
+    assert isinstance(broken_off, Error)
     assert isinstance(failed, Error)
     assert (failed.id, failed.error.code) == (2, 502)
     assert stdio.garbage == 4
+
+
+def test_several_messages_in_one_line_may_hold_halves_of_surrogate_pairs(c: Conversation) -> None:
+    halves = rb'{"jsonrpc":"2.0","id":2,"result":{"text":"ab\ud83d"}}'
+    c.process.says(b"[%b,%b]" % (halves, PONG))
+    assert [message.data for message in c.client.received] == [halves, PONG]
 
 
 def test_a_request_of_the_child_that_cannot_be_used_is_answered(c: Conversation) -> None:
