@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType, NoneType, UnionType
@@ -48,14 +48,15 @@ class Signature:
     in the order in which `call` wants their values; `returns` is the type of what comes in the end (what a Deferred
     fires with), MISSING without annotation.
 
-    :raises ConfigError: `*args`, `**kwargs`, a second Context, annotations that cannot be resolved, or a generator.
+    :raises ConfigError: `*args`, `**kwargs`, a second Context, annotations that cannot be resolved, a generator, or one
+        that does not tell its parameters.
     """
 
     def __init__(self, function: Function) -> None:
         self.function = function
         bare = _without_partial(function)
         self.name: str = getattr(bare, "__name__", type(bare).__name__)
-        self.label = f"{bare.__module__}.{getattr(bare, '__qualname__', self.name)}"
+        self.label = f"{getattr(bare, '__module__', None)}.{getattr(bare, '__qualname__', self.name)}"
         if _is_generator(bare):
             raise ConfigError(self.label, function, "is a generator, and a call has one result: return it instead")
         hints = _hints(bare, self.label)
@@ -64,7 +65,7 @@ class Signature:
         parameters: list[Parameter] = []
         keywords: list[str] = []
         self._context_at: int | None = None
-        for index, parameter in enumerate(inspect.signature(function).parameters.values()):
+        for index, parameter in enumerate(_parameters(function, self.label)):
             name, annotation = _unmangled(bare, parameter.name), hints.get(parameter.name, MISSING)
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise self.refusal(name, str(parameter), "what it takes must be known beforehand")
@@ -112,6 +113,14 @@ def _without_partial(function: Function) -> Function:
     while isinstance(function, partial):
         function = function.func
     return function
+
+
+def _parameters(function: Function, label: str) -> Iterable[inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters.values()
+    except ValueError as error:
+        # Some of what is written in C does not tell what it takes.
+        raise ConfigError(label, function, f"what it takes must be known beforehand: {error}") from None
 
 
 def annotated_description(annotation: Any) -> str | None:

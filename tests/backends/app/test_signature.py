@@ -348,3 +348,13 @@ def test_a_private_name_in_a_class_is_the_one_that_its_author_wrote() -> None:
     assert signature.parameters[0].description == "the first."
     assert signature.call((1, 2, 3, 4)) == (1, 2, 3, 4)
     assert [parameter.name for parameter in Signature(_Private()).parameters] == ["__a"]
+
+
+@pytest.mark.parametrize("function", [max, dict])
+def test_a_function_that_does_not_tell_its_parameters_is_refused(function: Any) -> None:
+    with pytest.raises(ConfigError, match="known beforehand"):
+        Signature(function)
+
+
+def test_a_function_need_not_have_a_module() -> None:
+    assert Signature(str.upper).label == "None.str.upper"
