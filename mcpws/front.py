@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.codec import encode
-from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger
+from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger, cancelled_id
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
@@ -175,7 +175,11 @@ class Front:
                     return
                 passes = ledger.requested(message)
             elif free or admission.offer(message):
-                passes = ledger.from_client(message)
+                kept_back = self._held or self._backlog is not None
+                if kept_back and type(message) is Notification and message.method == CANCELLED:
+                    passes = self._cancel(message)
+                else:
+                    passes = ledger.from_client(message)
             else:
                 self._kept()
                 return
@@ -434,6 +438,23 @@ class Front:
         if answer.id is None or self.ledger.inbound.get(answer.id) is None:
             return False
         return self._clock.seconds() - self._progress_at < self._progress_gap
+
+    def _cancel(self, notification: Notification) -> bool:
+        """Whether a `notifications/cancelled` goes on to the backend, which may have answered already.
+
+        What was kept back for the request goes nowhere: the client may use its id and token again.
+        """
+        id = cancelled_id(notification)
+        token = None if id is None else self.ledger.inbound.get(id)
+        if not self.ledger.from_client(notification):
+            return False
+        assert id is not None
+        if self._backlog is not None:
+            self.ledger.dropped += self._backlog.drop(token, id)
+        before = len(self._held)
+        self._held = [answer for answer in self._held if answer.id != id]
+        self.ledger.dropped += before - len(self._held)
+        return len(self._held) == before
 
     def _hold(self, answer: Answer) -> None:
         self._held.append(answer)

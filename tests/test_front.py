@@ -450,6 +450,38 @@ def test_an_answer_keeps_its_distance_from_progress() -> None:
     assert rig.clock.getDelayedCalls() == []
 
 
+@pytest.mark.parametrize("tokens", [("t", "t"), ("t", None)])
+def test_an_answer_that_waits_is_not_taken_for_that_of_the_next_request_of_its_name(tokens: Any) -> None:
+    rig = Rig(progress_gap=0.05)
+    rig.ask(1, token=tokens[0])
+    rig.progress("t")
+    rig.answer(1)
+    rig.client.delivered.clear()
+    received = len(rig.conversation.received)
+    rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": 1})))
+    # The backend has answered, and has nothing to cancel.
+    assert len(rig.conversation.received) == received
+    assert rig.front.ledger.dropped == 1
+    rig.ask(1, token=tokens[1])
+    rig.clock.advance(1)
+    assert rig.delivered() == []
+    rig.answer(1)
+    assert rig.delivered() == [1]
+    assert not rig.clock.getDelayedCalls()
+
+
+def test_an_initialize_that_waits_cannot_be_cancelled_either() -> None:
+    backend = Later()
+    rig = Rig(backend, initialize=False)
+    rig.front.receive(Request("i", "initialize"))
+    rig.front.receive(Request(1, "ping"))
+    for id in ("i", 1):
+        rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": id})))
+    backend.begin()
+    assert [request.id for request in rig.conversation.requests] == ["i"]
+    assert rig.front.ledger.dropped == 1
+
+
 def test_without_progress_or_with_enough_distance_nothing_waits() -> None:
     rig = Rig(progress_gap=0.05)
     rig.ask(1, token="t")

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from mcpws.core.backlog import held_bytes
-from mcpws.core.ledger import CANCELLED, Ledger, cancelled_id
+from mcpws.core.ledger import CANCELLED, INITIALIZE, Ledger, cancelled_id
 from mcpws.core.lifecycle import PING
 from mcpws.core.messages import Message, Notification, Request, RequestId
 from mcpws.core.meta import LISTEN
@@ -194,14 +194,18 @@ class Admission:
         self.free = False
 
     def _withdraws(self, message: Message) -> bool:
-        """Whether `message` cancels a request that waits, which is forgotten with that."""
+        """Whether `message` is about a request that waits, which is forgotten with that if it can be cancelled."""
         if self._waiting is None or type(message) is not Notification or message.method != CANCELLED:
             return False
         id = cancelled_id(message)
-        withdrawn = None if id is None else self._waiting.pop((True, id), None)
-        if withdrawn is None:
+        found = None if id is None else self._waiting.get((True, id))
+        if id is None or type(found) is not Request:
             return False
-        self._removed(True, withdrawn)
+        if found.method == INITIALIZE:
+            self.ledger.dropped += 1
+        else:
+            del self._waiting[True, id]
+            self._removed(True, found)
         return True
 
     def _removed(self, is_request: bool, message: Message) -> None:

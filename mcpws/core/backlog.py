@@ -91,6 +91,14 @@ class Backlog:
         self.size -= size
         return message
 
+    def drop(self, token: RequestId | None, subscription: RequestId) -> int:
+        """Forget progress for this token, and what else may be overtaken on this subscription; returns how much."""
+        before = len(self._waiting)
+        for key in list(self._waiting):
+            if type(key) is tuple and key[1] is not None and key[1] == (token if key[0] == PROGRESS else subscription):
+                self.size -= self._waiting.pop(key)[1]
+        return before - len(self._waiting)
+
     def clear(self) -> None:
         """Forget all."""
         self._waiting.clear()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Container, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -88,24 +88,31 @@ class Mux(Generic[M]):
         """Begin a conversation."""
         self._members[member] = _Own({}, set())
 
-    def leave(self, member: M) -> list[Notification]:
-        """End a conversation: what cancels its open requests, for the server. Nothing comes for it any more."""
+    def leave(self, member: M, answered: Container[RequestId] = ()) -> list[Notification]:
+        """End a conversation: what cancels its open requests, for the server. Nothing comes for it any more.
+
+        :param answered: as for `lost`; these are not cancelled.
+        """
         numbers = self._members.pop(member).numbers.values()
         for number in numbers:
             del self._open[number]
-        return [Notification(CANCELLED, put_together({"requestId": number, "reason": _LEFT})) for number in numbers]
+        return [
+            Notification(CANCELLED, put_together({"requestId": number, "reason": _LEFT}))
+            for number in numbers
+            if number not in answered
+        ]
 
-    def lost(self) -> list[tuple[M, RequestId]]:
-        """The server is gone: who waits for an answer to which request, oldest first. All are forgotten.
+    def lost(self, answered: Container[RequestId] = ()) -> list[tuple[M, RequestId]]:
+        """The server is gone: who waits for an answer to which request, oldest first. These are forgotten.
 
         The members stay, and another server may take its place.
+
+        :param answered: numbers of requests to which the answers are there, though `from_server` has not seen them.
         """
-        waiting = [(one.member, one.id) for one in self._open.values()]
-        self._open.clear()
-        for own in self._members.values():
-            own.numbers.clear()
-            own.tokens.clear()
-        return waiting
+        waiting = [one for one in self._open.values() if one.number not in answered]
+        for one in waiting:
+            self._close(one)
+        return [(one.member, one.id) for one in waiting]
 
     def from_client(self, member: M, message: Message) -> Message | None:
         """What the server gets of a message of this member's, None for nothing.
@@ -121,6 +128,22 @@ class Mux(Generic[M]):
         # The server could not tell whose it is, and would take it as said for all.
         self.dropped["client"] += 1
         return None
+
+    def owner(self, message: Message) -> M | None:
+        """Whose open request a message of the server's names; None if it names none."""
+        if isinstance(message, (Result, Error)):
+            one = None if message.id is None else self._open.get(message.id)
+        elif type(message) is Notification:
+            members = _members_of(message.params)
+            if message.method == PROGRESS:
+                one = self._named(members.get(_TOKEN))
+            elif message.method == CANCELLED:
+                one = self._named(members.get("requestId"))
+            else:
+                one = self._named(_members_of(members.get("_meta")).get(SUBSCRIPTION_ID))
+        else:
+            one = None
+        return None if one is None else one.member
 
     def from_server(self, message: Message) -> Sequence[tuple[M, Message]]:
         """Who gets what of a message of the server's.

@@ -21,7 +21,7 @@ class Half:
         self._other: OpenRequests | None = None
         self._counters = counters
         # The front refuses what is too many, and then it is answered.
-        self._asked: set[RequestId] = set()
+        self._asked: dict[RequestId, None] = {}
 
     @property
     def shared(self) -> bool:
@@ -37,7 +37,7 @@ class Half:
     def send(self, message: Message) -> None:
         """To the client."""
         if type(message) is Request:
-            self._asked.add(message.id)
+            self._asked[message.id] = None
         elif not self._is_ours(message):
             self._counters.dropped += 1
             return
@@ -46,11 +46,11 @@ class Half:
     def answered(self, id: RequestId | None) -> None:
         """The client has answered what it was asked."""
         if id is not None:
-            self._asked.discard(id)
+            self._asked.pop(id, None)
 
     def take_back(self) -> None:
         """Who has asked will not wait for the answers."""
-        asked, self._asked = self._asked, set()
+        asked, self._asked = self._asked, {}
         for id in asked:
             self._link.send(Notification(CANCELLED, to_raw({"requestId": id})))
 
@@ -62,7 +62,7 @@ class Half:
         if message.method == CANCELLED:
             id = cancelled_id(message)
             if id is not None and id in self._asked:
-                self._asked.remove(id)
+                del self._asked[id]
                 return True
             return other is None or id is None or id not in other
         if message.method == PROGRESS and other is not None:

@@ -61,6 +61,9 @@ class Inner:
     def probe(self, done: Callable[[Answer | None], None]) -> None:
         """Ask the server which era it is of; `done` as for Probe. The owner sees nothing of it."""
         self.probed = True
+        if self._probe is not None:
+            # Whoever has asked already does not need the server any more.
+            self._probe.stop()
         shared = self._inners.shared
         self._probe = Probe(self.to_server, shared.clock, shared.limits.probe_timeout, done)
         self._probe.begin()
@@ -93,6 +96,7 @@ class Inner:
             opening.cancel()
         if channel is not None:
             channel.close(reason)
+        self._inners.emptied(self)
 
     def pause(self) -> None:
         """The client reads too slowly."""
@@ -121,6 +125,8 @@ class Inner:
         self._end()
         if owner is not None:
             owner.lost(reason)
+        # What the client gets to say now is not for this one any more.
+        self._inners.emptied(self)
 
     def pauseProducing(self) -> None:
         self._inners.filled(self)
@@ -234,7 +240,7 @@ class Inners:
             self._full.add(inner)
 
     def emptied(self, inner: Inner) -> None:
-        """It has caught up, or is gone."""
+        """It has caught up, or is gone and the client has been told."""
         if inner in self._full:
             self._full.remove(inner)
             if not self._full:
@@ -245,4 +251,3 @@ class Inners:
         self._all.discard(inner)
         if inner is self._spare:
             self._spare = None
-        self.emptied(inner)

@@ -79,6 +79,10 @@ class LegacyClient:
             self._translation.received(message)
             return
         if self._initialize is not None and isinstance(message, (Result, Error)) and self._is_for(message.id):
+            if self._refusal is not None:
+                # It answers twice, and the first answer counts.
+                self._shared.counters.dropped += 1
+                return
             if type(message) is Error:
                 self._refusal = message
                 self._inner.probe(self._probed)

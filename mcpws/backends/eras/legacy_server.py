@@ -36,7 +36,7 @@ class Employer(Protocol):
         """It does not want to be initialised. What it holds has no answer yet."""
 
     def ended(self, server: LegacyServer) -> None:
-        """It is gone, and what it had to do has its answer."""
+        """It is gone, and takes nothing more; what it had to do is answered next."""
 
 
 class LegacyServer:
@@ -135,8 +135,9 @@ class LegacyServer:
                 self._shared.counters.dropped += 1
 
     def lost(self, reason: McpwsError) -> None:
-        self._end(reason)
+        # First: what the client gets to say as soon as it has answers is for another one.
         self._employer.ended(self)
+        self._end(reason)
 
     def _send(self, message: Message) -> None:
         self.inner.to_server(message)

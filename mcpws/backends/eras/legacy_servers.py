@@ -105,7 +105,11 @@ class LegacyServers:
             server.close(reason)
         else:
             self._shared.known.legacy = False
-            self._reconsider(server.inner, self._surrender(server.inner))
+            servers, self._servers = list(self._servers.values()), {}
+            self._reconsider(server.inner, [request for one in servers for request in one.surrender()])
+            for other in servers:
+                if other is not server:
+                    other.inner.close("not needed any more")
 
     def ended(self, server: LegacyServer) -> None:
         self._dismiss(server)
@@ -120,15 +124,6 @@ class LegacyServers:
 
     def lost(self, reason: McpwsError) -> None:
         self._first = None
-
-    def _surrender(self, inner: Inner) -> list[Request]:
-        """What nobody works on yet. It is somebody else's now, and so is this conversation."""
-        servers, self._servers = list(self._servers.values()), {}
-        held = [request for server in servers for request in server.surrender()]
-        for server in servers:
-            if server.inner is not inner:
-                server.inner.close("not needed any more")
-        return held
 
     def _look_into(self, request: Request) -> Work:
         try:
@@ -165,18 +160,21 @@ class LegacyServers:
     def _employ(self, client_info: Members, capabilities: Members, work: Work) -> None:
         """Give the work to the server that is for this client."""
         key = json.dumps([canonical(put_together(client_info)), canonical(put_together(capabilities))], sort_keys=True)
-        server = self._servers.pop(key, None)
-        if server is None:
-            self._make_room()
-            server = self._new_server(client_info, capabilities)
-            self._servers[key] = server
-            server.take(work)
-            # It may be gone at once, and then what it has to do has its answer.
-            server.inner.start()
-        else:
+        known = self._servers.pop(key, None)
+        if known is not None:
             # The one that was needed last stands last.
-            self._servers[key] = server
-            server.take(work)
+            self._servers[key] = known
+            known.take(work)
+            return
+        displaced = self._displaced()
+        server = self._servers[key] = self._new_server(client_info, capabilities)
+        server.take(work)
+        if displaced is not None:
+            # Only now: who was not read for it may have its say at once.
+            self._dismiss(displaced)
+            displaced.close(BackendLost("Another client needs a server"))
+        # It may be gone at once, and then what it has to do has its answer.
+        server.inner.start()
 
     def _new_server(self, client_info: Members, capabilities: Members) -> LegacyServer:
         server = LegacyServer(self, self._link, self._requests, self._parking, self._shared, client_info, capabilities)
@@ -188,15 +186,15 @@ class LegacyServers:
             first.owner = server
         return server
 
-    def _make_room(self) -> None:
+    def _displaced(self) -> LegacyServer | None:
+        """Which server has to go for another one to come; None if there is room."""
         limit = self._shared.limits.max_servers
         if len(self._servers) < limit:
-            return
+            return None
         server = next((server for server in self._servers.values() if server.idle), None)
         if server is None:
             raise RpcError(f"More than {limit} different clients at once", {"limit": limit}, code=429)
-        self._dismiss(server)
-        server.close(BackendLost("Another client needs a server"))
+        return server
 
     def _dismiss(self, server: LegacyServer) -> None:
         self._servers = {key: other for key, other in self._servers.items() if other is not server}

@@ -144,7 +144,7 @@ class ModernClient:
         self._inner = inner
         inner.owner = self
         for request in held:
-            self._hold(request)
+            self._take(request)
         if inner.found_modern:
             self._pass_through()
         else:

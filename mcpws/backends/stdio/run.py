@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -54,6 +55,7 @@ class Run:
     :param on_message: takes what comes from the process.
     :param on_change: called when `takes_more` may have changed, and when the process has become `ready`.
     :param on_lost: called once, when it is gone or turns out not to be fit; not after `end`.
+    :param dropped: counts under `answer` what answers a request that the process has not got.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Run:
         on_message: Callable[[Message], None],
         on_change: Callable[[], None],
         on_lost: Callable[[McpwsError], None],
+        dropped: Counter[str],
     ) -> None:
         self.identity = Identity("all clients")
         self.started = clock.seconds()
@@ -72,6 +75,7 @@ class Run:
         self._on_message = on_message
         self._on_change = on_change
         self._on_lost = on_lost
+        self._dropped = dropped
         self._opening: Deferred[Channel] | None = None
         self._channel: Channel | None = None
         self._waiting: dict[RequestId, Request] = {}
@@ -118,6 +122,8 @@ class Run:
     def send(self, message: Message) -> None:
         if not self.ready and isinstance(message, (Result, Error)) and message.id in (PROBE.id, alike(PROBE.id)):
             self._probed(message)
+        elif not self.ready and isinstance(message, (Result, Error)) and message.id in self._waiting:
+            self._dropped["answer"] += 1
         elif not self._ended:
             self._on_message(message)
 

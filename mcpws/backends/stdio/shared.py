@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from mcpws.backends.stdio.run import Run
 from mcpws.core.backlog import Backlog
 from mcpws.core.ledger import INITIALIZE
-from mcpws.core.messages import Error, Message, Request
+from mcpws.core.messages import Error, Message, Request, RequestId, Result
 from mcpws.core.meta import MODERN_VERSIONS, read_meta
 from mcpws.core.mux import Mux
 from mcpws.errors import (
@@ -95,6 +95,7 @@ class SharedStdio:
         self._opening: dict[_Member, Deferred[Channel]] = {}
         self._members: dict[_Member, None] = {}
         self._reading = True
+        self._slow: dict[_Member, None] = {}
         self._queued = 0
         self._stopping = False
         self._too_slow = 0
@@ -156,8 +157,10 @@ class SharedStdio:
         opening, self._opening = self._opening, {}
         members, self._members = self._members, {}
         for member in members:
+            self._mux.leave(member)
             member.lost(ShuttingDown())
-        for opened in opening.values():
+        for member, opened in opening.items():
+            self._mux.leave(member)
             opened.errback(ShuttingDown())
         if run is not None:
             run.end("the service is shutting down")
@@ -176,7 +179,7 @@ class SharedStdio:
             passes = self._mux.from_client(member, message)
         except RpcError as error:
             assert type(message) is Request
-            member.deliver(Error.answering(message.id, error))
+            member.link.send(Error.answering(message.id, error))
             return
         if passes is not None:
             self._send(passes)
@@ -189,14 +192,15 @@ class SharedStdio:
         """Forget `member`; what it has open is cancelled."""
         self._members.pop(member, None)
         self._opening.pop(member, None)
-        for cancelled in self._mux.leave(member):
+        self._slow.pop(member, None)
+        for cancelled in self._mux.leave(member, member.answered):
             self._send(cancelled)
 
     def _count(self, change: int) -> None:
         """So many bytes more wait for slow clients, or fewer."""
         self._queued += change
         if self._queued > self._max_queued_total:
-            slowest = max(self._members, key=lambda member: member.queued)
+            slowest = max(self._slow, key=lambda member: member.queued)
             self._give_up(slowest, f"More than {self._max_queued_total} bytes wait for slow clients, most of them here")
 
     def _give_up(self, member: _Member, problem: str) -> None:
@@ -210,13 +214,23 @@ class SharedStdio:
     # What the process says.
 
     def _from_process(self, message: Message) -> None:
+        if self._slow:
+            member = self._mux.owner(message)
+            if member is not None and member.is_behind:
+                member.keep(message)
+                return
         try:
             deliveries = self._mux.from_server(message)
         except InvalidRequest as refusal:
             self._send(Error.answering(refusal.id, refusal))
             return
         for member, passed in deliveries:
-            member.deliver(passed)
+            member.link.send(passed)
+
+    def _deliver(self, message: Message) -> None:
+        """What was kept for a slow client. If it has cancelled the request meanwhile, it reaches nobody."""
+        for member, passed in self._mux.from_server(message):
+            member.link.send(passed)
 
     def _send(self, message: Message) -> None:
         # It belongs to an open request, or answers the process: without one, nothing is open.
@@ -230,7 +244,9 @@ class SharedStdio:
             if left > 0:
                 again = f"{self._reason.message}; it is started again in {left:.1f} s"
                 return BackendLost(again, {"retryAfterMs": ceil(left * 1000)})
-            self._run = Run(self._clock, self._probe_timeout, self._from_process, self._changed, self._lost)
+            self._run = Run(
+                self._clock, self._probe_timeout, self._from_process, self._changed, self._lost, self._mux.dropped
+            )
             self._run.start(self._backend)
             self._flow()
         return self._reason if self._run is None else None
@@ -261,8 +277,9 @@ class SharedStdio:
             self._failures.add(now, self._random())
         self._reason = error
         opening, self._opening = self._opening, {}
-        for member, id in self._mux.lost():
-            member.deliver(Error.answering(id, error))
+        kept = {number for member in self._slow for number in member.answered}
+        for member, id in self._mux.lost(kept):
+            member.link.send(Error.answering(id, error))
         for member, opened in opening.items():
             self._mux.leave(member)
             opened.errback(error)
@@ -274,6 +291,9 @@ class SharedStdio:
         if reading is not self._reading:
             self._reading = reading
             for member in list(self._members):
+                if self._reading is not reading:
+                    # What the first had to say was all that the process takes.
+                    break
                 if reading:
                     member.link.resumeProducing()
                 else:
@@ -281,7 +301,7 @@ class SharedStdio:
 
 
 class _Member:
-    """One client's conversation: the Channel that its front has, and what waits for it."""
+    """One client's conversation: the Channel that its front has, and what waits for it as the process has sent it."""
 
     def __init__(self, shared: SharedStdio, link: Link, max_queued_bytes: int) -> None:
         self.link = link
@@ -290,6 +310,13 @@ class _Member:
         self._backlog = Backlog()
         self._paused = False
         self._ended = False
+        self.answered: dict[RequestId, None] = {}
+        """Numbers of the requests whose answers wait."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether what comes for it has to wait."""
+        return self._paused or bool(self._backlog)
 
     @property
     def queued(self) -> int:
@@ -307,25 +334,28 @@ class _Member:
 
     def pauseProducing(self) -> None:
         self._paused = True
+        if not self._ended:
+            self._shared._slow[self] = None
 
     def resumeProducing(self) -> None:
         self._paused = False
         while self._backlog and not self._paused:
             before = self._backlog.size
             message = self._backlog.take()
+            if isinstance(message, (Result, Error)) and message.id is not None:
+                self.answered.pop(message.id, None)
             self._shared._count(self._backlog.size - before)
-            self.link.send(message)
+            self._shared._deliver(message)
+        if not self.is_behind:
+            self._shared._slow.pop(self, None)
 
     def stopProducing(self) -> None:
         self.pauseProducing()
 
-    def deliver(self, message: Message) -> None:
-        """To the client, when it reads."""
-        if self._ended:
-            return
-        if not self._paused and not self._backlog:
-            self.link.send(message)
-            return
+    def keep(self, message: Message) -> None:
+        """Until the client reads."""
+        if isinstance(message, (Result, Error)) and message.id is not None:
+            self.answered[message.id] = None
         before = self._backlog.size
         if before > self._max_queued_bytes:
             self._shared._give_up(self, f"More than {self._max_queued_bytes} bytes wait")
@@ -342,6 +372,7 @@ class _Member:
         self._ended = True
         waiting = self._backlog.size
         self._backlog.clear()
+        self._shared._slow.pop(self, None)
         self._shared._count(-waiting)
 
 

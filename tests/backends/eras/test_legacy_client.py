@@ -215,3 +215,16 @@ def test_a_lost_server_ends_the_conversation(world: World, client: Client) -> No
 def test_what_a_server_says_before_anybody_wants_it_passes(world: World, client: Client) -> None:
     world.servers[0].tell("notifications/message", level="info", data="up")
     assert client.told("notifications/message") == {"level": "info", "data": "up"}
+
+
+@pytest.mark.not_mcp("a server answers twice")
+def test_a_server_that_refuses_and_then_accepts_has_refused(world: World, client: Client) -> None:
+    client.initialize()
+    [server] = world.servers
+    request = server.take("initialize")
+    server.fail(request, -32601)
+    accept(server, request)
+    assert client.got == []
+    server.refuse_probe()
+    assert client.error("init")["code"] == -32601
+    assert world.backend.dropped == 1

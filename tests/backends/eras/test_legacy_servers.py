@@ -204,3 +204,46 @@ def test_a_conversation_that_nobody_needed_yet_is_not_begun_again(world: World, 
     client.call(2, "tools/list")
     server.be_initialized()
     assert len(world.servers) == 1
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_what_a_client_says_when_it_hears_that_its_server_is_gone_is_for_another_one(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch, ready: bool
+) -> None:
+    if ready:
+        server = world.legacy_server(client)
+    client.call(1, "tools/list")
+    [server] = world.servers
+    if not ready:
+        server.refuse_probe()
+    send = client.send
+
+    def answered(message: Any) -> None:
+        send(message)
+        if getattr(message, "id", None) == 1:
+            client.call(2, "tools/list")
+
+    monkeypatch.setattr(client, "send", answered)
+    server.lose(BackendLost("it is gone"))
+    assert client.error(1)["code"] == 502
+    again = world.servers[1]
+    again.be_initialized()
+    again.answer(again.take("tools/list"), tools=[])
+    client.result(2)
+
+
+def test_when_servers_turn_out_to_be_modern_no_more_waits_than_may(new_world: Callable[..., World]) -> None:
+    world = new_world(max_held=2)
+    client = world.connect()
+    client.call(1, "tools/list")
+    [first] = world.servers
+    discover = first.take("server/discover")
+    world.clock.advance(3)
+    client.call(2, "tools/list")
+    for id in (3, 4):
+        client.call(id, "tools/list", meta=named("other"))
+    first.answer(discover, supportedVersions=["2026-07-28"], capabilities={})
+    first.fail(first.take("initialize"), -32022)
+    assert [client.error(id)["code"] for id in (3, 4)] == [429, 429]
+    assert world.servers[1].closed is not None
+    assert [first.take("tools/list")["id"] for _ in range(2)] == [1, 2]

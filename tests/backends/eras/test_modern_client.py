@@ -289,3 +289,41 @@ def test_a_subscription_that_the_server_ends_is_open_no_more(world: World, clien
     assert client.got == []
     server.lose(BackendLost("it is gone"))
     assert client.got == []
+
+
+def test_what_a_client_says_when_it_is_read_again_is_not_for_the_server_that_is_gone(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = passing(world, client)
+    client.call("open", "tools/list")
+    server.take("tools/list")
+    server.conversation.link.pauseProducing()
+    resume = client.resumeProducing
+
+    def say() -> None:
+        resume()
+        client.call("next", "tools/list")
+
+    monkeypatch.setattr(client, "resumeProducing", say)
+    server.lose(BackendLost("it is gone"))
+    assert server.waiting == []
+    assert client.error("open")["code"] == 502
+    assert client.got == []
+    again = world.servers[-1]
+    again.answer_probe()
+    assert again.take("tools/list")["id"] == "next"
+
+
+def test_a_server_that_another_one_needs_no_more_is_not_waited_for_over_its_question(
+    world: World, client: Client
+) -> None:
+    client.call(1, "tools/list")
+    client.tell("notifications/cancelled", requestId=1)
+    [server] = world.servers
+    client.initialize()
+    server.take("server/discover")
+    server.fail(server.take("initialize"), -32601)
+    server.answer_probe()
+    client.result("init")
+    client.channel.close("gone")
+    assert not world.clock.getDelayedCalls()

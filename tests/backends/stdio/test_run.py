@@ -1,6 +1,7 @@
 """One run of a shared process, played by a recording backend."""
 
 import json
+from collections import Counter
 from typing import Any, Protocol
 
 import pytest
@@ -29,7 +30,8 @@ class Owner:
         self.messages: list[Message] = []
         self.changes: list[bool] = []
         self.losses: list[McpwsError] = []
-        self.run = Run(clock, 60, self.messages.append, self._changed, self.losses.append)
+        self.dropped: Counter[str] = Counter()
+        self.run = Run(clock, 60, self.messages.append, self._changed, self.losses.append, self.dropped)
         self.run.start(backend or self.recording)
 
     @property
@@ -106,6 +108,16 @@ def test_what_the_process_says_is_passed_on(ready: Owner) -> None:
     for message in said:
         ready.run.send(message)
     assert ready.messages == said
+
+
+def test_what_answers_a_request_that_the_process_has_not_got_is_dropped(owner: Owner) -> None:
+    owner.run.receive(REQUEST)
+    owner.run.send(Result(1, to_raw({})))
+    assert owner.messages == []
+    assert owner.dropped == {"answer": 1}
+    owner.run.send(Result(0, DISCOVERED))
+    owner.run.send(Result(1, to_raw({})))
+    assert owner.messages == [Result(1, to_raw({}))]
 
 
 def test_what_it_says_before_it_has_answered_is_passed_on_too(owner: Owner) -> None:

@@ -11,7 +11,6 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.stdio.run import PROBE
 from mcpws.backends.stdio.shared import SharedStdio
-from mcpws.core.backlog import OVERHEAD
 from mcpws.core.codec import decode, encode
 from mcpws.core.messages import Error, Message, Request, RequestId, Result, to_raw
 from mcpws.errors import BackendLost, ConfigError, ConnectFailed, McpwsError, ShuttingDown
@@ -541,28 +540,89 @@ def test_what_waits_is_read_in_the_end_by_whoever_is_within_its_share(clock: Clo
     assert [one["id"] for one in modest.take()] == [1]
 
 
-def test_a_client_that_does_not_read_its_errors_is_given_up_too(clock: Clock) -> None:
-    slow, quick = (stage := Stage(clock, max_queued_bytes=1)).clients("slow", "quick")
+def test_answers_that_wait_outlive_the_process_and_the_others_are_errors(stage: Stage) -> None:
+    slow, quick = stage.clients("slow", "quick")
     slow.channel.pauseProducing()
-    for id in range(3):
-        slow.ask(id)
+    answer(stage, slow, "done")
+    slow.ask("open", token="t")
+    [request] = stage.asked()
+    stage.say(method="notifications/progress", params={"progressToken": request.id, "progress": 1})
     quick.ask(1)
+    stage.clock.advance(30)
     stage.process.link.lost(GONE)
-    assert len(slow.losses) == 1
+    # There is at most one for each request that it may have open, and its front has room for that.
+    assert slow.errors() == [("open", 502)]
     assert quick.errors() == [(1, 502)]
-    assert stage.shared.conversations == 1
-
-
-def test_what_waits_may_drain_and_grow_while_there_is_no_process(clock: Clock) -> None:
-    limit = 5 * OVERHEAD
-    [slow] = (stage := Stage(clock, max_queued_total=limit)).clients("slow")
-    slow.channel.pauseProducing()
-    for id in range(3):
-        slow.ask(id)
-    stage.process.link.lost(GONE)
-    slow.ask(3)
+    quick.ask(1)
+    stage.ready()
+    stage.asked()
     slow.channel.resumeProducing()
-    assert [one["id"] for one in slow.take()] == [0, 1, 2, 3]
+    assert slow.take() == [{"id": "done", "result": {**DONE, "text": ""}}]
+    answer(stage, slow, "open")
+    assert len(slow.take()) == 1
+    assert stage.shared.conversations == 2
+
+
+@pytest.mark.not_mcp("one notification tells of everything", made=True)
+@pytest.mark.parametrize("method", ["tools/call", "subscriptions/listen"])
+def test_what_waits_for_a_request_that_is_cancelled_is_not_taken_for_the_next_one_of_its_name(
+    stage: Stage, method: str
+) -> None:
+    [slow] = stage.clients("slow")
+    slow.ask(1, method, token="t")
+    [old] = stage.asked()
+    slow.channel.pauseProducing()
+    about = {"progressToken": old.id, "progress": 1, "_meta": {SUBSCRIPTION: old.id}}
+    for told in ("notifications/progress", "notifications/resources/updated"):
+        stage.say(method=told, params=about)
+    stage.say(id=old.id, result={**DONE, "to": "the old one"})
+    slow.say(method="notifications/cancelled", params={"requestId": 1})
+    slow.ask(1, method, token="t")
+    new = stage.asked()[-1]
+    slow.channel.resumeProducing()
+    assert slow.take() == []
+    stage.say(id=new.id, result={**DONE, "to": "the new one"})
+    assert slow.take() == [{"id": 1, "result": {**DONE, "to": "the new one"}}]
+
+
+def test_a_client_that_goes_cancels_only_what_has_no_answer(stage: Stage) -> None:
+    [slow] = stage.clients("slow")
+    slow.channel.pauseProducing()
+    answer(stage, slow, "done")
+    slow.ask("open")
+    [request] = stage.asked()
+    slow.channel.close("gone")
+    [cancelled] = stage.process.received
+    assert json.loads(encode(cancelled))["params"]["requestId"] == request.id
+
+
+def test_when_what_waited_fills_a_slow_process_again_the_others_are_not_read(stage: Stage) -> None:
+    """Who waited in a front for the process has its say as soon as it is read."""
+    clients = stage.clients("ann", "bob")
+    stage.process.link.pauseProducing()
+
+    def resume() -> None:
+        clients[0].paused = False
+        stage.process.link.pauseProducing()
+
+    clients[0].resumeProducing = resume  # type: ignore[method-assign]
+    stage.process.link.resumeProducing()
+    assert [client.paused for client in clients] == [True, True]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_after_the_end_no_entry_of_any_table_is_left(stage: Stage, paused: bool) -> None:
+    ann, bob = stage.clients("ann", "bob")
+    if paused:
+        ann.channel.pauseProducing()
+    answer(stage, ann, 1)
+    for client in (ann, bob):
+        client.ask(2)
+        client.ask("s", "subscriptions/listen")
+    stage.come()
+    result_of(stage.shared.stop())
+    assert (stage.shared._mux.open, stage.shared._mux.members) == (0, 0)
+    assert (stage.shared._members, stage.shared._slow, stage.shared._queued) == ({}, {}, 0)
 
 
 def test_a_process_that_reads_slowly_slows_all_clients(stage: Stage) -> None:

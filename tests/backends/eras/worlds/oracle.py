@@ -1,0 +1,58 @@
+"""What clients and servers of a world have in common."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any, TypeAlias, TypeVar
+
+from mcpws.core.codec import decode
+from mcpws.core.messages import Message
+
+Json: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[str, Any]
+"""An id or a token with its type."""
+
+T = TypeVar("T")
+
+P = "io.modelcontextprotocol/"
+SUBSCRIPTION = f"{P}subscriptionId"
+IDS: list[Any] = [0, 1, 2, 3, 4, "0", "1", "2", "", -1, 2**53, "mcpws-0"]
+"""What both sides use for ids and tokens, all of them for anything: so they collide, with our own numbers too."""
+
+URIS = ["u:1", "u:2", "u:3", "u:1/part", ""]
+STRAY = "stray"
+"""Whose it is when it must reach nobody."""
+
+
+class Violation(AssertionError):
+    """Something that must not be was seen."""
+
+
+def must(holds: object, *what: object) -> None:
+    if not holds:
+        raise Violation(" ".join(map(str, what)))
+
+
+def key_of(id: Any) -> Key:
+    must(type(id) in (int, str), "an id that is none:", repr(id))
+    return type(id).__name__, id
+
+
+def encoded(message: Json) -> Message:
+    return decode(json.dumps({"jsonrpc": "2.0", **message}).encode())
+
+
+def pick(random: Random, choices: Any) -> Any:
+    """One of these; None of nothing."""
+    choices = list(choices)
+    return random.choice(choices) if choices else None
+
+
+def part(params: Any, *names: str) -> Any:
+    """What is at the end of this path; None without it."""
+    for name in names:
+        if not isinstance(params, dict):
+            return None
+        params = params.get(name)
+    return params
