@@ -55,7 +55,7 @@ class Run:
     :param on_message: takes what comes from the process.
     :param on_change: called when `takes_more` may have changed, and when the process has become `ready`.
     :param on_lost: called once, when it is gone or turns out not to be fit; not after `end`.
-    :param dropped: counts under `answer` what answers a request that the process has not got.
+    :param dropped: counts, as Mux does, what comes before the process has got any request.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Run:
         self._waiting: dict[RequestId, Request] = {}
         self._timer: IDelayedCall | None = None
         self._full = False
+        self._asks = False
         self._ended = False
 
     @property
@@ -120,12 +121,15 @@ class Run:
     # What the process's backend sees: Link.
 
     def send(self, message: Message) -> None:
-        if not self.ready and isinstance(message, (Result, Error)) and message.id in (PROBE.id, alike(PROBE.id)):
+        if not self._asks and isinstance(message, (Result, Error)) and message.id in (PROBE.id, alike(PROBE.id)):
             self._probed(message)
-        elif not self.ready and isinstance(message, (Result, Error)) and message.id in self._waiting:
-            self._dropped["answer"] += 1
-        elif not self._ended:
+        elif self._ended:
+            return
+        elif self._asks or type(message) is Request:
             self._on_message(message)
+        else:
+            # It has no request yet that this could be about.
+            self._dropped["notification" if type(message) is Notification else "answer"] += 1
 
     def lost(self, reason: McpwsError) -> None:
         if not self._ended:
@@ -175,6 +179,7 @@ class Run:
             self._refuse(problem)
             return
         self._stop_timer()
+        self._asks = True
         # One by one: what comes meanwhile has its place behind.
         while self._waiting:
             self._channel.receive(self._waiting.pop(next(iter(self._waiting))))

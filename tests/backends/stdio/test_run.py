@@ -110,21 +110,23 @@ def test_what_the_process_says_is_passed_on(ready: Owner) -> None:
     assert ready.messages == said
 
 
-def test_what_answers_a_request_that_the_process_has_not_got_is_dropped(owner: Owner) -> None:
+def test_what_is_about_a_request_that_the_process_has_not_got_is_dropped(owner: Owner) -> None:
     owner.run.receive(REQUEST)
     owner.run.send(Result(1, to_raw({})))
+    owner.run.send(Notification("notifications/progress", to_raw({"progressToken": 1, "progress": 1})))
     assert owner.messages == []
-    assert owner.dropped == {"answer": 1}
+    assert owner.dropped == {"answer": 1, "notification": 1}
     owner.run.send(Result(0, DISCOVERED))
     owner.run.send(Result(1, to_raw({})))
     assert owner.messages == [Result(1, to_raw({}))]
 
 
-def test_what_it_says_before_it_has_answered_is_passed_on_too(owner: Owner) -> None:
-    owner.run.send(Notification("n"))
-    owner.run.send(Result("00", DISCOVERED))
-    owner.run.send(Error(None, ErrorObject(1, "")))
-    assert len(owner.messages) == 3
+def test_of_what_it_says_before_it_has_answered_only_requests_are_passed_on_to_be_refused(owner: Owner) -> None:
+    asked = Request("s", "ping")
+    for message in (Notification("n"), Result("00", DISCOVERED), Error(None, ErrorObject(1, "")), asked):
+        owner.run.send(message)
+    assert owner.messages == [asked]
+    assert owner.dropped == {"answer": 2, "notification": 1}
     assert not owner.run.ready
 
 

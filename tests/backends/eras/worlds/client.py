@@ -25,6 +25,7 @@ from tests.backends.eras.worlds.oracle import (
     must,
     part,
     pick,
+    spoil,
 )
 
 if TYPE_CHECKING:
@@ -239,6 +240,10 @@ class Client:
     def _give(self, message: Json) -> None:
         """To the front; and what this means for what is open."""
         sent: Sent | None = message.pop("sent", None)
+        if not self.world.settling and self.random.random() < 0.1:
+            message = spoil(self.random, message)
+            if sent is not None:
+                sent.params = message.get("params")
         self.world.note(f"{self.name} -> {message}")
         if sent is not None:
             key = key_of(message["id"])

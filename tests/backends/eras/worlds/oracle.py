@@ -43,6 +43,37 @@ def encoded(message: Json) -> Message:
     return decode(json.dumps({"jsonrpc": "2.0", **message}).encode())
 
 
+KEPT = ("id", "method", "nonce", "echo", "re", "message", "from", "progressToken", "requestId", SUBSCRIPTION)
+"""What the oracle goes by is not spoilt."""
+
+ODD: list[Any] = [None, True, 0, -1, 2.5, 1e308, 2**70, "", "x", [], [1], {}, {"x": {}}, [[[{}]]], {"_meta": 1}]
+
+
+def spoil(random: Random, message: Json) -> Json:
+    """The message with something in it that does not belong there, but for what has to be kept."""
+    copied: Json = json.loads(json.dumps(message))
+    places: list[tuple[Any, Any]] = []
+
+    def look(value: Any) -> bool:
+        """Whether nothing in it has to be kept."""
+        free = True
+        for key, member in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            inner = look(member) if isinstance(member, (dict, list)) else True
+            if inner and key not in KEPT:
+                places.append((value, key))
+            else:
+                free = False
+        return free
+
+    for whole in (copied.get("params"), copied.get("result"), part(copied, "error", "data")):
+        if isinstance(whole, (dict, list)):
+            look(whole)
+    if places:
+        value, key = random.choice(places)
+        value[key] = random.choice(ODD)
+    return copied
+
+
 def pick(random: Random, choices: Any) -> Any:
     """One of these; None of nothing."""
     choices = list(choices)

@@ -22,6 +22,7 @@ from tests.backends.eras.worlds.oracle import (
     must,
     part,
     pick,
+    spoil,
 )
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ class Server:
         self.say({"method": method, "params": params})
 
     def say(self, message: Json) -> None:
+        if not self.world.settling and self.random.random() < 0.1:
+            message = spoil(self.random, message)
         self.world.note(f"{self.serial} -> {message}")
         self.link.send(encoded(message))
 
