@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.codec import encode
-from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger, cancelled_id
+from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger, cancelled_id, reported_token
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
@@ -285,6 +285,10 @@ class Front:
 
     def _notify(self, notification: Notification) -> None:
         if notification.method == PROGRESS:
+            if self._held and self._is_held(self.ledger.reported_by(reported_token(notification))):
+                # It comes after the answer.
+                self.ledger.dropped += 1
+                return
             self._progress_at = self._clock.seconds()
         overtakable = self._client.behind and kind_of(notification) is not None
         if self._backlog is not None and not overtakable:
@@ -455,6 +459,9 @@ class Front:
         self._held = [answer for answer in self._held if answer.id != id]
         self.ledger.dropped += before - len(self._held)
         return len(self._held) == before
+
+    def _is_held(self, id: RequestId | None) -> bool:
+        return id is not None and any(answer.id == id for answer in self._held)
 
     def _hold(self, answer: Answer) -> None:
         self._held.append(answer)

@@ -470,6 +470,20 @@ def test_an_answer_that_waits_is_not_taken_for_that_of_the_next_request_of_its_n
     assert not rig.clock.getDelayedCalls()
 
 
+def test_progress_that_comes_after_the_answer_does_not_overtake_it() -> None:
+    rig = Rig(progress_gap=0.05)
+    rig.ask(1, token="t")
+    rig.ask(2, token="u")
+    rig.progress("t", 1)
+    rig.answer(1)
+    rig.progress("t", 2)
+    rig.progress("u", 1)
+    assert len(rig.client.delivered) == 2
+    assert rig.front.ledger.dropped == 1
+    rig.clock.advance(1)
+    assert rig.delivered()[2:] == [1]
+
+
 def test_an_initialize_that_waits_cannot_be_cancelled_either() -> None:
     backend = Later()
     rig = Rig(backend, initialize=False)

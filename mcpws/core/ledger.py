@@ -178,6 +178,10 @@ class Ledger:
         self.outbound[message.id] = None
         return True
 
+    def reported_by(self, token: RequestId | None) -> RequestId | None:
+        """Which of the client's open requests gave this progress token; None for none."""
+        return None if token is None else self._tokens.get(token)
+
     @property
     def busy(self) -> int:
         """How many of the client's requests are to be answered soon: all but those that listen."""

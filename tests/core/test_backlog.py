@@ -130,3 +130,19 @@ def test_a_change_for_who_knows_whom_is_a_message_like_any_other(meta: object) -
 def test_other_messages_are_not_overtaken() -> None:
     assert kind_of(Notification("notifications/resources/updated")) is None
     assert kind_of(Request(1, "notifications/progress", to_raw({"progressToken": 1}))) is None
+
+
+def test_what_may_be_overtaken_can_be_dropped_by_whom_it_is_for() -> None:
+    def changed(id: RequestId | None) -> Notification:
+        meta = {} if id is None else {"io.modelcontextprotocol/subscriptionId": id}
+        return Notification("notifications/tools/list_changed", to_raw({"_meta": meta}))
+
+    backlog = Backlog()
+    kept: list[Message] = [progress(2), progress("1"), changed(1), changed("2"), changed(None), Result(2, Raw(b"{}"))]
+    for message in (progress(1), *kept, changed(2)):
+        backlog.add(message)
+    # The token of a request is not its id.
+    assert backlog.drop(1, 2) == 2
+    assert backlog.drop(None, 7) == 0
+    assert taken(backlog) == kept
+    assert backlog.size == 0

@@ -172,6 +172,13 @@ def test_progress_passes_until_the_answer(ledger: Ledger) -> None:
     assert ledger.dropped == 4
 
 
+def test_whose_progress_a_token_is_for_is_known_while_the_request_is_open(ledger: Ledger) -> None:
+    ledger.from_client(request("a", token=1))
+    assert [ledger.reported_by(token) for token in (1, "1", None)] == ["a", None, None]
+    ledger.to_client(result("a"))
+    assert ledger.reported_by(1) is None
+
+
 def test_an_id_and_its_token_are_free_after_the_answer(ledger: Ledger) -> None:
     for _ in range(2):
         assert ledger.from_client(request(1, token="t"))

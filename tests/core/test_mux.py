@@ -419,6 +419,38 @@ def test_when_the_server_is_lost_everybody_learns_what_was_open(pair: Pair) -> N
     assert pair.down(id=old, result={}) == []
 
 
+def test_whose_request_a_message_names_can_be_told_beforehand(pair: Pair) -> None:
+    number = pair.ask("ann", "1", token="t")
+    listens = pair.ask("bob", 1, method=LISTEN)
+    about = {"_meta": {SUBSCRIPTION: listens}}
+    cases: list[tuple[str | None, dict[str, Any]]] = [
+        ("ann", {"id": number, "result": {}}),
+        ("bob", {"id": listens, "error": {"code": 1, "message": ""}}),
+        ("ann", {"method": "notifications/progress", "params": {"progressToken": number}}),
+        ("bob", {"method": "notifications/cancelled", "params": {"requestId": listens}}),
+        ("bob", {"method": "notifications/resources/updated", "params": about}),
+        (None, {"method": "notifications/resources/updated"}),
+        (None, {"method": "notifications/progress", "params": {"progressToken": "t"}}),
+        (None, {"id": 99, "result": {}}),
+        (None, {"id": None, "error": {"code": 1, "message": ""}}),
+        (None, {"id": 1, "method": "ping"}),
+    ]
+    for owner, members in cases:
+        assert pair.mux.owner(message(**members)) == owner
+    assert pair.mux.open == 2
+
+
+def test_what_has_an_answer_already_outlives_the_server_and_is_not_cancelled(pair: Pair) -> None:
+    done, open = pair.ask("ann", "done", token="t"), pair.ask("ann", "open")
+    other = pair.ask("bob", 1)
+    assert pair.mux.lost({done}) == [("ann", "open"), ("bob", 1)]
+    assert pair.down(id=open, result={}) == pair.down(id=other, result={}) == []
+    assert pair.down(id=done, result={}) == [("ann", {"id": "done", "result": {}})]
+    done, open = pair.ask("ann", "done"), pair.ask("ann", "open")
+    assert [shown(one)["params"]["requestId"] for one in pair.mux.leave("ann", {done})] == [open]
+    assert pair.mux.open == 0
+
+
 # Any interleaving.
 
 MEMBERS = ["ann", "bob", "cyd", "dan"]

@@ -137,6 +137,14 @@ def test_an_answer_may_come_while_the_request_is_being_sent() -> None:
     assert peer.pending == 0
 
 
+def test_requests_are_numbered_from_the_first_id_on() -> None:
+    sent: list[Message] = []
+    peer = Peer(sent.append, first_id=7)
+    assert [peer.request("ping", None, lambda _: None) for _ in range(2)] == [7, 8]
+    peer.receive(Result(6, Raw(b"1")))
+    assert (peer.pending, peer.dropped) == (2, 1)
+
+
 def test_progress_reaches_the_caller_until_the_answer(end: End) -> None:
     id = end.ask()
     end.peer.receive(progress(id))

@@ -19,6 +19,7 @@ class Half:
         self.identity = link.identity
         self._link = link
         self._other: OpenRequests | None = None
+        self._unheard = False
         self._counters = counters
         # The front refuses what is too many, and then it is answered.
         self._asked: dict[RequestId, None] = {}
@@ -31,6 +32,7 @@ class Half:
     def share(self, other: OpenRequests, unheard: bool) -> None:
         """There is another half, which has these open; `unheard`: what was asked until now is not known here."""
         self._other = other
+        self._unheard = unheard
         if unheard:
             self._asked.clear()
 
@@ -64,7 +66,10 @@ class Half:
             if id is not None and id in self._asked:
                 del self._asked[id]
                 return True
-            return other is None or id is None or id not in other
+            if other is None or id is None or id not in other:
+                return True
+            # A front takes it for the end of a question, if there is one, and else of nothing but a subscription.
+            return self._unheard and not other.listens(id)
         if message.method == PROGRESS and other is not None:
             token = reported_token(message)
             return token is None or not other.reports(token)

@@ -80,11 +80,15 @@ class OpenRequests:
 
     def end_listening(self, id: RequestId | None) -> bool:
         """The server ends this subscription, which gets no answer. False if it is none that is open."""
-        entry = None if id is None else self._open.get(id)
-        if id is None or entry is None or not entry.listens:
+        if id is None or not self.listens(id):
             return False
         del self._open[id]
         return True
+
+    def listens(self, id: RequestId) -> bool:
+        """Whether this is a subscription that is open."""
+        entry = self._open.get(id)
+        return entry is not None and entry.listens
 
     def reports(self, token: RequestId) -> bool:
         """Whether one of them gave this progress token."""

@@ -172,7 +172,9 @@ class Client:
             sent, result = state
             if self.random.random() < 0.8:
                 self.states.remove(state)
-            asks = result.get("inputRequests") or {}
+            asks = result.get("inputRequests")
+            if not isinstance(asks, dict):
+                return
             responses = {key: {"action": "accept", "re": part(ask, "params", "message")} for key, ask in asks.items()}
             params = {**sent.params, "inputResponses": responses}
             if "requestState" in result:

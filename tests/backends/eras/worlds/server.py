@@ -70,6 +70,8 @@ class Server:
         self.open: dict[Key, Json] = {}
         self.seen: set[Key] = set()
         self.tokens: set[Key] = set()
+        self.listens: set[Key] = set()
+        self.withdrawn: set[Key] = set()
         self.questions: dict[Key, str] = {}
         self.paused = False
         self.full = False
@@ -94,6 +96,8 @@ class Server:
             self._check_responses(whole.get("params"))
             self.open[key] = whole
             self.seen.add(key)
+            if whole["method"] == LISTEN:
+                self.listens.add(key)
             token = part(whole, "params", "_meta", "progressToken")
             if token is not None:
                 self.tokens.add(key_of(token))
@@ -208,8 +212,14 @@ class Server:
         request = self.open.get(key)
         if request is not None and request["method"] == LISTEN and self.era != "legacy":
             del self.open[key]
-        self.questions.pop(key, None)
+        if self.questions.pop(key, None) is not None:
+            self.withdrawn.add(key)
         self.tell("notifications/cancelled", requestId=id)
+
+    def _is_listened_to(self, key: Key) -> bool:
+        """Whether the client has begun a subscription under this id with another server."""
+        others = [one for one in self.world.servers if one.owner == self.owner and one is not self]
+        return any(key in one.listens for one in others)
 
     def _end(self) -> None:
         self.gone = True
@@ -272,6 +282,9 @@ class Server:
 
     def _answered(self, key: Key, whole: Json) -> None:
         nonce = self.questions.pop(key, None)
+        if nonce is None and key in self.withdrawn and self._is_listened_to(key):
+            # Whoever steps aside does not know later what was asked meanwhile.
+            return
         must(nonce is not None, self.serial, "gets an answer to nothing:", whole)
         answer = part(whole, "result", "re") or part(whole, "error", "data", "re")
         must(answer in (None, nonce), self.serial, "gets the answer to", answer, "for", nonce)
