@@ -285,9 +285,9 @@ class Front:
 
     def _notify(self, notification: Notification) -> None:
         if notification.method == PROGRESS:
-            if self._held and self._is_held(self.ledger.reported_by(reported_token(notification))):
-                # It comes after the answer.
-                self.ledger.dropped += 1
+            about = self.ledger.reported_by(reported_token(notification)) if self._held else None
+            if about is not None and any(answer.id == about for answer in self._held):
+                self.ledger.dropped += 1  # it comes after the answer
                 return
             self._progress_at = self._clock.seconds()
         overtakable = self._client.behind and kind_of(notification) is not None
@@ -452,16 +452,11 @@ class Front:
         token = None if id is None else self.ledger.inbound.get(id)
         if not self.ledger.from_client(notification):
             return False
-        assert id is not None
-        if self._backlog is not None:
+        if self._backlog is not None and id is not None:
             self.ledger.dropped += self._backlog.drop(token, id)
-        before = len(self._held)
-        self._held = [answer for answer in self._held if answer.id != id]
-        self.ledger.dropped += before - len(self._held)
-        return len(self._held) == before
-
-    def _is_held(self, id: RequestId | None) -> bool:
-        return id is not None and any(answer.id == id for answer in self._held)
+        held, self._held = self._held, [answer for answer in self._held if answer.id != id]
+        self.ledger.dropped += len(held) - len(self._held)
+        return len(self._held) == len(held)
 
     def _hold(self, answer: Answer) -> None:
         self._held.append(answer)

@@ -132,7 +132,7 @@ class Mux(Generic[M]):
     def owner(self, message: Message) -> M | None:
         """Whose open request a message of the server's names; None if it names none."""
         if isinstance(message, (Result, Error)):
-            one = None if message.id is None else self._open.get(message.id)
+            one = self._answered_by(message)
         elif type(message) is Notification:
             members = _members_of(message.params)
             if message.method == PROGRESS:
@@ -189,7 +189,7 @@ class Mux(Generic[M]):
         return Notification(CANCELLED, put_together({**_members_of(notification.params), "requestId": number}))
 
     def _answer(self, answer: Answer) -> Sequence[tuple[M, Message]]:
-        one = None if answer.id is None else self._open.get(answer.id) or self._open.get(alike(answer.id) or 0)
+        one = self._answered_by(answer)
         if one is None:
             return self._drop("answer")
         self._close(one)
@@ -200,6 +200,10 @@ class Mux(Generic[M]):
         if one.listens and _may_name(answer, result, b'subscriptionId"'):
             result = put_together(_with_subscription(_members_of(result), one.id))
         return ((one.member, Result(one.id, result)),)
+
+    def _answered_by(self, answer: Answer) -> _Open[M] | None:
+        """Which open request it answers; not every server keeps the type of an id."""
+        return None if answer.id is None else self._open.get(answer.id) or self._open.get(alike(answer.id) or 0)
 
     def _notification(self, notification: Notification) -> Sequence[tuple[M, Message]]:
         method, params = notification.method, notification.params

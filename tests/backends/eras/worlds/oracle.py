@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, TypeAlias, TypeVar
 
 from mcpws.core.codec import decode
-from mcpws.core.messages import Message
+from mcpws.core.messages import Message, alike
 
 Json: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, Any]
@@ -37,6 +37,13 @@ def must(holds: object, *what: object) -> None:
 def key_of(id: Any) -> Key:
     must(type(id) in (int, str), "an id that is none:", repr(id))
     return type(id).__name__, id
+
+
+def like(id: Any) -> set[Key]:
+    """This id, and the one that it is taken for when a peer does not keep types."""
+    keys = {key_of(id)}
+    other = alike(id)
+    return keys if other is None else keys | {key_of(other)}
 
 
 def encoded(message: Json) -> Message:
