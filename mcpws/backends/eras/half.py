@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcpws.backends.eras.limits import Counters
 from mcpws.backends.eras.requests import OpenRequests
 from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id, reported_token
-from mcpws.core.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.core.messages import Error, Message, Notification, Request, RequestId, Result, alike, to_raw
 from mcpws.interfaces import Link
 
 
@@ -20,6 +20,7 @@ class Half:
         self._link = link
         self._other: OpenRequests | None = None
         self._unheard = False
+        self._types: set[type] = set()
         self._counters = counters
         # The front refuses what is too many, and then it is answered.
         self._asked: dict[RequestId, None] = {}
@@ -45,6 +46,10 @@ class Half:
             return
         self._link.send(message)
 
+    def requested(self, id: RequestId) -> None:
+        """The client has asked its server something under this id."""
+        self._types.add(type(id))
+
     def answered(self, id: RequestId | None) -> None:
         """The client has answered what it was asked."""
         if id is not None:
@@ -59,7 +64,12 @@ class Half:
     def _is_ours(self, message: Message) -> bool:
         other = self._other
         if isinstance(message, (Result, Error)):
-            return other is None or message.id is None or message.id not in other
+            id = message.id
+            if other is None or id is None:
+                return True
+            # A front understands a server that does not keep the type of ids, where its client keeps to one.
+            kept = self._unheard or type(id) in self._types
+            return id not in other and (kept or alike(id) not in other)
         assert type(message) is Notification
         if message.method == CANCELLED:
             id = cancelled_id(message)

@@ -51,6 +51,8 @@ class LegacyClient:
     def _receive(self, message: Message) -> None:
         if isinstance(message, (Result, Error)):
             self._link.answered(message.id)
+        elif type(message) is Request:
+            self._link.requested(message.id)
         if self._translation is not None:
             self._translation.receive(message)
         elif type(message) is Request and message.method == "ping" and not self._accepted:

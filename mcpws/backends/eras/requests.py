@@ -28,7 +28,7 @@ class OpenRequests:
         self._link = link
         self._open: dict[RequestId, _Open] = {}
 
-    def __contains__(self, id: RequestId) -> bool:
+    def __contains__(self, id: RequestId | None) -> bool:
         return id in self._open
 
     def add(

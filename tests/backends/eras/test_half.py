@@ -122,6 +122,23 @@ def test_a_modern_server_cannot_answer_what_the_legacy_one_was_asked(both: Both)
     assert both.take() == [{"id": 7, "result": {"tools": []}}]
 
 
+def test_a_legacy_server_that_does_not_keep_types_cannot_answer_for_the_modern_one_either(
+    world: World, client: Client
+) -> None:
+    client.initialize()
+    [legacy] = world.servers
+    client.call("1", "tools/list")
+    modern = world.servers[1]
+    modern.answer_probe()
+    legacy.send(id=1, result={"tools": ["stray"]})
+    assert client.got == []
+    # Of a client that uses both types a server can be no other.
+    client.ask(2, "ping")
+    client.result(2)
+    legacy.send(id=1, result={"tools": []})
+    assert [one["id"] for one in client.got] == [1]
+
+
 @pytest.mark.parametrize("translated", [False, True])
 @pytest.mark.parametrize("token", IDS, ids=repr)
 def test_progress_of_one_half_is_reported_by_its_own_server_alone(

@@ -146,9 +146,10 @@ class Server:
         id = pick(self.random, IDS)
         what = self.random.random()
         if what < 0.4:
-            # What another server of the client has under the other type, a front could take this for.
-            servers = [one for one in self.world.servers if one.owner == self.owner]
-            if key_of(id) not in self.open and not any(like(id) - {key_of(id)} & one.open.keys() for one in servers):
+            # Of the other type it would be understood, and by a front too.
+            client = next((one for one in self.world.clients if one.name == self.owner), None)
+            known = self.open.keys() | (set() if client is None else client.open.keys() - {key_of(id)})
+            if not like(id) & known:
                 self.say({"id": id, "result": {"echo": STRAY, "resultType": "complete", "re": STRAY}})
         elif what < 0.8:
             self._cancel(id)
