@@ -444,10 +444,7 @@ class Front:
         return self._clock.seconds() - self._progress_at < self._progress_gap
 
     def _cancel(self, notification: Notification) -> bool:
-        """Whether a `notifications/cancelled` goes on to the backend, which may have answered already.
-
-        What was kept back for the request goes nowhere: the client may use its id and token again.
-        """
+        """Whether it goes on to a backend that has not answered; the id and the token may name something else next."""
         id = cancelled_id(notification)
         token = None if id is None else self.ledger.inbound.get(id)
         if not self.ledger.from_client(notification):
@@ -455,8 +452,8 @@ class Front:
         if self._backlog is not None and id is not None:
             self.ledger.dropped += self._backlog.drop(token, id)
         held, self._held = self._held, [answer for answer in self._held if answer.id != id]
-        self.ledger.dropped += len(held) - len(self._held)
-        return len(self._held) == len(held)
+        self.ledger.dropped += (taken := len(held) - len(self._held))
+        return not taken
 
     def _hold(self, answer: Answer) -> None:
         self._held.append(answer)

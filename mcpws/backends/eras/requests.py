@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
-from mcpws.core.messages import Answer, Error, Notification, Request, RequestId, Result, alike
+from mcpws.core.messages import Answer, Error, Notification, Request, RequestId, Result, alike, with_id
 from mcpws.core.meta import LISTEN
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.interfaces import Link
@@ -27,6 +27,7 @@ class OpenRequests:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._open: dict[RequestId, _Open] = {}
+        self._id_type: type | None = None
 
     def __contains__(self, id: RequestId | None) -> bool:
         return id in self._open
@@ -39,6 +40,9 @@ class OpenRequests:
         :param token: for its progress, None for none.
         :param cancel: called with the `notifications/cancelled` if the client takes it back; no answer may follow.
         """
+        kind = type(request.id)
+        if kind is not self._id_type:
+            self._id_type = kind if self._id_type is None else object
         self._open[request.id] = _Open(worker, cancel, None, token, request.method == LISTEN)
 
     def hand(
@@ -62,10 +66,11 @@ class OpenRequests:
         """Answer it with what came from a server, as it came."""
         id = answer.id
         if id is not None and id not in self._open:
-            # Not every server keeps the type of an id; the front sees to that.
+            # Not every server keeps the type of an id. It is understood where the client keeps to one.
             id = alike(id)
-            if id not in self._open:
+            if id is None or id not in self._open or type(id) is not self._id_type:
                 return
+            answer = with_id(answer, id)
         if id is not None:
             del self._open[id]
         self._link.send(answer)

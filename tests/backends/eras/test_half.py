@@ -139,6 +139,19 @@ def test_a_legacy_server_that_does_not_keep_types_cannot_answer_for_the_modern_o
     assert [one["id"] for one in client.got] == [1]
 
 
+def test_an_answer_under_another_type_takes_no_request_with_it(world: World, client: Client) -> None:
+    client.call("1", "tools/list")
+    server = world.servers[0]
+    server.answer_probe()
+    request = server.take("tools/list")
+    client.call(2, "tools/list")
+    # The client uses both types: this answers nothing.
+    server.send(id=1, result={"tools": ["stray"]})
+    assert client.got == []
+    server.answer(request, tools=[])
+    assert client.result("1") == {"tools": []}
+
+
 @pytest.mark.parametrize("translated", [False, True])
 @pytest.mark.parametrize("token", IDS, ids=repr)
 def test_progress_of_one_half_is_reported_by_its_own_server_alone(

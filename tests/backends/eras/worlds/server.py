@@ -214,7 +214,7 @@ class Server:
         """It may end a subscription so, and withdraw a question; nothing else comes of it."""
         key = key_of(id)
         request = self.open.get(key)
-        if request is not None and request["method"] == LISTEN and self.era != "legacy":
+        if request is not None and request["method"] == LISTEN:
             del self.open[key]
         if self.questions.pop(key, None) is not None:
             self.withdrawn.add(key)
