@@ -1049,6 +1049,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     ),
     "L-18": (
         "Who sends what costs more to take than to send waits with it, and not the others.",
+        "tests/ws/test_outbox.py::test_small_frames_that_waited_are_not_written_one_by_one",
         "tests/ws/test_turns.py::test_a_crowd_of_frames_takes_many_turns_and_arrives_whole",
         "tests/ws/test_turns.py::test_compressed_fragments_take_many_turns",
         "tests/ws/test_turns.py::test_the_others_have_their_turn_meanwhile",

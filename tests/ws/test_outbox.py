@@ -225,6 +225,28 @@ def test_what_waits_is_counted_to_the_byte_and_keeps_its_order(kind: type[Outbox
 
 
 @both
+def test_small_frames_that_waited_are_not_written_one_by_one(kind: type[Outbox]) -> None:
+    rig = stuffed(kind)
+    frames = [f"{number:08}".encode() for number in range(20_000)]
+    for frame in frames:
+        rig.outbox.write(frame)
+    give, gives = rig.outbox._give, 0
+
+    def counted(frame: bytes, offset: int) -> int:
+        nonlocal gives
+        gives += 1
+        return give(frame, offset)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(rig.outbox), "_give", lambda _, frame, offset: counted(frame, offset))
+        rig.peer.received = b""
+        rig.read()
+    assert rig.peer.received.lstrip(b"-") == b"".join(frames)
+    assert rig.outbox.queued == 0
+    assert gives < 100
+
+
+@both
 def test_it_is_full_above_its_limit_and_has_space_below_half_of_it(kind: type[Outbox]) -> None:
     rig = stuffed(kind)
     rig.outbox.write(b"x" * LIMIT)
