@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from mcpws.core.backlog import OVERHEAD, Backlog, kind_of
+from mcpws.core.backlog import OVERHEAD, Backlog, held_bytes, kind_of
+from mcpws.core.codec import decode
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result, to_raw
 
 
@@ -146,3 +147,8 @@ def test_what_may_be_overtaken_can_be_dropped_by_whom_it_is_for() -> None:
     assert backlog.drop(None, 7) == 0
     assert taken(backlog) == kept
     assert backlog.size == 0
+
+
+def test_a_message_that_came_takes_what_it_came_in() -> None:
+    data = b'{"jsonrpc":"2.0","method":"notifications/x"}'
+    assert held_bytes(decode(data)) == OVERHEAD + len(data)

@@ -626,3 +626,30 @@ class History(RuleBasedStateMachine):
 
 def test_any_interleaving_leaves_open_what_its_history_says() -> None:
     run_state_machine_as_test(History, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))
+
+
+def test_parameters_without_names_are_no_longer_than_may_be() -> None:
+    ledger = Ledger()
+    ledger.from_client(Request("start", "initialize"))
+    ledger.to_client(Result("start", to_raw({})))
+    assert ledger.from_client(Request(1, "resources/read", to_raw(["x" * 100_000])))
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(1, "1"), ("8", 8), (-7, "-7")])
+def test_an_answer_whose_id_is_of_the_other_type_is_for_the_only_request_that_it_can_be_for(
+    asked: RequestId, answered: RequestId
+) -> None:
+    ledger = Ledger()
+    ledger.from_client(Request(asked, "initialize"))
+    found = ledger.answered(Result(answered, to_raw({})))
+    assert found is not None
+    assert found.id == asked
+    assert not ledger.inbound
+
+
+@pytest.mark.parametrize("answered", ["01", "x", "1 ", 2, "3"])
+def test_an_answer_that_could_be_for_nobody_is_dropped(answered: RequestId) -> None:
+    ledger = Ledger()
+    ledger.from_client(Request(1, "initialize"))
+    assert ledger.answered(Result(answered, to_raw({}))) is None
+    assert (list(ledger.inbound), ledger.dropped) == ([1], 1)

@@ -196,3 +196,10 @@ def test_messages_cannot_be_changed(message: Message | ErrorObject) -> None:
     for name in message.__struct_fields__:
         with pytest.raises(AttributeError):
             setattr(message, name, None)
+
+
+def test_an_answer_that_cannot_be_used_is_replaced_by_an_error_that_says_why() -> None:
+    error = Error.in_place_of(1, ParseError("Parse error", {"reason": "NaN"}))
+    assert (error.id, error.error.code, error.error.message) == (1, 502, "The answer cannot be used")
+    assert isinstance(error.error.data, Raw)
+    assert bytes(error.error.data) == b'{"reason":"NaN"}'

@@ -111,3 +111,15 @@ def test_what_is_of_interest_is_found_however_it_is_spelled(member: bytes, lette
 def test_no_other_request_is_modern(params: bytes) -> None:
     assert read_modern(Request(1, "m", Raw(params), params)) is None
     assert read_modern(Request(1, "m", Raw(params))) is None
+
+
+@pytest.mark.parametrize("params", [["_meta", "_T"], {"_meta": "_T"}, {"_meta": 5, "T": 1}])
+def test_where_no_object_is_nothing_is_said(params: Any) -> None:
+    assert read_meta(Request(1, "tools/call", to_raw(params))) is NOTHING
+
+
+@pytest.mark.parametrize(("token", "read"), [("", None), ('"progressToken":"t",', "t"), ('"progressToken":7,', 7)])
+def test_half_a_surrogate_pair_somewhere_hides_nothing(token: str, read: object) -> None:
+    meta = f'{{"_meta":{{{token}"io.modelcontextprotocol/protocolVersion":"2026-07-28"}},"x":"\\ud83d"}}'
+    found = read_meta(Request(1, "tools/call", Raw(meta.encode())))
+    assert (found.is_modern, found.progress_token) == (True, read)

@@ -74,3 +74,13 @@ def test_a_raw_is_given_to_the_program_as_it_came() -> None:
     data = Raw(rb'"\ud83d"')
     assert read_as(Raw, data) is data
     assert read_as(str, data) == "\ufffd"
+
+
+@pytest.mark.parametrize("raw", [b'"\\ud83d"', b"{}"])
+def test_a_raw_is_given_as_it_came(raw: bytes) -> None:
+    assert bytes(read_as(Raw, Raw(raw))) == raw
+
+
+def test_what_is_of_another_type_stays_refused() -> None:
+    with pytest.raises(DecodeError):
+        read_as(int, b'"x"')

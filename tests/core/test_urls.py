@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpws.core.urls import authority, resource, shown, split
+from mcpws.core.urls import address, authority, resource, shown, split
 from mcpws.errors import ConfigError
 
 
@@ -103,3 +103,16 @@ def test_whatever_is_wrong_with_it_no_secret_is_shown(
     with pytest.raises(ConfigError) as caught:
         split(url)
     assert "SECRET" not in repr(caught.value) + str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "looked_up"),
+    [
+        ("ws://example.com/x", "example.com"),
+        ("ws://[::1]:8082/", "::1"),
+        ("ws://[fe80::1%25eth0]/", "fe80::1%eth0"),
+        ("ws://127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_a_host_is_looked_up_without_what_only_a_url_has(url: str, looked_up: str) -> None:
+    assert address(split(url)) == looked_up
