@@ -114,6 +114,11 @@ class InvalidRequest(RpcError):
         self.id = id
         self.answers = answers
 
+    @classmethod
+    def in_use(cls, id: str | int) -> InvalidRequest:
+        """The refusal of a request whose id another open one has already."""
+        return cls("Request id in use", {"path": "$.id"}, id=id)
+
 
 class MethodNotFound(RpcError):
     """No such method; `data` names it."""

@@ -90,12 +90,12 @@ class Admission:
         """
         if type(message) is Request:
             if self._waiting is not None and (True, message.id) in self._waiting:
-                raise _in_use(message)
+                raise InvalidRequest.in_use(message.id)
             if self._may_go(message):
                 self._press(message)
                 return True
             if message.id in self.ledger.inbound:
-                raise _in_use(message)
+                raise InvalidRequest.in_use(message.id)
         elif self._withdraws(message):
             return False
         elif self.begun:
@@ -232,7 +232,3 @@ class Admission:
 def _passes(message: Message, may_pass: bool = True) -> bool:
     """Whether `message` needs no place among the requests for work."""
     return type(message) is not Request or (may_pass and message.method in PASSES_OTHERS)
-
-
-def _in_use(request: Request) -> InvalidRequest:
-    return InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)

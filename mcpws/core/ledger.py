@@ -202,7 +202,7 @@ class Ledger:
     def requested(self, request: Request) -> bool:
         """`from_client` for a request."""
         if request.id in self.inbound:
-            raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
+            raise InvalidRequest.in_use(request.id)
         meta = read_meta(request)
         token = meta.progress_token
         kind = type(request.id)

@@ -161,7 +161,7 @@ class Mux(Generic[M]):
     def _request(self, member: M, request: Request) -> Request:
         own = self._members[member]
         if request.id in own.numbers:
-            raise InvalidRequest("Request id in use", {"path": "$.id"}, id=request.id)
+            raise InvalidRequest.in_use(request.id)
         if len(own.numbers) >= self._max_open:
             self.refused += 1
             raise TooManyRequests(self._max_open)

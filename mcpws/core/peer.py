@@ -152,8 +152,7 @@ class Peer:
             return None
         if type(message) is Request:
             if message.id in self.at_work:
-                error = InvalidRequest("Request id in use", {"path": "$.id"})
-                self._send(Error.answering(message.id, error))
+                self._send(Error.answering(message.id, InvalidRequest.in_use(message.id)))
                 return None
             return message
         assert type(message) is Notification
