@@ -8,6 +8,7 @@ and changes nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -67,8 +68,8 @@ class Result(_Message, frozen=True, gc=False):
         """The answer with `value`, encoded at once: takes what `to_raw` takes, and raises as that does."""
         try:
             encoded = _encode(_Answered(id, value))
-        except (ValueError, RecursionError) as error:
-            raise _not_json(error) from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _not_json(error, value) from error
         # Asked first: to look through a large text takes as long as to encode it.
         if type(value) not in _FINITE and b"null" in encoded:
             _check_numbers(value)
@@ -144,6 +145,9 @@ class _Read(Struct, gc=False):
 Answer: TypeAlias = Result | Error
 Message: TypeAlias = Request | Notification | Result | Error
 
+_MAX_STEPS = 32
+"""Into a value, to find what in it is no JSON."""
+
 _LONGEST = 20
 """Digits of an id that programs may have taken for one of the other type."""
 
@@ -164,12 +168,12 @@ def encode_value(value: Any) -> bytes:
 
     Takes what msgspec encodes: the JSON types, Structs, dataclasses, datetimes, enumerations.
     Raises TypeError for anything else, lone surrogates, values within themselves, nan and infinities included; it says
-    where these numbers are.
+    where that is.
     """
     try:
         encoded = _encode(value)
-    except (ValueError, RecursionError) as error:
-        raise _not_json(error) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _not_json(error, value) from error
     if b"null" in encoded:
         _check_numbers(value)
     return encoded
@@ -204,5 +208,30 @@ def _opaque(value: object) -> None:
     """For Raw: it is JSON already."""
 
 
-def _not_json(error: Exception) -> TypeError:
-    return TypeError(f"cannot be written as JSON: {error}")
+def _not_json(error: Exception, value: Any) -> TypeError:
+    path, error = _culprit(value, error)
+    return TypeError(f"cannot be written as JSON: {error} at `{path}`")
+
+
+def _culprit(value: Any, error: Exception) -> tuple[str, Exception]:
+    """Where in `value`, which cannot be encoded, the first part is that cannot, and why."""
+    path = "$"
+    if isinstance(error, RecursionError):
+        # In a value within itself it is everywhere.
+        return path, error
+    for _ in range(_MAX_STEPS):
+        parts: Iterable[tuple[str, Any]] = ()
+        if isinstance(value, dict):
+            parts = ((f"{path}.{key}", part) for key, part in value.items())
+        elif isinstance(value, list | tuple):
+            parts = ((f"{path}[{index}]", part) for index, part in enumerate(value))
+        for where, part in parts:
+            try:
+                _encode(part)
+            except (TypeError, ValueError, RecursionError) as reason:
+                path, value, error = where, part, reason
+                break
+        else:
+            # It is the value itself, a key of it, or a part that has no path.
+            return path, error
+    return path, error

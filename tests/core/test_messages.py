@@ -61,6 +61,38 @@ def test_a_number_that_json_does_not_have_is_refused_by_its_place(value: Any, wh
         assert str(caught.value) == f"cannot be written as JSON: {where}"
 
 
+class Own:
+    """No JSON."""
+
+
+def nested(value: Any, depth: int) -> Any:
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (Own(), "$"),
+        ([1, (2, {"a": Own(), "b": Own()})], "$[1][1].a"),
+        ({"a": Point(1, 2), "b": {1, Own()}}, "$.b"),
+        ({"a": Point(1, Own())}, "$.a"),  # type: ignore[arg-type]
+        ({"a": {Own(): 1}}, "$.a"),
+        ({"a": ["b", "\ud83d"]}, "$.a[1]"),
+        ({"a": 1, "\ud83d": 2}, "$"),
+        (nested(Own(), 40), "$" + 32 * "[0]"),
+        (nested(1, 100_000), "$"),
+    ],
+    ids=["itself", "within", "set", "field", "key", "surrogate", "surrogate in a key", "deep", "too deep"],
+)
+def test_what_is_no_json_is_refused_by_its_place(value: Any, place: str) -> None:
+    for write in (to_raw, encode_value, lambda value: Result.answering(1, value)):
+        with pytest.raises(TypeError, match=r"^cannot be written as JSON: ") as caught:
+            write(value)
+        assert str(caught.value).endswith(f" at `{place}`")
+
+
 @pytest.mark.parametrize(
     "value",
     [
