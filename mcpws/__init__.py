@@ -6,17 +6,7 @@ WebSocketTransport.
 """
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import (
-    Audio,
-    CacheHint,
-    EmbeddedResource,
-    Image,
-    PromptMessage,
-    ResourceLink,
-    Text,
-    ToolAnnotations,
-    ToolResult,
-)
+from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
 from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio, Stdio
@@ -30,6 +20,7 @@ from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.core.peer import Progress
 from mcpws.errors import (
+    BackendLost,
     CannotAsk,
     CapabilityMissing,
     ConfigError,
@@ -38,15 +29,34 @@ from mcpws.errors import (
     HandshakeRefused,
     InputRequired,
     InvalidParams,
+    ListenFailed,
     MalformedResult,
     McpwsError,
     QueueFull,
     RemoteError,
     RequestTimeout,
     RpcError,
+    ShuttingDown,
+    SubscriptionRefused,
     ToolError,
+    ToolFailed,
+    UnsupportedVersion,
 )
 from mcpws.interfaces import Backend, Channel, Identity, Link
+from mcpws.mcp.content import (
+    Audio,
+    CreateMessageResult,
+    ElicitResult,
+    EmbeddedResource,
+    Image,
+    PromptMessage,
+    ResourceContents,
+    ResourceLink,
+    Text,
+    ToolAnnotations,
+    ToolResult,
+)
+from mcpws.mcp.features import Completion, Prompt, PromptArgument, PromptResult, Resource, ResourceTemplate, Tool
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
 from mcpws.program import run
 from mcpws.service import WebSocketService
@@ -58,19 +68,23 @@ __all__ = [
     "App",
     "Audio",
     "Backend",
+    "BackendLost",
     "CacheHint",
     "CannotAsk",
     "CapabilityMissing",
     "Channel",
     "ClientFactory",
     "ClientIdentity",
+    "Completion",
     "ConfigError",
     "ConnectFailed",
     "ConnectionClosed",
     "ConnectionState",
     "ConnectionStatistics",
     "Context",
+    "CreateMessageResult",
     "DualEra",
+    "ElicitResult",
     "EmbeddedResource",
     "Error",
     "ErrorObject",
@@ -81,18 +95,25 @@ __all__ = [
     "InputRequired",
     "InvalidParams",
     "Link",
+    "ListenFailed",
     "MalformedResult",
     "McpwsError",
     "Message",
     "Notification",
     "Progress",
+    "Prompt",
+    "PromptArgument",
     "PromptMessage",
+    "PromptResult",
     "QueueFull",
     "RemoteError",
     "Request",
     "RequestId",
     "RequestTimeout",
+    "Resource",
+    "ResourceContents",
     "ResourceLink",
+    "ResourceTemplate",
     "Result",
     "RpcError",
     "ServerFactory",
@@ -100,12 +121,17 @@ __all__ = [
     "ServerStatistics",
     "Session",
     "SharedStdio",
+    "ShuttingDown",
     "Stdio",
     "Subscription",
+    "SubscriptionRefused",
     "Text",
+    "Tool",
     "ToolAnnotations",
     "ToolError",
+    "ToolFailed",
     "ToolResult",
+    "UnsupportedVersion",
     "Upstream",
     "WebSocketConfig",
     "WebSocketService",

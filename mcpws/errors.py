@@ -21,6 +21,8 @@
     ├── CapabilityMissing           the client did not declare what a request to it needs
     ├── CannotAsk                   the protocol has no way to ask the client now
     ├── RemoteError                 the peer answered our request with an error object
+    ├── ToolFailed                  the tool that was called says that it failed
+    ├── SubscriptionRefused         the server does not tell of updates of this resource
     ├── MalformedResult             the peer answered our request with a result of another shape
     ├── RequestTimeout              no answer in time; the request was cancelled
     ├── UnsupportedVersion          the server speaks no protocol version that we do
@@ -261,6 +263,34 @@ class RemoteError(McpwsError):
 
     def __str__(self) -> str:
         return f"{self.message} (code {self.code})"
+
+
+class ToolFailed(McpwsError):
+    """The tool `tool` of the server says that it failed: its result has `isError`.
+
+    `text` is what it says of that, all text blocks of its `content`; `structured` its structured content, or None.
+    """
+
+    def __init__(self, tool: str, text: str, content: list[Any], structured: Any = None) -> None:
+        super().__init__(tool, text, content, structured)
+        self.tool = tool
+        self.text = text
+        self.content = content
+        self.structured = structured
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.text or 'the tool failed, and does not say why'}"
+
+
+class SubscriptionRefused(McpwsError):
+    """The server does not tell of updates of the resource `uri`."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri)
+        self.uri = uri
+
+    def __str__(self) -> str:
+        return f"the server does not tell of updates of {self.uri}"
 
 
 class MalformedResult(McpwsError, ValueError):

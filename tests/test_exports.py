@@ -6,14 +6,17 @@ import sys
 import mcpws
 
 PUBLIC = {
-    "App", "Audio", "Backend", "CacheHint", "CannotAsk", "CapabilityMissing", "Channel", "ClientFactory",
-    "ClientIdentity", "ConfigError", "ConnectFailed", "ConnectionClosed", "ConnectionState", "ConnectionStatistics",
-    "Context", "DualEra", "EmbeddedResource", "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image",
-    "Incoming", "InputRequired", "InvalidParams", "Link", "MalformedResult", "McpwsError", "Message", "Notification",
-    "Progress", "PromptMessage", "QueueFull", "RemoteError", "Request", "RequestId", "RequestTimeout", "ResourceLink",
-    "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "Stdio",
-    "Subscription", "Text", "ToolAnnotations", "ToolError", "ToolResult", "Upstream", "WebSocketConfig",
-    "WebSocketService", "WebSocketTransport", "__version__", "connect", "run",
+    "App", "Audio", "Backend", "BackendLost", "CacheHint", "CannotAsk", "CapabilityMissing", "Channel",
+    "ClientFactory", "ClientIdentity", "Completion", "ConfigError", "ConnectFailed", "ConnectionClosed",
+    "ConnectionState", "ConnectionStatistics", "Context", "CreateMessageResult", "DualEra", "ElicitResult",
+    "EmbeddedResource", "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming", "InputRequired",
+    "InvalidParams", "Link", "ListenFailed", "MalformedResult", "McpwsError", "Message", "Notification", "Progress",
+    "Prompt", "PromptArgument", "PromptMessage", "PromptResult", "QueueFull", "RemoteError", "Request", "RequestId",
+    "RequestTimeout", "Resource", "ResourceContents", "ResourceLink", "ResourceTemplate", "Result", "RpcError",
+    "ServerFactory", "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio",
+    "Subscription", "SubscriptionRefused", "Text", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult",
+    "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__",
+    "connect", "run",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 # From left to right: a module imports its own layer and those to its left.
 LAYERS = (
     ("errors", "core", "version"),
-    ("policy",),
+    ("policy", "mcp"),
     ("interfaces", "config", "steady"),
     ("conversation", "front", "hearing"),
     ("ws",),
@@ -24,7 +24,7 @@ LAYERS = (
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 # These do no I/O, are told the time and are handed their randomness.
-PURE = ("core", "policy")
+PURE = ("core", "policy", "mcp")
 IMPURE = (
     "twisted",
     "txaio",

@@ -13,9 +13,9 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import ElicitResult, ToolAnnotations
 from mcpws.backends.app.context import Context, Level
 from mcpws.errors import CapabilityMissing, ConfigError, McpwsError, ToolError
+from mcpws.mcp.content import ElicitResult, ToolAnnotations
 from mcpws.policy.stats import ServerStatistics
 from mcpws.version import __version__
 

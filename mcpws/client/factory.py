@@ -21,7 +21,7 @@ from mcpws.client.identity import ClientIdentity, NotificationFunction, RequestF
 from mcpws.client.opening import Era, Terms
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.errors import ConnectFailed, ConnectionClosed, McpwsError
+from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, McpwsError
 from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
 from mcpws.ws.upgrade import Headers
 
@@ -40,6 +40,7 @@ class ClientFactory(ConnectionFactory):
         and takes for legacy who does not answer that as a modern server does.
     :param version: of MCP, to ask for; None for the newest. A server may answer with another one of its own era.
     :param probe_timeout: seconds for the answer to `server/discover`, in `auto`.
+    :param timeout: seconds for the answer to each request that does not say otherwise; None to wait for ever.
 
     Further arguments as for ConnectionFactory.
     """
@@ -56,6 +57,7 @@ class ClientFactory(ConnectionFactory):
         era: Era = "auto",
         version: str | None = None,
         probe_timeout: float = 5,
+        timeout: float | None = None,
         headers: Headers | None = None,
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
@@ -70,6 +72,9 @@ class ClientFactory(ConnectionFactory):
             origin=origin,
             reactor=reactor,
         )
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+            raise ConfigError("timeout", timeout, "must be a number of seconds above 0, or None")
+        self._timeout = timeout
         self._on_session = on_session
         self._requests = requests or {}
         self._notifications = notifications or {}
@@ -93,7 +98,7 @@ class ClientFactory(ConnectionFactory):
             begun.addErrback(self._failed, connection)
 
     def _session_on(self, connection: ClientConnection) -> Session:
-        session = Session(connection, self.clock, self._requests, self._notifications)
+        session = Session(connection, self.clock, self._requests, self._notifications, self._timeout)
         begun = session.begin(self._terms)
         if self._on_session is None:
             self._begun[connection.id] = begun
@@ -117,6 +122,23 @@ class ClientFactory(ConnectionFactory):
             log.failure("no session with {url}", failure=failure, url=self.shown_url)
 
 
+class Connecting(Deferred[Session]):
+    """A session to come. In `async with` it is waited for, and closed in the end."""
+
+    def __init__(self, steps: Deferred[Session]) -> None:
+        super().__init__(lambda _: steps.cancel())
+        self._session: Session | None = None
+        steps.addCallbacks(self.callback, self.errback)
+
+    async def __aenter__(self) -> Session:
+        self._session = await self
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+
 def connect(
     url: str,
     *,
@@ -130,11 +152,14 @@ def connect(
     era: Era = "auto",
     version: str | None = None,
     probe_timeout: float = 5,
+    timeout: float | None = None,
     headers: Headers | None = None,
     subprotocols: Sequence[str] = ("mcp",),
     origin: str | None = None,
-) -> Deferred[Session]:
+) -> Connecting:
     """Connect to the MCP server at `url` and begin; fires with the Session. Close it when you are done.
+
+    `async with connect(...) as session` does that by itself, as `async with await connect(...)` does.
 
     :param reactor: the global one by default.
     :param endpoint: where to connect, if not where the URL says.
@@ -156,6 +181,7 @@ def connect(
         era=era,
         version=version,
         probe_timeout=probe_timeout,
+        timeout=timeout,
         headers=headers,
         subprotocols=subprotocols,
         origin=origin,
@@ -163,4 +189,4 @@ def connect(
     )
     if endpoint is None:
         endpoint = endpoint_for(url, reactor, factory.config.timeout_seconds or NO_TIMEOUT, tls)
-    return open_connection(endpoint, factory).addCallback(factory.session_on)
+    return Connecting(open_connection(endpoint, factory).addCallback(factory.session_on))

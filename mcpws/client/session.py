@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.client.identity import NotificationFunction, RequestFunction
 from mcpws.client.legacy import Legacy
+from mcpws.client.methods import Methods, Timeout
 from mcpws.client.modern import Modern
 from mcpws.client.once import Once
 from mcpws.client.opening import Opening, Terms
@@ -31,10 +32,11 @@ from mcpws.steady import steady
 from mcpws.ws.client import ClientConnection
 
 
-class Session:
-    """A conversation with one server. `connect` and ClientFactory make it, ready for requests.
+class Session(Methods):
+    """A conversation with one server. `connect` and ClientFactory make it, ready for requests; `async with` closes it.
 
-    `server_info`, `server_capabilities` and `instructions` are what the server said of itself. `log_level` is the
+    `server_info`, `server_capabilities` and `instructions` are what the server said of itself. `timeout` is how many
+    seconds each answer may take where the call does not say otherwise, None without a limit. `log_level` is the
     least severe kind of log message that a modern server is to send while it works on a request, None for none; legacy
     servers are told by the request `logging/setLevel`.
     """
@@ -45,7 +47,9 @@ class Session:
         clock: IReactorTime,
         requests: Mapping[str, RequestFunction],
         notifications: Mapping[str, NotificationFunction],
+        timeout: float | None = None,
     ) -> None:
+        self.timeout = timeout
         self.server_info: dict[str, Any] = {}
         self.server_capabilities: dict[str, Any] = {}
         self.instructions: str | None = None
@@ -66,6 +70,12 @@ class Session:
         self._behind = False
         self._lost: Once[McpwsError] = Once()
 
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     @property
     def protocol_version(self) -> str:
         """Of MCP, as `2025-11-25`: what both sides settled on."""
@@ -76,17 +86,18 @@ class Session:
         method: str,
         params: dict[str, Any] | None = None,
         *,
-        timeout: float | None = None,
+        timeout: Timeout = UNSET,
         on_progress: OnProgress | None = None,
         log_level: str | None = None,
         type: Any = Any,
     ) -> Deferred[Any]:
         """Ask the server; fires with the result, decoded as `type`.
 
-        Fails with RemoteError when the server answers with an error, RequestTimeout after `timeout` seconds,
-        ConnectionClosed when the connection is gone, QueueFull when the server reads too slowly or owes too many
-        answers, MessageTooLarge for one longer than `max_outbound_size`, MalformedResult for a result that is no
-        `type`. Cancelling the Deferred cancels the request.
+        Fails with RemoteError when the server answers with an error, RequestTimeout after `timeout` seconds, without
+        it after the session's, ConnectionClosed when the connection is gone, QueueFull when the server reads too slowly
+        or owes too many answers, MessageTooLarge for one longer than `max_outbound_size`, MalformedResult for a result
+        that is no `type`, TypeError for parameters that are no JSON, which says where. Cancelling the Deferred cancels
+        the request.
         `on_progress` gets a Progress for each report; `log_level` is that of this request instead of the session's.
 
         A modern server may want input before it answers `tools/call`, `prompts/get` or `resources/read`: the functions
@@ -95,13 +106,15 @@ class Session:
         """
         if self._behind and self._is_stalled:
             return fail(self._queue_full())
+        if timeout is UNSET:
+            timeout = self.timeout
         return self._era.request(method, params, timeout, on_progress, log_level or self.log_level, type)
 
     def batch(
         self,
         requests: Sequence[tuple[str, dict[str, Any] | None]],
         *,
-        timeout: float | None = None,
+        timeout: Timeout = UNSET,
         on_progress: Callable[[int, Progress], None] | None = None,
         type: Any = Any,
     ) -> list[Deferred[Any]]:
@@ -128,7 +141,7 @@ class Session:
         resources: bool = False,
         uris: Sequence[str] = (),
         on_notification: OnNotification,
-        timeout: float | None = None,
+        timeout: Timeout = UNSET,
     ) -> Deferred[Subscription]:
         """Ask for notifications; fires with the Subscription once the server has agreed, to all of it or to a part.
 
@@ -150,7 +163,7 @@ class Session:
             self._hearing.hear(on_notification, method, self._size, method, params)
 
         wanted = Filter(tools, prompts, resources, tuple(dict.fromkeys(uris)))
-        return self._era.listen(wanted, heard, timeout)
+        return self._era.listen(wanted, heard, self.timeout if timeout is UNSET else timeout)
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the server; does nothing once the connection is gone. Raises MessageTooLarge."""
@@ -183,7 +196,11 @@ class Session:
         that functions were not to hear of as well.
         """
         dropped = self._conversation.peer.dropped + self._hearing.dropped
-        return replace(self._connection.statistics(steady(self._clock).seconds()), dropped=dropped)
+        return replace(self._connection.statistics(self.seconds()), dropped=dropped)
+
+    def seconds(self) -> float:
+        """The time, by a clock that only goes forward."""
+        return steady(self._clock).seconds()
 
     def begin(self, terms: Terms) -> Deferred[Session]:
         """The exchange that begins a conversation; fires with this session. If it fails, the connection is closed."""

@@ -20,9 +20,9 @@ from mcpws.client.endpoint import NO_TIMEOUT
 from mcpws.client.factory import ClientFactory, connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState
 from mcpws.core.messages import to_raw
-from mcpws.errors import ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
+from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
 
@@ -425,3 +425,45 @@ def test_what_fails_though_nobody_asked_is_logged_and_may_still_be_asked_for(
     service.stopService()
     network.flush()
     assert network.clock.getDelayedCalls() == []
+
+
+# Contexts
+
+
+def test_a_connection_that_is_being_made_is_a_context_of_its_session() -> None:
+    served = Served(RecordingBackend())
+    endpoint = served.network.endpoint(served.server)
+    sessions: list[Session] = []
+
+    async def work() -> str:
+        async with connect(URL, reactor=served.clock, endpoint=endpoint) as session:
+            sessions.append(session)
+            return session.protocol_version
+
+    working = Deferred.fromCoroutine(work())
+    served.flush()
+    assert result_of(working) == LEGACY_VERSIONS[-1]
+    [session] = sessions
+    assert session.state is ConnectionState.DISCONNECTED
+    assert served.server.connections == ()
+
+
+def test_a_context_that_is_not_reached_fails_as_the_connection_does() -> None:
+    network, server = Network(), RawServer()
+    endpoint = network.endpoint(Factory.forProtocol(lambda: server))
+
+    async def work() -> None:
+        async with connect(URL, reactor=network.clock, endpoint=endpoint):
+            raise AssertionError
+
+    working = Deferred.fromCoroutine(work())
+    network.flush()
+    server.wire.abortConnection()
+    network.flush()
+    assert isinstance(failure_of(working), ConnectFailed | ConnectionClosed)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "5"])
+def test_a_time_for_answers_that_is_none_is_refused(timeout: Any) -> None:
+    with pytest.raises(ConfigError, match="timeout: must be a number of seconds above 0, or None"):
+        ClientFactory(URL, timeout=timeout)

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Stateless
-from mcpws.backends.app.content import UNCACHED, CacheHint, Implementation, ToolAnnotations
+from mcpws.backends.app.content import UNCACHED, CacheHint
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
@@ -26,6 +26,7 @@ from mcpws.backends.app.uri import canonical
 from mcpws.errors import ConfigError, ShuttingDown
 from mcpws.hearing import Hearing
 from mcpws.interfaces import Channel, Link
+from mcpws.mcp.content import Implementation, ToolAnnotations
 from mcpws.policy.state import MIN_KEY, Seal
 from mcpws.steady import steady
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcpws.backends.app.content import Implementation
 from mcpws.backends.app.prompts import Completion, Prompt
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.tools import Tool
 from mcpws.backends.app.uri import canonical
+from mcpws.mcp.content import Implementation
 
 
 class Catalog:

@@ -9,7 +9,15 @@ from typing import Any, Literal, TypeAlias, get_args
 from msgspec import Struct
 from twisted.internet.defer import Deferred, fail
 
-from mcpws.backends.app.content import (
+from mcpws.backends.app.gate import Gate
+from mcpws.conversation import Conversation
+from mcpws.core.ledger import PROGRESS
+from mcpws.core.lifecycle import WITHOUT_ELICITATION
+from mcpws.core.messages import Request, RequestId
+from mcpws.core.meta import read_meta
+from mcpws.errors import CapabilityMissing, ConfigError
+from mcpws.interfaces import Identity
+from mcpws.mcp.content import (
     Action,
     CreateMessageResult,
     ElicitResult,
@@ -19,14 +27,6 @@ from mcpws.backends.app.content import (
     Root,
     Text,
 )
-from mcpws.backends.app.gate import Gate
-from mcpws.conversation import Conversation
-from mcpws.core.ledger import PROGRESS
-from mcpws.core.lifecycle import WITHOUT_ELICITATION
-from mcpws.core.messages import Request, RequestId
-from mcpws.core.meta import read_meta
-from mcpws.errors import CapabilityMissing, ConfigError
-from mcpws.interfaces import Identity
 
 Level: TypeAlias = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LEVELS: tuple[Level, ...] = get_args(Level)

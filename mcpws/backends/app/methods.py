@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 from mcpws.backends.app.arguments import reader, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
-from mcpws.backends.app.content import Implementation, ToolResult
 from mcpws.backends.app.context import Level
 from mcpws.backends.app.listen import MAX_URI, Filter
 from mcpws.backends.app.modern import SUPPORTED, Discovered, ModernMethod
@@ -35,6 +34,7 @@ from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
 from mcpws.core.messages import EMPTY, Notification, Request
 from mcpws.core.meta import DISCOVER, LISTEN
 from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
+from mcpws.mcp.content import Implementation, ToolResult
 
 
 class _Initialize(Struct, rename="camel"):

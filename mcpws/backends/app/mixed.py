@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mcpws.backends.app.content import Block, Content, Text
 from mcpws.core.messages import to_raw
+from mcpws.mcp.content import Block, Content, Text
 
 BEGIN = b'{"type":"'
 """What JSON has in it if there is a block in the value that it was made of: cheaper to look for than the block."""

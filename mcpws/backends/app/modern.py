@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.app.arguments import MAX_REASON, invalid_params
 from mcpws.backends.app.channel import AppChannel
-from mcpws.backends.app.content import CacheHint, Implementation, ToolResult
+from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState, Level
 from mcpws.backends.app.input_required import InputRequiredResult, Safe
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
@@ -39,6 +39,7 @@ from mcpws.errors import (
     RpcError,
     UnsupportedProtocol,
 )
+from mcpws.mcp.content import Implementation, ToolResult
 
 T = TypeVar("T")
 

@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments, schema_of
-from mcpws.backends.app.content import PromptMessage, as_content, check_content
+from mcpws.backends.app.content import as_content, check_content
 from mcpws.backends.app.signature import MISSING, Function, Parameter, Signature
 from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
+from mcpws.mcp.content import PromptMessage
 
 MAX_COMPLETIONS = 100
 """Values in one answer (MCP 2025-11-25, completion)."""

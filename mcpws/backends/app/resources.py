@@ -7,11 +7,12 @@ from typing import Any
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
-from mcpws.backends.app.content import UNCACHED, Audio, CacheHint, Image, ResourceContents
+from mcpws.backends.app.content import UNCACHED, CacheHint
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.backends.app.uri import UriTemplate, canonical
 from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
+from mcpws.mcp.content import Audio, Image, ResourceContents
 
 
 class _Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Raw, inspect
 
 from mcpws.backends.app.arguments import decode, schema_of
-from mcpws.backends.app.content import Block, Content, Text, ToolResult, as_content, check_content
+from mcpws.backends.app.content import as_content, check_content
 from mcpws.backends.app.mixed import BEGIN, as_parts, taken_apart
 from mcpws.backends.app.shape import Shapes, within
 from mcpws.backends.app.signature import MISSING, Signature
 from mcpws.core.messages import encode_value, to_raw
 from mcpws.errors import InvalidParams
+from mcpws.mcp.content import Block, Content, Text, ToolResult
 
 Convert: TypeAlias = Callable[[Any], ToolResult]
 """Makes a result of what a function returned; raises TypeError, which names the function, if that cannot be."""

@@ -8,11 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
-from mcpws.backends.app.content import Text, ToolAnnotations, ToolResult
 from mcpws.backends.app.results import results_of
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.mcp.content import Text, ToolAnnotations, ToolResult
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 

@@ -7,11 +7,11 @@ import pytest
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import ToolAnnotations
 from mcpws.backends.app.context import Context
 from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SUBSCRIPTION_ID
 from mcpws.errors import ConfigError
 from mcpws.interfaces import Backend
+from mcpws.mcp.content import ToolAnnotations
 from mcpws.testing import Served, connected, result_of
 
 if TYPE_CHECKING:

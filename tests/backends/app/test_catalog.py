@@ -1,11 +1,11 @@
 import pytest
 
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.content import Implementation
 from mcpws.backends.app.prompts import Completion, Prompt
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.tools import Tool
 from mcpws.errors import ConfigError
+from mcpws.mcp.content import Implementation
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import ElicitResult, Image, Implementation, PromptMessage, Root, Text
 from mcpws.backends.app.context import LEVELS, Context
 from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
 from mcpws.errors import (
@@ -18,6 +17,7 @@ from mcpws.errors import (
     RequestTimeout,
 )
 from mcpws.interfaces import Identity
+from mcpws.mcp.content import ElicitResult, Image, Implementation, PromptMessage, Root, Text
 from mcpws.testing import result_of
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from twisted.internet.task import Clock, deferLater
 
 from mcpws.backends.app import App
 from mcpws.backends.app.arguments import MAX_REASON
-from mcpws.backends.app.content import CacheHint, Text, ToolResult
+from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import LEVELS, Context, Level
 from mcpws.backends.app.modern import CACHEABLE, SUPPORTED
 from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO
 from mcpws.errors import RemoteError, ResourceNotFound, RpcError
+from mcpws.mcp.content import Text, ToolResult
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

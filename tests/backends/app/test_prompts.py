@@ -3,10 +3,10 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from mcpws.backends.app.content import Annotations, Image, PromptMessage, Text
 from mcpws.backends.app.context import Context
 from mcpws.backends.app.prompts import Completion, Prompt, completed
 from mcpws.errors import ConfigError
+from mcpws.mcp.content import Annotations, Image, PromptMessage, Text
 
 IMAGE = Image(b"a", "image/png")
 

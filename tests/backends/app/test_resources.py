@@ -3,9 +3,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from mcpws.backends.app.content import Audio, Image, ResourceContents
 from mcpws.backends.app.resources import Resource
 from mcpws.errors import ConfigError
+from mcpws.mcp.content import Audio, Image, ResourceContents
 
 
 def read(value: Any) -> Any:

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from msgspec import Meta, Raw, Struct
 
-from mcpws.backends.app.content import Annotations, Audio, EmbeddedResource, Image, ResourceContents, Text, ToolResult
 from mcpws.backends.app.results import Convert, results_of
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import ConfigError
+from mcpws.mcp.content import Annotations, Audio, EmbeddedResource, Image, ResourceContents, Text, ToolResult
 
 IMAGE = Image(b"a", "image/png")
 AUDIO = Audio(b"b", "audio/wav")

@@ -22,10 +22,18 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import (
+from mcpws.backends.app.content import CacheHint
+from mcpws.backends.app.context import Context
+from mcpws.backends.app.input_required import CALLS
+from mcpws.backends.app.methods import METHODS, MODERN_METHODS
+from mcpws.backends.app.modern import CACHEABLE, SUPPORTED
+from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
+from mcpws.core.messages import RequestId
+from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION
+from mcpws.errors import RemoteError, ToolError
+from mcpws.mcp.content import (
     Annotations,
     Audio,
-    CacheHint,
     Content,
     EmbeddedResource,
     Image,
@@ -36,14 +44,6 @@ from mcpws.backends.app.content import (
     ToolAnnotations,
     ToolResult,
 )
-from mcpws.backends.app.context import Context
-from mcpws.backends.app.input_required import CALLS
-from mcpws.backends.app.methods import METHODS, MODERN_METHODS
-from mcpws.backends.app.modern import CACHEABLE, SUPPORTED
-from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
-from mcpws.core.messages import RequestId
-from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION
-from mcpws.errors import RemoteError, ToolError
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

@@ -9,11 +9,11 @@ from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
 from twisted.internet.task import Clock, deferLater
 
 from mcpws.backends.app import App
-from mcpws.backends.app.content import CreateMessageResult, ElicitResult
 from mcpws.backends.app.context import Context
 from mcpws.core.meta import LOG_LEVEL
 from mcpws.errors import CannotAsk, CapabilityMissing, MalformedResult, McpwsError, RemoteError, ToolError
 from mcpws.interfaces import Identity
+from mcpws.mcp.content import CreateMessageResult, ElicitResult
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

@@ -8,11 +8,11 @@ from msgspec import Raw
 
 from mcpws.backends.app.arguments import Arguments
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.content import Implementation
 from mcpws.backends.app.tool_call import LARGE, read_tool_call
 from mcpws.backends.app.tools import Tool
 from mcpws.core.messages import Request
 from mcpws.errors import InvalidParams
+from mcpws.mcp.content import Implementation
 
 
 def echo(text: str, times: int = 1) -> str:

@@ -7,9 +7,9 @@ import pytest
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
 
-from mcpws.backends.app.content import Content, Image, Text, ToolAnnotations, ToolResult
 from mcpws.backends.app.tools import Tool, failed
 from mcpws.errors import ConfigError, ToolError
+from mcpws.mcp.content import Content, Image, Text, ToolAnnotations, ToolResult
 
 IMAGE = Image(b"a", "image/png")
 NUMBERS = {"type": "array", "items": {"type": "integer"}}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Struct
 
 from mcpws import App, ConfigError, Context
-from mcpws.backends.app.content import Image
+from mcpws.mcp.content import Image
 
 DOCS = Path(__file__).parent / "docs"
 IMAGE = Image(b"picture", "image/png")
