@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
@@ -71,7 +71,7 @@ class Channel(Producer, Protocol):
 
 
 class Backend(Protocol):
-    """Answers conversations. One instance serves a whole service. It may be Counting too."""
+    """Answers conversations. One instance serves a whole service. It may be Counting too, and Described."""
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation. Messages come only after the Deferred has fired.
@@ -97,3 +97,36 @@ class Counting(Protocol):
 def counted_by(backend: object) -> dict[str, int]:
     """What `backend` has counted, if it does."""
     return dict(backend.counted()) if isinstance(backend, Counting) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a backend is, for people.
+
+    :param name: a word, for a host's list of servers.
+    :param summary: a line, as `calculator 1.0: 3 tools`.
+    """
+
+    name: str
+    summary: str
+
+
+@runtime_checkable
+class Described(Protocol):
+    """What a Backend may be besides, for people to be told what is served."""
+
+    def described(self) -> Description:
+        """What it is, now. Must not raise."""
+
+
+def description_of(backend: object) -> Description:
+    """What `backend` is, if it tells; else its class."""
+    name = type(backend).__name__
+    return backend.described() if isinstance(backend, Described) else Description(name, name)
+
+
+def is_backend(value: object) -> bool:
+    """Whether `value` has what a Backend has: an instance, of whatever class, with `open` and `stop`."""
+    return not isinstance(value, type | ModuleType) and all(
+        callable(getattr(value, name, None)) for name in ("open", "stop")
+    )

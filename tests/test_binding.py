@@ -63,6 +63,7 @@ CLOSE_CODES = {
     "K-8": connection.INTERNAL_ERROR,
     "K-9": connection.TRY_AGAIN_LATER,
     "K-10": connection.NO_INITIALIZE,
+    "K-20": connection.SERVICE_RESTART,
 }
 
 GOOD = upgrade_request()

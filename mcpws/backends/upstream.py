@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
 from mcpws.core.messages import Error, Message, Request, Result
+from mcpws.core.urls import shown, split
 from mcpws.errors import McpwsError, MessageTooLarge, ResultTooLarge, RpcError, ShuttingDown
-from mcpws.interfaces import Channel, Link
+from mcpws.interfaces import Channel, Description, Link
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NORMAL
 from mcpws.ws.upgrade import Headers
@@ -60,6 +61,10 @@ class Upstream:
         self._endpoint = endpoint or endpoint_for(url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
         self._opening: set[Deferred[Any]] = set()
         self._stopping = False
+
+    def described(self) -> Description:
+        """Where it is."""
+        return Description(split(self.url).hostname or "upstream", f"the server at {shown(self.url)}")
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Connect. Fails with ConnectFailed, HandshakeRefused or ConnectionClosed; with ShuttingDown after `stop`."""

@@ -15,11 +15,13 @@ from twisted.logger import Logger
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Notification, to_raw
-from mcpws.interfaces import Backend, Identity, counted_by
+from mcpws.errors import ConfigError
+from mcpws.interfaces import Backend, Identity, counted_by, is_backend
 from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.steady import steady
 from mcpws.ws import handshake
 from mcpws.ws.compression import accept_offer
+from mcpws.ws.connection import GOING_AWAY, SERVICE_RESTART
 from mcpws.ws.handshake import Refusal, UpgradeRequest
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
@@ -28,6 +30,12 @@ from mcpws.ws.server_connection import ServerConnection
 from mcpws.ws.tuning import expect_messages_of
 
 log = Logger()
+
+RESTART_SECONDS = 1.0
+"""For handshakes that have begun when the server restarts."""
+
+_STOPS = GOING_AWAY, "the service is shutting down"
+_RESTARTS = SERVICE_RESTART, "the service restarts"
 
 
 class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
@@ -112,6 +120,8 @@ class ServerFactory(WebSocketServerFactory):
     :param config: limits and policies; the `url` in it is not used here.
     :param reactor: for time; the global one by default.
 
+    :raises ConfigError: `backend` is none.
+
     Call `stop` before you give it up, and wait for its Deferred.
     """
 
@@ -125,6 +135,8 @@ class ServerFactory(WebSocketServerFactory):
         *,
         reactor: IReactorTime | None = None,
     ) -> None:
+        if not is_backend(backend):
+            raise ConfigError("backend", backend, "must be an App or another Backend, as in ServerFactory(app)")
         super().__init__(server="mcpws", reactor=reactor)
         self.backend = backend
         self.config = config or WebSocketConfig()
@@ -139,6 +151,7 @@ class ServerFactory(WebSocketServerFactory):
         self._totals = Totals(self.time.seconds())
         self._heartbeat = Heartbeat(self.time, period(self.config), self._connections.values)
         self._draining = False
+        self.restarting = False
         self._waiting: list[Deferred[None]] = []
         self._deadline: IDelayedCall | None = None
 
@@ -182,11 +195,28 @@ class ServerFactory(WebSocketServerFactory):
         self._tell_drained()
         return drained
 
+    def restart(self) -> Deferred[None]:
+        """Close everything with 1012 (service restart): another process serves at this place from now on.
+
+        Requests in flight are answered with an error. Handshakes that have begun are completed before, so that their
+        clients are told as well. Fires when no connection is left. Stop listening before this, and call `stop` after.
+        """
+        self.restarting = True
+        drained = self.drain(RESTART_SECONDS)
+        for one in list(self._connected()):
+            one.give_up()
+        return drained
+
     def stop(self, seconds: float | None = None) -> Deferred[None]:
         """Drain, then stop the backend. Fires when nothing is left."""
         return self.drain(seconds).addCallback(lambda _: self.backend.stop())
 
     # For the protocols.
+
+    @property
+    def farewell(self) -> tuple[int, str]:
+        """Code and reason with which clients are closed at the end."""
+        return _RESTARTS if self.restarting else _STOPS
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         if len(self._connections) - self._open >= self.config.max_connections:
@@ -243,7 +273,7 @@ class ServerFactory(WebSocketServerFactory):
         return (one for one in self.connections if one.state is ConnectionState.CONNECTED)
 
     def _admit(self) -> Refusal | None:
-        if self._draining:
+        if self._draining and not self.restarting:
             return handshake.DRAINING
         if self._open >= self.config.max_connections:
             return handshake.BUSY

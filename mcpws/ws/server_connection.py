@@ -15,7 +15,7 @@ from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.front import Front
 from mcpws.interfaces import Identity
 from mcpws.policy.stats import ConnectionStatistics
-from mcpws.ws.connection import GOING_AWAY, INTERNAL_ERROR, NO_INITIALIZE, Connection
+from mcpws.ws.connection import INTERNAL_ERROR, NO_INITIALIZE, Connection
 from mcpws.ws.replies import Replies
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class ServerConnection(Connection):
         self.text_receiver = self.front.receive
         self.front.text_sender = self.send
         self._factory.connection_opened(self)
-        self.front.open(self._factory.backend)
+        if self._factory.restarting:
+            self.give_up()
+        else:
+            self.front.open(self._factory.backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
         replies = self._heard(binary)
@@ -141,14 +144,14 @@ class ServerConnection(Connection):
         """Take no new requests; close with 1001 once those in flight are answered."""
         if self.state is ConnectionState.CONNECTED:
             self.front.drain()
-        elif self.state is ConnectionState.CONNECTING:
+        elif self.state is ConnectionState.CONNECTING and not self._factory.restarting:
             self.abort()
 
     def give_up(self) -> None:
         """The time to drain is over: answer what is in flight with an error, and close."""
         if self.state is ConnectionState.CONNECTED:
             self.front.abandon(ShuttingDown())
-        self.close(GOING_AWAY, "the service is shutting down")
+        self.close(*self._factory.farewell)
 
     def statistics(self, now: float) -> ConnectionStatistics:
         self.update_counters()
@@ -193,4 +196,4 @@ class ServerConnection(Connection):
         self.close(INTERNAL_ERROR, str(reason) if isinstance(reason, RpcError) else "the backend is gone")
 
     def idle(self) -> None:
-        self.close(GOING_AWAY, "the service is shutting down")
+        self.close(*self._factory.farewell)

@@ -1177,6 +1177,11 @@ BINDING: dict[str, tuple[str, ...]] = {
         "tests/integration/test_wire.py::test_a_client_that_does_not_initialize_is_closed_with_4408",
         "tests/test_binding.py::test_the_close_codes_are_those_of_the_table",
     ),
+    "K-20": (
+        "1012: another process takes over.",
+        "tests/ws/test_server.py::test_a_restart_closes_everybody_with_1012_at_once",
+        "tests/test_binding.py::test_the_close_codes_are_those_of_the_table",
+    ),
     "K-11": (
         "After the Close frame there is silence.",
         "tests/ws/test_connection.py::test_nothing_is_sent_after_the_close_frame",
@@ -1263,5 +1268,11 @@ BINDING: dict[str, tuple[str, ...]] = {
         "A second signal ends the program at once, with its children and theirs.",
         "tests/integration/test_program.py::test_a_second_signal_ends_it_at_once",
         "tests/integration/test_program.py::test_an_end_at_once_leaves_no_child_and_no_child_of_one",
+    ),
+    "D-6": (
+        "Who takes over is waited for with a new connection.",
+        "tests/ws/test_server.py::test_a_restart_closes_everybody_with_1012_at_once",
+        "tests/ws/test_server.py::test_a_restart_completes_handshakes_and_tells_their_clients_as_well",
+        "tests/ws/test_server.py::test_a_restart_waits_a_second_for_handshakes",
     ),
 }

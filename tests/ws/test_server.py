@@ -2,6 +2,7 @@
 
 import gc
 import struct
+import sys
 import tracemalloc
 from typing import Any, Protocol
 
@@ -12,13 +13,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message, Notification, to_raw
-from mcpws.errors import BackendLost, ConnectFailed
+from mcpws.errors import BackendLost, ConfigError, ConnectFailed
 from mcpws.interfaces import Channel, Link
 from mcpws.policy.stats import ServerStatistics
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served, connected, result_of
 from mcpws.testing.raw import CLOSE, CONTINUATION, PING, TEXT
 from mcpws.ws.protocol import Forwarding
-from mcpws.ws.server import ServerProtocol
+from mcpws.ws.server import ServerFactory, ServerProtocol
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
 
@@ -471,6 +472,60 @@ def test_every_call_of_drain_has_a_deferred_of_its_own() -> None:
     assert result_of(first) is None
     assert result_of(third) is None
     assert result_of(service.server.drain()) is None
+
+
+def test_a_restart_closes_everybody_with_1012_at_once() -> None:
+    backend = RecordingBackend()
+    service = served(backend)
+    idle, busy = initialised(service), initialised(service)
+    say(service, busy, call(1))
+    restarted = service.server.restart()
+    service.flush()
+    assert [closing(frame) for frame in idle.take_frames()] == [(1012, "the service restarts")]
+    error, close = busy.take_frames()
+    assert b'"id":1,"error":{"code":503' in error.payload
+    assert closing(close) == (1012, "the service restarts")
+    assert not restarted.called
+    answer_close(service, idle)
+    answer_close(service, busy)
+    assert result_of(restarted) is None
+    assert result_of(service.server.stop()) is None
+    assert backend.stopped == 1
+
+
+def test_a_restart_completes_handshakes_and_tells_their_clients_as_well() -> None:
+    service = served()
+    client = service.raw()
+    restarted = service.server.restart()
+    service.flush()
+    client.handshake()
+    service.flush()
+    status_line, _ = client.take_head()
+    assert status_line == "HTTP/1.1 101 Switching Protocols"
+    assert [closing(frame) for frame in client.take_frames()] == [(1012, "the service restarts")]
+    say(service, client, call(1, "initialize"))
+    assert client.take_frames() == []
+    answer_close(service, client)
+    assert result_of(restarted) is None
+
+
+def test_a_restart_waits_a_second_for_handshakes() -> None:
+    service = served()
+    client = service.raw()
+    restarted = service.server.restart()
+    service.clock.advance(0.9)
+    service.flush()
+    assert not client.is_gone()
+    service.clock.advance(0.1)
+    service.flush()
+    assert client.is_gone()
+    assert result_of(restarted) is None
+
+
+@pytest.mark.parametrize("value", ["x", None, RecordingBackend, object(), lambda: RecordingBackend(), sys])
+def test_what_is_no_backend_is_refused_at_once(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^backend: must be an App or another Backend, as in ServerFactory\(app\) "):
+        ServerFactory(value)
 
 
 def test_stop_drains_and_then_stops_the_backend() -> None:

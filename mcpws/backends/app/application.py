@@ -23,9 +23,10 @@ from mcpws.backends.app.rpc import RpcFunction
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions, Watcher
 from mcpws.backends.app.tools import Tool
 from mcpws.backends.app.uri import canonical
+from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, ShuttingDown
 from mcpws.hearing import Hearing
-from mcpws.interfaces import Channel, Link
+from mcpws.interfaces import Channel, Description, Link
 from mcpws.mcp.content import Implementation, ToolAnnotations
 from mcpws.policy.state import MIN_KEY, Seal
 from mcpws.steady import steady
@@ -316,6 +317,17 @@ class App:
         """Notifications that were dropped since `max_notifications` or `max_notification_bytes` was reached."""
         dropped = self._dropped_before + sum(channel.hearing.dropped for channel in self._channels)
         return {"app.notifications_dropped": dropped}
+
+    def described(self) -> Description:
+        """Name, version, and how much there is of what."""
+        return Description(self._catalog.info.name, self._catalog.summary())
+
+    def run(self, port: int | str = 8082, *, config: WebSocketConfig | None = None, log: bool = True) -> None:
+        """Serve until Ctrl-C or SIGTERM, as `mcpws.run` does with any backend."""
+        # Not earlier: whoever embeds an App has no use for a program's beginning and end.
+        from mcpws.program import run
+
+        run(self, port, config=config, log=log)
 
     def _ended(self, channel: AppChannel) -> None:
         if channel in self._channels:

@@ -27,6 +27,18 @@ class Catalog:
         self.prompts: Registry[Prompt] = Registry("prompt", page_size)
         self.completions: dict[tuple[str, str], Completion] = {}
 
+    def summary(self) -> str:
+        """All of it in a line for people: `calculator 1.0: 3 tools, 1 prompt`."""
+        kinds = (
+            (self.tools, "tool"),
+            (self.resources, "resource"),
+            (self.templates, "template"),
+            (self.prompts, "prompt"),
+        )
+        counted = [(len(registry), kind) for registry, kind in kinds]
+        told = [f"{count} {kind}{'' if count == 1 else 's'}" for count, kind in counted if count]
+        return f"{self.info.name} {self.info.version}: {', '.join(told) or 'nothing yet'}"
+
     def capabilities(self) -> dict[str, Any]:
         """What to tell a client now (MCP 2025-11-25, ServerCapabilities)."""
         capabilities: dict[str, Any] = {"logging": {}}

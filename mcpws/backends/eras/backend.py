@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from mcpws.backends.eras.conversation import Conversation
 from mcpws.backends.eras.limits import MAX_PENDING, Counters, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
-from mcpws.interfaces import Backend, Channel, Link, counted_by
+from mcpws.interfaces import Backend, Channel, Description, Link, counted_by, description_of
 from mcpws.steady import steady
 
 
@@ -97,6 +97,10 @@ class DualEra:
         """These, and what `backend` has counted."""
         own = {f"eras.{name}": count for name, count in asdict(self._counters).items()}
         return own | counted_by(self._backend)
+
+    def described(self) -> Description:
+        """As `backend` is."""
+        return description_of(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation, and one within; fails as that fails."""

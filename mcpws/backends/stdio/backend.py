@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,10 +15,11 @@ from twisted.logger import Logger
 
 from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
 from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
+from mcpws.backends.stdio.naming import name_of
 from mcpws.backends.stdio.room import Relapses, Room
 from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
-from mcpws.interfaces import Channel, Link
+from mcpws.interfaces import Channel, Description, Link
 from mcpws.policy.backoff import Backoff
 from mcpws.steady import steady
 
@@ -146,6 +148,10 @@ class Stdio:
         """These, and how often a child was not started yet because of `backoff` (`held_off`), how often there was no
         room for one (`crowded`), and how often one was found stopped, as by SIGSTOP."""
         return {"stdio.children": self.children} | {f"stdio.{key}": n for key, n in asdict(self._counters).items()}
+
+    def described(self) -> Description:
+        """The command, and a name that is made of it."""
+        return Description(name_of(self._command), shlex.join(self._command))
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Start a child for `link`, when there is room for one.

@@ -28,7 +28,7 @@ from mcpws.errors import (
     ShuttingDown,
     UnsupportedProtocol,
 )
-from mcpws.interfaces import Backend, Channel, Link, counted_by
+from mcpws.interfaces import Backend, Channel, Description, Link, counted_by, description_of
 from mcpws.policy.backoff import Backoff, Failures
 from mcpws.steady import steady
 
@@ -133,6 +133,11 @@ class SharedStdio:
             "shared.refused": self.refused,
         }
         return own | dropped | counted_by(self._backend)
+
+    def described(self) -> Description:
+        """As `backend` is, in one process."""
+        inner = description_of(self._backend)
+        return Description(inner.name, f"{inner.summary}, one process for all clients")
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Join; the first starts the process. Fails with BackendLost when that cannot be, or cannot be shared."""
