@@ -6,9 +6,11 @@ import atexit
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
@@ -24,7 +26,7 @@ from twisted.logger import (
 
 from mcpws.config import WebSocketConfig
 from mcpws.errors import McpwsError
-from mcpws.interfaces import Backend
+from mcpws.interfaces import Backend, description_of
 from mcpws.service import WebSocketService
 from mcpws.ws.server import ServerFactory
 
@@ -33,6 +35,10 @@ log = Logger()
 _BEGUN = b"\0"
 _MAX_WORDS = 4096
 """Bytes that a pipe takes in one piece (POSIX, PIPE_BUF, on Linux)."""
+
+
+being_loaded: ContextVar[bool] = ContextVar("mcpws_being_loaded", default=False)
+"""Whether the code that runs is being imported to be served by somebody else, as by `mcpws serve`."""
 
 
 def run(backend: Backend, port: int | str = 8082, *, config: WebSocketConfig | None = None, log: bool = True) -> None:
@@ -44,22 +50,65 @@ def run(backend: Backend, port: int | str = 8082, *, config: WebSocketConfig | N
     :param port: a number, on 127.0.0.1, or any Twisted endpoint string. SystemExit with one line, and status 1, when
         it cannot be had.
     :param config: limits and policies.
-    :param log: to standard error; False where the program has begun to log somewhere already.
+    :param log: to standard error, with the URL first; False where the program has begun to log somewhere already.
+    :raises McpwsError: it cannot run here: within another one, in a thread, or while the module is only imported.
     """
+    _check_that_it_may_run()
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
     if log:
         shown = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.info)])
         globalLogBeginner.beginLoggingTo([shown], redirectStandardIO=False)
-    factory = ServerFactory(backend, config, reactor=reactor)
+    serving = WebSocketService(ServerFactory(backend, config, reactor=reactor), [str(port)], reactor)
+
+    def began() -> None:
+        if log:
+            say(f"{description_of(backend).summary} on {' '.join(serving.urls)} (Ctrl-C ends it)")
+
+    run_service(serving, reactor, began=began)
+
+
+def run_service(
+    serving: WebSocketService,
+    reactor: Any,
+    *,
+    began: Callable[[], None],
+    stop_seconds: float = 0,
+    abandon: Callable[[], None] = lambda: None,
+) -> Signals:
+    """Run `reactor` with `serving` until a signal, and let it end in order; what has received the signals.
+
+    :param began: called once it listens. SystemExit with one line, and status 1, if it cannot.
+    :param stop_seconds: that the backend may take to stop, for whoever waits.
+    :param abandon: called before the program ends at once.
+    """
     whole = Whole(Start({}))
-    WebSocketService(factory, [str(port)], reactor).setServiceParent(whole)
-    seconds = factory.config.drain_seconds + factory.config.close_timeout
-    Signals(reactor, seconds, abandon=lambda: None).setServiceParent(whole)
+    serving.setServiceParent(whole)
+    config = serving.factory.config
+    signals = Signals(reactor, config.drain_seconds + config.close_timeout + stop_seconds, abandon)
+    signals.setServiceParent(whole)
     whole.startService()
+    began()
     reactor.addSystemEventTrigger("before", "shutdown", whole.stopService)
     reactor.run()
+    return signals
+
+
+def say(text: str) -> None:
+    """Tell a person something, in a line on standard error."""
+    with suppress(OSError):
+        print(f"mcpws: {text}", file=sys.stderr, flush=True)
+
+
+def _check_that_it_may_run() -> None:
+    if being_loaded.get():
+        raise McpwsError('run() is called as the module is imported: put it under `if __name__ == "__main__":`')
+    if threading.current_thread() is not threading.main_thread():
+        raise McpwsError("run() belongs in the main thread, where signals arrive")
+    installed: Any = sys.modules.get("twisted.internet.reactor")
+    if installed is not None and installed.running:
+        raise McpwsError("run() begins a program, and the reactor runs already: start a WebSocketService there")
 
 
 class Start:
@@ -171,6 +220,8 @@ class Signals(Service):
         self._abandon = abandon
         self._interrupt: Callable[[int, FrameType | None], object] | None = None
         self._stopping = False
+        self.received: int | None = None
+        """The first of them; None for none."""
 
     def startService(self) -> None:
         super().startService()
@@ -202,6 +253,7 @@ class Signals(Service):
             # Process 1 is spared by its own signals.
             os._exit(128 + number)
         self._stopping = True
+        self.received = number
         log.info(
             "{name}: draining, which may take {seconds:g} s; a second signal ends it at once",
             name=name,

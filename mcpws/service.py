@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -19,6 +21,9 @@ from mcpws.ws.server import ServerFactory
 log = Logger()
 
 _PROXIED = "haproxy:"
+_TLS = {"ssl", "tls"}
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that stand for all of this machine, and one of them that it has itself."""
 
 
 def endpoint_description(port: str) -> str:
@@ -31,6 +36,30 @@ def endpoint_description(port: str) -> str:
     if int(port) > 65_535:
         raise ConfigError("port", port, "must be 0 to 65535, or a Twisted endpoint string")
     return f"tcp:{port}:interface=127.0.0.1"
+
+
+def urls_of(description: str, address: IAddress, hosts: Sequence[str] = ()) -> tuple[str, ...]:
+    """The URLs, without a path, at which clients find what listens at `address`; `unix:PATH` for a UNIX socket.
+
+    :param description: of the endpoint, which tells whether there is TLS.
+    :param hosts: names besides loopback ones that clients may call it by, as `WebSocketConfig` has them.
+    """
+    if not isinstance(address, IPv4Address | IPv6Address):
+        name = getattr(address, "name", None)
+        return (f"unix:{os.fsdecode(name)}",) if isinstance(name, bytes) else (str(address),)
+    tls = description.removeprefix(_PROXIED).partition(":")[0] in _TLS
+    scheme = "wss" if tls else "ws"
+    bound = address.host.partition("%")[0]
+    names = [bound]
+    if bound in _EVERYWHERE:
+        names = [_EVERYWHERE[bound]]
+        for host in hosts:
+            name, _, port = host.partition(":") if host.count(":") == 1 else (host, "", "")
+            if name != "*" and port in ("", str(address.port)):
+                names.append(name)
+    return tuple(
+        f"{scheme}://{f'[{name}]' if ':' in name and name[0] != '[' else name}:{address.port}" for name in names
+    )
 
 
 class WebSocketService(Service):
@@ -46,13 +75,22 @@ class WebSocketService(Service):
     def __init__(self, factory: ServerFactory, endpoints: Sequence[str], reactor: Any) -> None:
         self.factory = factory
         self._endpoints = [_endpoint(reactor, endpoint_description(one)) for one in endpoints]
-        self._ports: list[IListeningPort] = []
+        self._ports: list[tuple[str, IListeningPort]] = []
         self._listening: list[Deferred[None]] = []
 
     @property
     def ports(self) -> tuple[IListeningPort, ...]:
         """What listens now."""
-        return tuple(self._ports)
+        return tuple(port for _, port in self._ports)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where clients connect now, without a path; a UNIX socket as `unix:PATH`.
+
+        A port on every interface has one on loopback, and one for each other name that clients may call it by.
+        """
+        hosts = self.factory.config.hosts
+        return tuple(url for description, port in self._ports for url in urls_of(description, port.getHost(), hosts))
 
     def privilegedStartService(self) -> None:
         # Here and not in startService: twistd drops its privileges in between, and low ports need them.
@@ -68,27 +106,28 @@ class WebSocketService(Service):
         super().stopService()
         for listening in self._listening:
             listening.cancel()
-        return self._stop_listening().addCallback(lambda _: self.factory.stop())
+        return self.stop_listening().addCallback(lambda _: self.factory.stop())
+
+    def stop_listening(self) -> Deferred[None]:
+        """Accept no more clients; fires when that is so. Those that are there stay."""
+        ports, self._ports = self._ports, []
+        stopping = [port.stopListening() or succeed(None) for _, port in ports]
+        return gatherResults(stopping).addCallback(lambda _: None)
 
     def _listen(self) -> None:
         if self._listening:
             return
         for description, endpoint in self._endpoints:
             failures: list[Failure] = []
-            listening = endpoint.listen(self.factory).addCallback(self._listens)
+            listening = endpoint.listen(self.factory).addCallback(self._listens, description)
             self._listening.append(listening.addErrback(failures.append))
             if failures:
-                self._stop_listening()
-                raise ListenFailed(description, _problem(failures[0]))
+                self.stop_listening()
+                raise ListenFailed(description, problem_of(failures[0]))
 
-    def _listens(self, port: IListeningPort) -> None:
-        self._ports.append(port)
+    def _listens(self, port: IListeningPort, description: str) -> None:
+        self._ports.append((description, port))
         log.info("listening on {address}", address=port.getHost())
-
-    def _stop_listening(self) -> Deferred[None]:
-        ports, self._ports = self._ports, []
-        stopping = [port.stopListening() or succeed(None) for port in ports]
-        return gatherResults(stopping).addCallback(lambda _: None)
 
 
 def _endpoint(reactor: Any, description: str) -> tuple[str, IStreamServerEndpoint]:
@@ -102,7 +141,8 @@ def _endpoint(reactor: Any, description: str) -> tuple[str, IStreamServerEndpoin
         raise ConfigError("port", description, f"is no Twisted endpoint: {problem}") from None
 
 
-def _problem(failure: Failure) -> str:
+def problem_of(failure: Failure) -> str:
+    """Why an endpoint cannot listen, in few words."""
     # CannotListenError says where and why; only the why is news here.
     cause = getattr(failure.value, "socketError", None) or failure.value
     return getattr(cause, "strerror", None) or str(cause)

@@ -16,10 +16,11 @@ LAYERS = (
     ("interfaces", "config", "steady"),
     ("conversation", "front", "hearing"),
     ("ws",),
+    ("service", "proxied", "program"),
     ("client",),
     ("backends",),
-    ("transport", "service", "proxied", "bridge", "testing", "program", "orphans"),
-    ("tap", "cli"),
+    ("transport", "serving", "bridge", "testing", "orphans"),
+    ("tap", "cli", "__main__"),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 

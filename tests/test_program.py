@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from twisted.application.service import Service
 from twisted.internet.testing import MemoryReactorClock
 
+from mcpws import App, McpwsError
 from mcpws.errors import ListenFailed
-from mcpws.program import Signals, Start, Whole
+from mcpws.program import Signals, Start, Whole, being_loaded, run
 
 
 @pytest.fixture
@@ -124,3 +126,29 @@ def test_sigint_that_is_ignored_stays_so() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     started(Reactor())
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def refusal(call: Callable[[], None]) -> str:
+    with pytest.raises(McpwsError) as refused:
+        call()
+    return str(refused.value)
+
+
+def test_a_program_does_not_begin_within_another_one() -> None:
+    assert refusal(App("a", "1").run).endswith("the reactor runs already: start a WebSocketService there")
+
+
+def test_a_program_does_not_begin_while_its_module_is_loaded_by_another() -> None:
+    token = being_loaded.set(True)
+    try:
+        assert 'put it under `if __name__ == "__main__":`' in refusal(lambda: run(App("a", "1")))
+    finally:
+        being_loaded.reset(token)
+
+
+def test_a_program_begins_in_the_main_thread() -> None:
+    said: list[str] = []
+    thread = threading.Thread(target=lambda: said.append(refusal(App("a", "1").run)))
+    thread.start()
+    thread.join()
+    assert said == ["run() belongs in the main thread, where signals arrive"]
