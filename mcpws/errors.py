@@ -4,6 +4,7 @@
 
     McpwsError
     ├── ConfigError                 a setting cannot be used; names it and its value
+    │   └── LoadFailed              the user's own code that it names fails
     ├── RpcError                    is answered to the peer as a JSON-RPC error object
     │   ├── ParseError              -32700  not JSON, or nested too deep
     │   ├── InvalidRequest          -32600  JSON, but no JSON-RPC 2.0 message that may stand here
@@ -67,6 +68,13 @@ class ConfigError(McpwsError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.problem} (got {self.value!r})"
+
+
+class LoadFailed(ConfigError):
+    """The code that the setting `key` names with `value` fails, because of `problem`; its exception is the cause."""
+
+    def __str__(self) -> str:
+        return f"{self.value} cannot be loaded: {self.problem}"
 
 
 class RpcError(McpwsError):
