@@ -16,6 +16,7 @@ from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
 from mcpws.bridge import GRACE, StdioFront
+from mcpws.cli.init import init
 from mcpws.cli.listing import decoded, described, list_tools
 from mcpws.cli.options import Target, connecting, era_option, formatted, show, to_json_object
 from mcpws.cli.report import FAILED, USAGE, printable
@@ -56,6 +57,9 @@ def mcpws() -> None:
     A URL is ws://HOST:PORT/PATH, or wss:// with TLS. 8082 is short for ws://127.0.0.1:8082, and localhost:8082 for
     ws://localhost:8082.
     """
+
+
+mcpws.add_command(init)
 
 
 @mcpws.command(short_help="Be the stdio MCP server that is really at URL.")
