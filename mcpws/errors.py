@@ -4,7 +4,8 @@
 
     McpwsError
     ├── ConfigError                 a setting cannot be used; names it and its value
-    │   └── LoadFailed              the user's own code that it names fails
+    │   ├── LoadFailed              the user's own code that it names fails
+    │   └── UnknownSetting          there is no setting of this name
     ├── RpcError                    is answered to the peer as a JSON-RPC error object
     │   ├── ParseError              -32700  not JSON, or nested too deep
     │   ├── InvalidRequest          -32600  JSON, but no JSON-RPC 2.0 message that may stand here
@@ -52,6 +53,9 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 RESOURCE_NOT_FOUND = -32002
 
+MAX_SHOWN = 200
+"""Characters of a value in the text of a ConfigError."""
+
 
 class McpwsError(Exception):
     """Base of all exceptions of this package."""
@@ -67,7 +71,10 @@ class ConfigError(McpwsError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.problem} (got {self.value!r})"
+        got = repr(self.value)
+        if len(got) > MAX_SHOWN:
+            got = f"{got[:MAX_SHOWN]}..."
+        return _one_line(f"{self.key}: {self.problem} (got {got})")
 
 
 class LoadFailed(ConfigError):
@@ -75,6 +82,21 @@ class LoadFailed(ConfigError):
 
     def __str__(self) -> str:
         return f"{self.value} cannot be loaded: {self.problem}"
+
+
+class UnknownSetting(ConfigError):
+    """There is no setting `key`; `meant` is the one whose name is most like it, if there is any such.
+
+    Its value is not kept: nobody knows what it may be.
+    """
+
+    def __init__(self, key: str, meant: str | None = None) -> None:
+        super().__init__(key, None, "no such setting" + ("" if meant is None else f": did you mean {meant}?"))
+        self.args = (key, meant)
+        self.meant = meant
+
+    def __str__(self) -> str:
+        return _one_line(f"{self.key}: {self.problem}")
 
 
 class RpcError(McpwsError):
@@ -454,3 +476,7 @@ class IllegalTransition(McpwsError):
 
     def __str__(self) -> str:
         return f"a connection that is {self.before} cannot become {self.after}"
+
+
+def _one_line(text: str) -> str:
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("errors", "core", "version"),
     ("policy", "mcp"),
-    ("interfaces", "config", "steady"),
+    ("interfaces", "kinds", "settings", "config", "steady"),
     ("conversation", "front", "hearing"),
     ("ws",),
     ("service", "proxied", "program"),

@@ -23,6 +23,7 @@ _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)")
 # URL standard, section 3.5: a name that ends in a number is an IPv4 address, or none at all.
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _LOCALHOST = re.compile(r"(?:.*\.)?localhost\.?", re.IGNORECASE)
+_UNSPECIFIED = ("0.0.0.0", "[::]")
 _LOOPBACK = re.compile(r"127(?:\.[0-9]+){3}|\[::1\]")
 
 
@@ -88,8 +89,15 @@ def check_host_pattern(pattern: str) -> None:
     `name` with any port; `name:port`, which a Host without a port matches if it is 80 or 443; `*` for
     whatever the header holds, even if that is nothing.
     """
-    if pattern != "*" and _parse_authority(pattern) is None:
+    if pattern == "*":
+        return
+    parsed = _parse_authority(pattern)
+    if parsed is None:
         raise ConfigError("hosts", pattern, "must be HOST, HOST:PORT or *, international names in their xn-- form")
+    if parsed[0] in _UNSPECIFIED:
+        raise ConfigError(
+            "hosts", pattern, "must be what clients call, not where to listen: that is tcp:8082:interface=0.0.0.0"
+        )
 
 
 def check_origin_pattern(pattern: str) -> None:
