@@ -9,33 +9,19 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults, succeed
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.errors import ConfigError, ListenFailed
-from mcpws.proxied import ProxiedEndpoint
+from mcpws.endpoints import PROXIED, endpoint_description, make_endpoint
+from mcpws.errors import ListenFailed
 from mcpws.ws.server import ServerFactory
 
 log = Logger()
 
-_PROXIED = "haproxy:"
 _TLS = {"ssl", "tls"}
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that stand for all of this machine, and one of them that it has itself."""
-
-
-def endpoint_description(port: str) -> str:
-    """`port` as a Twisted endpoint string: a bare number means TCP on the loopback interface.
-
-    :raises ConfigError: a number that is no port.
-    """
-    if not port.isdecimal():
-        return port
-    if int(port) > 65_535:
-        raise ConfigError("port", port, "must be 0 to 65535, or a Twisted endpoint string")
-    return f"tcp:{port}:interface=127.0.0.1"
 
 
 def urls_of(description: str, address: IAddress, hosts: Sequence[str] = ()) -> tuple[str, ...]:
@@ -47,7 +33,7 @@ def urls_of(description: str, address: IAddress, hosts: Sequence[str] = ()) -> t
     if not isinstance(address, IPv4Address | IPv6Address):
         name = getattr(address, "name", None)
         return (f"unix:{os.fsdecode(name)}",) if isinstance(name, bytes) else (str(address),)
-    tls = description.removeprefix(_PROXIED).partition(":")[0] in _TLS
+    tls = description.removeprefix(PROXIED).partition(":")[0] in _TLS
     scheme = "wss" if tls else "ws"
     bound = address.host.partition("%")[0]
     names = [bound]
@@ -74,7 +60,8 @@ class WebSocketService(Service):
 
     def __init__(self, factory: ServerFactory, endpoints: Sequence[str], reactor: Any) -> None:
         self.factory = factory
-        self._endpoints = [_endpoint(reactor, endpoint_description(one)) for one in endpoints]
+        descriptions = [endpoint_description(one) for one in endpoints]
+        self._endpoints = [(one, make_endpoint(reactor, one)) for one in descriptions]
         self._ports: list[tuple[str, IListeningPort]] = []
         self._listening: list[Deferred[None]] = []
 
@@ -128,17 +115,6 @@ class WebSocketService(Service):
     def _listens(self, port: IListeningPort, description: str) -> None:
         self._ports.append((description, port))
         log.info("listening on {address}", address=port.getHost())
-
-
-def _endpoint(reactor: Any, description: str) -> tuple[str, IStreamServerEndpoint]:
-    try:
-        if description.startswith(_PROXIED):
-            return description, ProxiedEndpoint(serverFromString(reactor, description.removeprefix(_PROXIED)))
-        return description, serverFromString(reactor, description)
-    except Exception as error:
-        # Each kind of endpoint has a parser of its own, plugins bring more: they open files, and may raise anything.
-        problem = str(error) or type(error).__name__
-        raise ConfigError("port", description, f"is no Twisted endpoint: {problem}") from None
 
 
 def problem_of(failure: Failure) -> str:

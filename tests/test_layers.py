@@ -16,7 +16,7 @@ LAYERS = (
     ("interfaces", "kinds", "settings", "config", "steady"),
     ("conversation", "front", "hearing"),
     ("ws",),
-    ("service", "proxied", "program"),
+    ("service", "endpoints", "proxied", "program"),
     ("client",),
     ("backends",),
     ("transport", "serving", "bridge", "testing", "orphans"),

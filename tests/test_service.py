@@ -8,7 +8,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from mcpws import App, ConfigError, ServerFactory, WebSocketService
 from mcpws.errors import ListenFailed
-from mcpws.service import endpoint_description, urls_of
+from mcpws.service import urls_of
 
 
 class RefusingReactor(MemoryReactorClock):
@@ -23,16 +23,6 @@ class RefusingReactor(MemoryReactorClock):
 def service(reactor: MemoryReactorClock, *endpoints: str) -> WebSocketService:
     factory = ServerFactory(App("a", "1", clock=reactor), reactor=reactor)
     return WebSocketService(factory, endpoints, reactor)
-
-
-def test_a_number_means_loopback() -> None:
-    assert endpoint_description("8082") == "tcp:8082:interface=127.0.0.1"
-    assert endpoint_description("tcp:8082") == "tcp:8082"
-
-
-def test_a_number_that_is_no_port_is_refused() -> None:
-    with pytest.raises(ConfigError, match="70000"):
-        endpoint_description("70000")
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense:1", "tcp", "tcp:port=x", ""])

@@ -146,7 +146,7 @@ MCP: dict[str, tuple[str, ...]] = {
     "mcp/2025-11-25/basic/transports#localhost": (
         "A local server binds the loopback interface only.",
         "tests/integration/test_service.py::test_it_binds_loopback_unless_told_otherwise",
-        "tests/test_service.py::test_a_number_means_loopback",
+        "tests/test_endpoints.py::test_a_number_means_loopback",
     ),
     "mcp/2025-11-25/basic/transports#custom-format": (
         "A custom transport keeps the format of the messages.",
