@@ -8,7 +8,7 @@ WebSocketTransport.
 from mcpws.backends.app import App
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
-from mcpws.backends.eras import DualEra
+from mcpws.backends.eras import DualEra, EraTranslation
 from mcpws.backends.stdio import SharedStdio, Stdio
 from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import ClientFactory, connect
@@ -86,6 +86,7 @@ __all__ = [
     "DualEra",
     "ElicitResult",
     "EmbeddedResource",
+    "EraTranslation",
     "Error",
     "ErrorObject",
     "HandshakeRefused",

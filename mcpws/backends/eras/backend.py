@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.eras.conversation import Conversation
-from mcpws.backends.eras.limits import MAX_PENDING, Counters, Known, Limits, Shared
+from mcpws.backends.eras.limits import Counters, EraTranslation, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
 from mcpws.interfaces import Backend, Channel, Description, Link, counted_by, description_of
+from mcpws.settings import settings_of
 from mcpws.steady import steady
 
 
@@ -23,51 +25,17 @@ class DualEra:
 
     :param backend: whose servers are of either era, or both. It is stopped from here.
     :param clock: for timers.
-    :param probe_timeout: seconds for a server to answer `server/discover`; one that does not is legacy. Clients ask the
-        same, and many wait for 5 or 10: they should have an answer by then.
-    :param initialize_timeout: seconds for a legacy server to answer `initialize` on behalf of a modern client.
-    :param park_timeout: seconds for a modern client to come back with what it was asked.
-    :param max_rounds: how often a modern server may require more input for one request of a legacy client.
-    :param max_asks: things that a server may ask a client at once, or over one request.
-    :param max_parked: calls that wait for what a client was asked.
-    :param max_held: messages of a client that may wait for a server to be there.
-    :param max_subscriptions: resources that one client may subscribe to where that has to be translated.
-    :param max_servers: legacy servers at a time for one client that says it is several.
-    :param max_starts: conversations with `backend` that one client may cause within a minute, besides the first.
-    :param max_pending: requests that one conversation may have open, in either direction.
-    :raises ConfigError: one of these is not above 0.
+    :param settings: how long to wait for either end, and how many servers one client may have; a ServiceConfig has
+        them among its own.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        clock: IReactorTime,
-        probe_timeout: float = 3,
-        initialize_timeout: float = 60,
-        park_timeout: float = 300,
-        max_rounds: int = 10,
-        max_asks: int = 16,
-        max_parked: int = 64,
-        max_held: int = 64,
-        max_subscriptions: int = 256,
-        max_servers: int = 4,
-        max_starts: int = 20,
-        max_pending: int = MAX_PENDING,
-    ) -> None:
-        limits = Limits(
-            probe_timeout=probe_timeout,
-            initialize_timeout=initialize_timeout,
-            park_timeout=park_timeout,
-            max_rounds=max_rounds,
-            max_asks=max_asks,
-            max_parked=max_parked,
-            max_held=max_held,
-            max_subscriptions=max_subscriptions,
-            max_servers=max_servers,
-            max_starts=max_starts,
-            max_pending=max_pending,
-        )
+    constants: ClassVar[Limits] = Limits()
+    """What is no setting. Worlds in which everything is scarce, for tests, have others."""
+
+    def __init__(self, backend: Backend, *, clock: IReactorTime, settings: EraTranslation | None = None) -> None:
+        limits = self.constants
+        if settings is not None:
+            limits = replace(limits, **{name: getattr(settings, name) for name in settings_of(EraTranslation)})
         self._backend = backend
         self._counters = Counters()
         self._shared = Shared(steady(clock), limits, self._counters, Known())

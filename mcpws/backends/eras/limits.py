@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.config import require_positive
+from mcpws.settings import Group, setting
 
 MAX_PENDING = 1024
 """Requests in either direction of one conversation at the same time, by default; a front allows far fewer."""
@@ -15,24 +15,52 @@ MAX_URI = 8000
 """Characters of what a client subscribes to: what every HTTP server should take (RFC 9110, section 4.1)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """As DualEra explains them; ConfigError names what is not above 0."""
+@dataclass(frozen=True, kw_only=True)
+class EraTranslation(Group, table="translation", title="Translation between the eras of MCP"):
+    """How long to wait for either end, and how many servers one client may have."""
 
-    probe_timeout: float
-    initialize_timeout: float
-    park_timeout: float
-    max_rounds: int
-    max_asks: int
-    max_parked: int
-    max_held: int
-    max_subscriptions: int
-    max_servers: int
-    max_starts: int
-    max_pending: int
+    probe_timeout: float = setting(
+        3,
+        unit="seconds",
+        above=0,
+        side="server",
+        help="For a server to answer server/discover; one that does not is legacy. Clients ask the same, and many wait"
+        " for 5 or 10: they should have an answer by then.",
+    )
+    park_timeout: float = setting(
+        300,
+        unit="seconds",
+        above=0,
+        side="server",
+        help="For a modern client to come back with what it was asked.",
+    )
+    max_servers: int = setting(
+        4, least=1, side="server", help="Legacy servers at a time for one client that says it is several."
+    )
 
-    def __post_init__(self) -> None:
-        require_positive(self)
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(EraTranslation):
+    """The settings, and constants: limits that no peer of good will comes near.
+
+    :param initialize_timeout: seconds for a legacy server to answer `initialize` on behalf of a modern client.
+    :param max_rounds: how often a modern server may require more input for one request of a legacy client.
+    :param max_asks: things that a server may ask a client at once, or over one request.
+    :param max_parked: calls that wait for what a client was asked.
+    :param max_held: messages of a client that may wait for a server to be there.
+    :param max_subscriptions: resources that one client may subscribe to where that has to be translated.
+    :param max_starts: conversations with the backend that one client may cause within a minute, besides the first.
+    :param max_pending: requests that one conversation may have open, in either direction.
+    """
+
+    initialize_timeout: float = 60
+    max_rounds: int = 10
+    max_asks: int = 16
+    max_parked: int = 64
+    max_held: int = 64
+    max_subscriptions: int = 256
+    max_starts: int = 20
+    max_pending: int = MAX_PENDING
 
 
 @dataclass(slots=True)

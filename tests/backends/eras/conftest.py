@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 
 from mcpws.backends.eras import DualEra
 from mcpws.backends.eras.inner import Inner
+from mcpws.backends.eras.limits import Limits
 from mcpws.core.codec import decode, encode
 from mcpws.core.messages import Message, RequestId
 from mcpws.errors import McpwsError
@@ -244,12 +245,13 @@ class Within(RecordingBackend):
 
 
 class World:
-    """A DualEra with its settings, the servers it has made and its clients."""
+    """A DualEra with its limits, the servers it has made and its clients."""
 
-    def __init__(self, clock: Clock, **settings: Any) -> None:
+    def __init__(self, clock: Clock, **limits: Any) -> None:
         self.clock = clock
         self.within = Within()
-        self.backend = DualEra(self.within, clock=clock, **settings)
+        limited = type("Limited", (DualEra,), {"constants": Limits(**limits)})
+        self.backend: DualEra = limited(self.within, clock=clock)
 
     @property
     def servers(self) -> list[Server]:

@@ -10,7 +10,7 @@ from twisted.internet.defer import gatherResults, succeed
 from twisted.internet.task import Clock
 
 from mcpws import App
-from mcpws.backends.eras import DualEra
+from mcpws.backends.eras import DualEra, EraTranslation
 from mcpws.backends.upstream import Upstream
 from mcpws.core.codec import decode
 from mcpws.core.messages import Message, to_raw
@@ -61,24 +61,21 @@ def test_it_tells_what_the_backend_within_has_counted_as_well(clock: Clock) -> N
     }
 
 
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "probe_timeout",
-        "initialize_timeout",
-        "park_timeout",
-        "max_rounds",
-        "max_asks",
-        "max_parked",
-        "max_held",
-        "max_subscriptions",
-        "max_servers",
-        "max_starts",
-    ],
-)
-def test_a_limit_that_is_none_is_refused(new_world: Callable[..., World], setting: str) -> None:
-    with pytest.raises(ConfigError, match=setting):
-        new_world(**{setting: 0})
+@pytest.mark.parametrize("name", ["probe_timeout", "park_timeout", "max_servers"])
+def test_a_setting_that_is_none_is_refused(name: str) -> None:
+    nothing: Any = {name: 0}
+    with pytest.raises(ConfigError, match=name):
+        EraTranslation(**nothing)
+
+
+def test_the_settings_that_it_is_given_are_those_that_count(world: World) -> None:
+    world.backend = DualEra(world.within, clock=world.clock, settings=EraTranslation(probe_timeout=0.5))
+    client = world.connect()
+    client.call(1, "tools/list")
+    [server] = world.servers
+    server.take("server/discover")
+    world.clock.advance(0.5)
+    server.take("initialize")
 
 
 def test_a_backend_in_this_process_is_served_through_it() -> None:

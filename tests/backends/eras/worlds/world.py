@@ -12,12 +12,29 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
 from mcpws.backends.eras import DualEra
+from mcpws.backends.eras.limits import Limits
 from mcpws.backends.stdio import SharedStdio
 from mcpws.errors import BackendLost
 from mcpws.interfaces import Backend, Channel, Link
 from tests.backends.eras.worlds.client import Client
 from tests.backends.eras.worlds.oracle import Violation, must, pick
 from tests.backends.eras.worlds.server import LISTEN, Server
+
+
+class Scarce(DualEra):
+    """In which limits are soon met."""
+
+    constants = Limits(
+        max_rounds=2,
+        max_asks=3,
+        max_parked=2,
+        max_held=3,
+        max_subscriptions=3,
+        max_servers=2,
+        max_starts=4,
+        max_pending=3,
+    )
+
 
 KINDS = ("translated", "shared")
 
@@ -204,18 +221,7 @@ class World:
         return sum(client.heard for client in self.clients) + sum(server.heard for server in self.servers)
 
     def _translated(self) -> Backend:
-        return DualEra(
-            self.within,
-            clock=self.clock,
-            max_rounds=2,
-            max_asks=3,
-            max_parked=2,
-            max_held=3,
-            max_subscriptions=3,
-            max_servers=2,
-            max_starts=4,
-            max_pending=3,
-        )
+        return Scarce(self.within, clock=self.clock)
 
     def _shared(self) -> Backend:
         return SharedStdio(
