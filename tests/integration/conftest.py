@@ -102,8 +102,8 @@ def elsewhere(
 ) -> Iterator[Elsewhere]:
     """As `emitted`, for other processes."""
     path = tmp_path_factory.mktemp("emitted") / "emitted"
-    monkeypatch.setenv("MCPWS_TESTS_EMITTED", str(path))
-    monkeypatch.setenv("MCPWS_TESTS_PREFIX", sys.prefix)
+    monkeypatch.setenv("TESTS_OF_MCPWS_EMITTED", str(path))
+    monkeypatch.setenv("TESTS_OF_MCPWS_PREFIX", sys.prefix)
     monkeypatch.setenv("PYTHONPATH", str(VALIDATING), prepend=os.pathsep)
     elsewhere = Elsewhere(path)
     yield elsewhere

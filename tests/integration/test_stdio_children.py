@@ -530,7 +530,7 @@ def test_a_program_in_one_archive_starts_children(tmp_path: Path) -> None:
     setting = f"path; import mcpws; assert {str(archive)!r} in mcpws.__file__"
     first = os.pathsep.join([str(archive), os.environ["PYTHONPATH"]])
     # What watches its messages cannot tell the modules of one archive apart.
-    assert said(setting, PYTHONPATH=first, MCPWS_TESTS_PREFIX="").startswith("answer 1\n")
+    assert said(setting, PYTHONPATH=first, TESTS_OF_MCPWS_PREFIX="").startswith("answer 1\n")
 
 
 # Descendants

@@ -84,6 +84,6 @@ def test_that_it_cannot_be_seen_is_told(elsewhere: Elsewhere, tmp_path: Path) ->
 
 def test_interpreters_of_other_environments_are_left_alone(elsewhere: Elsewhere, sdk1: Path) -> None:
     assert run(sys.executable, LOADED) == "True"
-    assert run(sys.executable, LOADED, MCPWS_TESTS_PREFIX="/elsewhere") == "False"
+    assert run(sys.executable, LOADED, TESTS_OF_MCPWS_PREFIX="/elsewhere") == "False"
     assert run(sdk1 / "python", LOADED) == "False"
     assert elsewhere.take() == ([], [])

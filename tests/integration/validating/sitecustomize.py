@@ -7,5 +7,5 @@ import importlib
 import os
 import sys
 
-if sys.prefix == os.environ.get("MCPWS_TESTS_PREFIX"):
-    importlib.import_module("mcpws_tests_writing").write_down(os.environ["MCPWS_TESTS_EMITTED"])
+if sys.prefix == os.environ.get("TESTS_OF_MCPWS_PREFIX"):
+    importlib.import_module("mcpws_tests_writing").write_down(os.environ["TESTS_OF_MCPWS_EMITTED"])
