@@ -10,13 +10,13 @@ PUBLIC = {
     "ClientFactory", "ClientIdentity", "Completion", "ConfigError", "ConnectFailed", "ConnectionClosed",
     "ConnectionState", "ConnectionStatistics", "Context", "CreateMessageResult", "DualEra", "ElicitResult",
     "EmbeddedResource", "EraTranslation", "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming",
-    "InputRequired", "InvalidParams", "Link", "ListenFailed", "MalformedResult", "McpwsError", "Message", "Notification", "Progress",
-    "Prompt", "PromptArgument", "PromptMessage", "PromptResult", "QueueFull", "RemoteError", "Request", "RequestId",
-    "RequestTimeout", "Resource", "ResourceContents", "ResourceLink", "ResourceTemplate", "Result", "RpcError",
-    "ServerFactory", "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio",
-    "Subscription", "SubscriptionRefused", "Text", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult",
-    "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__",
-    "connect", "run",
+    "InputRequired", "InvalidParams", "Link", "ListenFailed", "MalformedResult", "McpwsError", "Message",
+    "Notification", "Progress", "Prompt", "PromptArgument", "PromptMessage", "PromptResult", "QueueFull",
+    "RemoteError", "Request", "RequestId", "RequestTimeout", "Resource", "ResourceContents", "ResourceLink",
+    "ResourceTemplate", "Result", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics", "Session",
+    "SharedStdio", "ShuttingDown", "Stdio", "Subscription", "SubscriptionRefused", "Text", "Tool", "ToolAnnotations",
+    "ToolError", "ToolFailed", "ToolResult", "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService",
+    "WebSocketTransport", "__version__", "connect", "run",
 }  # fmt: skip
 
 

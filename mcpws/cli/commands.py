@@ -16,6 +16,7 @@ from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
 from mcpws.bridge import GRACE, StdioFront
+from mcpws.cli.config import config
 from mcpws.cli.init import init
 from mcpws.cli.listing import decoded, described, list_tools
 from mcpws.cli.options import Target, connecting, era_option, formatted, show, to_json_object
@@ -59,6 +60,7 @@ def mcpws() -> None:
     """
 
 
+mcpws.add_command(config)
 mcpws.add_command(init)
 
 

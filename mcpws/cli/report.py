@@ -34,7 +34,7 @@ _HINTS = {
     401: "send credentials, as with --header 'Authorization: Bearer TOKEN'",
     403: "it may want another --origin, or other credentials with --header",
     404: "the path of the URL may be wrong; mcpws serves /, /mcp, /ws and /message",
-    421: "the server has to be told that it goes by this name: --host NAME there",
+    421: "the server has to be told that it goes by this name: --allow-host NAME there",
     429: "wait before you try again",
     503: "it is full or shutting down; try again later",
 }

@@ -63,7 +63,7 @@ def test_the_data_of_the_servers_error_is_told() -> None:
         (401, "--header 'Authorization: Bearer TOKEN'"),
         (403, "--origin"),
         (404, "path of the URL"),
-        (421, "--host NAME"),
+        (421, "--allow-host NAME"),
         (429, "wait"),
         (503, "try again later"),
     ],

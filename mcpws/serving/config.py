@@ -1,0 +1,156 @@
+"""All settings of the service: those of its WebSockets, what it serves, and what it logs."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from mcpws.backends.eras import EraTranslation
+from mcpws.config import WebSocketConfig
+from mcpws.core.meta import MODERN_VERSIONS
+from mcpws.endpoints import check_endpoint
+from mcpws.errors import ConfigError
+from mcpws.serving.command import words_of
+from mcpws.settings import Group, Setting, setting, settings_of
+
+DEFAULT_PORT = "8082"
+PER_CLIENT: Literal["per-client"] = "per-client"
+SHARED: Literal["shared"] = "shared"
+
+
+def check_folder(folder: str) -> None:
+    """Raise ConfigError unless `folder` is one."""
+
+    if not os.path.isdir(folder):
+        raise ConfigError("cwd", folder, "must be a folder that exists")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving(Group, table="server", title="What is served, and where"):
+    """Where the service listens, and what answers."""
+
+    listen: tuple[str, ...] = setting(
+        (DEFAULT_PORT,),
+        side="server",
+        least=1,
+        also=("port",),
+        short="p",
+        metavar="ENDPOINT|PORT",
+        check=check_endpoint,
+        help="Where to listen: a port number, on 127.0.0.1, or a Twisted endpoint string such as "
+        "tcp:8082:interface=0.0.0.0 or unix:/run/mcpws.sock.",
+    )
+    app: str | None = setting(
+        None,
+        side="server",
+        short="a",
+        metavar="MODULE:NAME",
+        twice="one service has one App; start another service for another one",
+        help="App or Backend of your own to serve: package.module:name.",
+        shown="a demo server, unless there is a stdio command",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Children(Group, table="stdio", title="A stdio MCP server"):
+    """The stdio MCP server that answers, and its processes."""
+
+    stdio: tuple[str, ...] | None = setting(
+        None,
+        side="server",
+        key="command",
+        least=1,
+        metavar="COMMAND",
+        read=words_of,
+        twice="one service has one command; start another service for another one",
+        help="Command line of a stdio MCP server. No shell is involved.",
+    )
+    stdio_mode: Literal["per-client", "shared"] = setting(
+        PER_CLIENT,
+        side="server",
+        key="mode",
+        metavar="MODE",
+        needs="stdio",
+        help="Whether each client has a process of its own (per-client), or one serves all, for protocol version "
+        f"{MODERN_VERSIONS[-1]} only (shared).",
+    )
+    cwd: str | None = setting(
+        None,
+        side="server",
+        metavar="FOLDER",
+        needs="stdio",
+        check=check_folder,
+        help="Working directory of the processes.",
+        shown="this one",
+    )
+    env: tuple[tuple[str, str], ...] = setting(
+        (),
+        side="server",
+        metavar="NAME=VALUE",
+        needs="stdio",
+        help="For the environment of the processes.",
+    )
+    clean_env: bool = setting(
+        False,
+        side="server",
+        needs="stdio",
+        help="Give them only PATH, HOME and the like of this environment.",
+    )
+    max_children: int | None = setting(
+        None,
+        side="server",
+        least=1,
+        needs="stdio",
+        metavar="NUMBER",
+        help="Processes at the same time, those that are being shut down included; over it a new client waits.",
+        shown="a quarter more than --max-connections",
+    )
+    translate: bool = setting(
+        True,
+        side="server",
+        needs="stdio",
+        help="Serve clients of both eras of MCP, with initialize and without, whichever the server is of.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log(Group, table="log", title="The log"):
+    """What is logged, and how."""
+
+    log_level: Literal["debug", "info", "warn", "error"] = setting(
+        "info", side="server", key="level", metavar="LEVEL", help="Log what is as important as that, or more."
+    )
+    log_format: Literal["text", "json"] = setting(
+        "text", side="server", key="format", metavar="FORMAT", help="Lines for people, or one JSON object a line."
+    )
+    access_log: bool = setting(True, side="server", help="Log who connects and leaves, and which requests fail.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Log):
+    """All settings of a service by their names; those of its WebSockets among them, so that it is a WebSocketConfig.
+
+    :raises ConfigError: it names the field.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stdio is not None and self.app is not None:
+            raise ConfigError("app", self.app, "must not be given beside stdio: one of them answers")
+
+    @property
+    def child_limit(self) -> int:
+        """How many processes of a stdio server there may be."""
+        if self.max_children is not None:
+            return self.max_children
+        # For every client, and for a quarter of them that are gone but whose children are not.
+        return ceil(self.max_connections * 1.25)
+
+
+def service_settings() -> Mapping[str, Setting]:
+    """What a person may set, by field: all that a server has a use for."""
+    settings = settings_of(ServiceConfig)
+    return {name: one for name, one in settings.items() if one.table and one.side != "client"}
