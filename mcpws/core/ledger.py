@@ -13,15 +13,13 @@ from msgspec import UNSET, Raw, Struct
 
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
-from mcpws.core.meta import LISTEN, NOTHING, ONLY_MODERN, read_meta
+from mcpws.core.meta import LISTEN, NOTHING, ONLY_MODERN, RequestMeta, read_meta
 from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidRequest
 
 CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"
 INITIALIZE = "initialize"
-
-_OF_ONE_ERA = ONLY_MODERN | {INITIALIZE}
 
 MAX_NAME_SIZE = 64 * 1024
 """Bytes of the id, the progress token, the URI and the name in a request together, which are kept or repeated."""
@@ -36,6 +34,9 @@ _NAMING = frozenset(
         "resources/unsubscribe",
     }
 )
+
+_UNCOMMON = _NAMING | ONLY_MODERN | {INITIALIZE}
+"""Methods of which more is to be asked than of others."""
 
 # To look a member up takes CPython 3.11 longer than to compare it.
 _READY = Phase.READY
@@ -103,6 +104,7 @@ class Ledger:
     """
 
     __slots__ = (
+        "_common_id",
         "_id_type",
         "_initialize",
         "_max_name_size",
@@ -129,6 +131,8 @@ class Ledger:
         self.too_long = 0
         self._max_name_size = max_name_size
         self._id_type: type | None = None
+        # The type of ids that have no size to be checked, once there was one.
+        self._common_id: type | None = None
         self._tokens: dict[RequestId, RequestId] = {}
         self._initialize: RequestId | None = None
 
@@ -201,30 +205,42 @@ class Ledger:
 
     def requested(self, request: Request) -> bool:
         """`from_client` for a request."""
-        if request.id in self.inbound:
-            raise InvalidRequest.in_use(request.id)
-        meta = read_meta(request)
-        token = meta.progress_token
-        kind = type(request.id)
-        if kind is str or type(token) is str or request.method in _NAMING:
-            self.check_size(request, token)
+        id = request.id
+        if id in self.inbound:
+            raise InvalidRequest.in_use(id)
+        meta, token = read_meta(request), None
+        if (
+            meta is not NOTHING
+            or type(id) is not self._common_id
+            or self.phase is not _READY
+            or request.method in _UNCOMMON
+        ):
+            token = meta.progress_token
+            self._examine(request, meta)
+        self.inbound[id] = token
+        if token is not None:
+            self._tokens[token] = id
+        return True
+
+    def _examine(self, request: Request, meta: RequestMeta) -> None:
+        """All that may be wrong with, and changed by, a request that is not quite like the one before."""
+        id, token, method, kind = request.id, meta.progress_token, request.method, type(request.id)
+        self.check_size(request, token)
         if token is not None and token in self._tokens:
-            raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=request.id)
+            raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=id)
         if meta is not NOTHING and meta.is_modern:
             self.stateless = True
-            if request.method == LISTEN:
-                self.listening[request.id] = None
-        elif self.phase is not _READY or request.method in _OF_ONE_ERA:
-            self.phase = self.phase.permit(request.method, request.id)
-            if request.method == INITIALIZE:
-                self._initialize = request.id
+            if method == LISTEN:
+                self.listening[id] = None
+        else:
+            self.phase = self.phase.permit(method, id)
+            if method == INITIALIZE:
+                self._initialize = id
         if kind is not self._id_type:
             # None before the first, and for ever `object` after one of another type.
             self._id_type = kind if self._id_type is None else object
-        self.inbound[request.id] = token
-        if token is not None:
-            self._tokens[token] = request.id
-        return True
+        if kind is int:
+            self._common_id = int
 
     def check_size(self, request: Request, token: RequestId | None = None) -> None:
         """Raises InvalidRequest, and counts, if what a request is known by, and names, is too long."""
