@@ -795,11 +795,8 @@ async def test_an_exception_is_answered_with_nothing_but_a_reference(
     client = await server.initialised()
     answer = await client.ask(call(1, name="fail", arguments={}))
     [logged] = logged_errors.flush(RuntimeError)
-    assert answer == {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "error": {"code": -32603, "message": "Internal error", "data": {"reference": logged["reference"]}},
-    }
+    told = f"The tool fail failed; the log of its server says why, under reference {logged['reference']}."
+    assert answer["result"] == {"content": [{"type": "text", "text": told}], "isError": True}
     await server.assert_the_next_is_served()
 
 

@@ -565,12 +565,17 @@ BINDING: dict[str, tuple[str, ...]] = {
     ),
     "E-14": (
         "Texts of exceptions stay here.",
+        "tests/backends/app/test_failures.py::test_what_a_tool_did_not_foresee_is_a_result_that_names_it_and_a_reference",
+        "tests/backends/app/test_failures.py::test_what_is_no_tool_is_answered_with_an_error",
+        "tests/backends/app/test_failures.py::test_who_writes_tools_may_be_shown_type_and_text",
         "tests/test_conversation.py::test_what_a_method_did_not_foresee_is_answered_with_a_reference_to_the_log",
         "tests/ws/test_server.py::test_a_backend_with_a_defect_is_logged_and_the_client_told_no_details",
         "tests/integration/test_wire.py::test_an_exception_is_answered_with_nothing_but_a_reference",
     ),
     "E-15": (
         "A tool that fails has a result that says so.",
+        "tests/backends/app/test_failures.py::test_what_a_tool_did_not_foresee_is_a_result_that_names_it_and_a_reference",
+        "tests/backends/app/test_failures.py::test_what_an_author_says_to_the_client_is_said_whatever_is_shown",
         "tests/backends/app/test_methods.py::test_a_failure_of_a_tool_is_a_result_for_the_model",
         "tests/backends/app/test_tools.py::test_a_failure_is_for_the_model_to_read",
     ),

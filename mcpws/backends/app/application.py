@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Stateless
 from mcpws.backends.app.content import UNCACHED, CacheHint
+from mcpws.backends.app.failures import Failures
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
@@ -46,9 +47,12 @@ class App:
 
     Every decorator returns the function as it was. A function may return at once, return a Deferred, or be a
     coroutine; a parameter annotated with Context gets the Context of the call. Parameters are described to clients by
-    their annotations (what msgspec knows), defaults and docstring, and what clients send is checked against them. An
-    RpcError answers the request as it says; any other exception, that of `sys.exit()` included, is logged, and the
-    client gets a reference to the log. What cannot be registered raises ConfigError.
+    their annotations (what msgspec knows), defaults and docstring, and what clients send is checked against them. What
+    cannot be registered raises ConfigError.
+
+    An RpcError answers the request as it says, and the text of a ToolError is a result with `isError`, for the model to
+    read. Any other exception, that of `sys.exit()` included, is logged with its traceback under a reference. The client
+    gets no more than that reference: of a tool as a result with `isError`, else as error -32603.
 
     Tools, resources and prompts may come and go at any time: clients are told.
 
@@ -67,6 +71,7 @@ class App:
     :param state_key: 32 random bytes or more, kept secret: seals what a client carries while a function waits for its
         answer. Apps that share it, and their name, continue each other's calls; by default nobody else can.
     :param now: seconds since an epoch that they share as well, for the end of the ten minutes which that may take.
+    :param show_errors: whether clients are shown type and text of any exception, as is good while one writes tools.
     :param stop_grace: seconds that `stop` waits for functions that go on after they were cancelled.
     """
 
@@ -85,6 +90,7 @@ class App:
         cache: CacheHint = UNCACHED,
         state_key: bytes | None = None,
         now: Callable[[], float] = time.time,
+        show_errors: bool = False,
         stop_grace: float = 5,
     ) -> None:
         for key, limit in (
@@ -102,6 +108,7 @@ class App:
         self._max_notifications = max_notifications
         self._max_notification_bytes = max_notification_bytes
         self._dropped_before = 0
+        self._failures = Failures(show_errors)
         self._stop_grace = stop_grace
         self._methods: dict[str, Method] = dict(METHODS)
         self._modern_methods: dict[str, ModernMethod] = dict(MODERN_METHODS)
@@ -237,7 +244,7 @@ class App:
 
         def register(function: F) -> F:
             self._check_free(name)
-            self._methods[name] = self._modern_methods[name] = RpcFunction(function).answer
+            self._methods[name] = self._modern_methods[name] = RpcFunction(name, function, "method").answer
             return function
 
         return register
@@ -247,7 +254,7 @@ class App:
 
         def register(function: F) -> F:
             self._check_free(name)
-            self._notifications[name] = RpcFunction(function).listen
+            self._notifications[name] = RpcFunction(name, function, "notification").listen
             return function
 
         return register
@@ -296,6 +303,7 @@ class App:
             hearing=Hearing(link.identity.peer, self._max_notifications, self._max_notification_bytes),
             clock=self._clock,
             max_pending=self._max_pending,
+            failures=self._failures,
             ended=self._ended,
         )
         self._channels[channel] = None

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.context import ClientState, Context
+from mcpws.backends.app.failures import Failures
 from mcpws.backends.app.gate import Gate
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.backends.app.uri import canonical
-from mcpws.conversation import RETURNED, Conversation, to_come
+from mcpws.conversation import RETURNED, Conversation, cause_of, to_come
 from mcpws.core.ledger import CANCELLED, cancelled_id
 from mcpws.core.messages import Message, Notification, Request, RequestId
 from mcpws.core.meta import RequestMeta, read_modern
@@ -74,6 +77,7 @@ class AppChannel:
     :param methods: what answers these requests, by name.
     :param notifications: what listens to notifications, by name; others are of no interest.
     :param stateless: what answers requests that stand for themselves.
+    :param failures: what clients are told of functions that failed.
     :param ended: called with this channel once it is closed.
     """
 
@@ -81,6 +85,7 @@ class AppChannel:
         "_closed",
         "_contexts",
         "_ended",
+        "_failures",
         "_link",
         "_methods",
         "_notifications",
@@ -110,6 +115,7 @@ class AppChannel:
         hearing: Hearing,
         clock: IReactorTime,
         max_pending: int,
+        failures: Failures,
         ended: Callable[[AppChannel], None],
     ) -> None:
         self.catalog = catalog
@@ -126,6 +132,7 @@ class AppChannel:
         self._notifications = notifications
         self._stateless = stateless
         self._subscriptions = subscriptions
+        self._failures = failures
         self._ended = ended
         self._contexts: dict[RequestId, Context] = {}
         self._closed = False
@@ -139,25 +146,38 @@ class AppChannel:
     ) -> object:
         """Call a registered function and convert what it returns, now or when it comes.
 
-        A function that returns at once and wants no Context costs no more than the call.
+        A function that returns at once and wants no Context costs no more than the call. Of a request, what is raised
+        is what the client is to be told.
         """
         context = self._context(request) if signature.takes_context else None
         try:
             outcome = signature.function(*values) if signature.simple else signature.call(values, context)
-        except BaseException:
+            later = None if type(outcome) in RETURNED else to_come(outcome)
+            if later is None:
+                if context is not None:
+                    context.settled()
+                return convert(outcome)
+        except BaseException as error:
             if context is not None:
                 context.settled()
-            raise
-        later = None if type(outcome) in RETURNED else to_come(outcome)
-        if later is not None:
-            if context is not None and request is not None:
-                self._contexts[request.id] = context
-                later.addBoth(self._over, request.id, context)
+            if request is None:
+                raise
+            raise self.told(error, signature) from None
+        if request is None:
             self.in_flight.add(later, signature.label)
             return later.addCallback(convert)
         if context is not None:
-            context.settled()
-        return convert(outcome)
+            self._contexts[request.id] = context
+            later.addBoth(self._over, request.id, context)
+        self.in_flight.add(later, signature.label)
+        at_once = bool(later.called and not later.paused)
+        return later.addCallbacks(
+            self._returned, self._raised, (convert, signature), errbackArgs=(signature, request.id, at_once)
+        )
+
+    def told(self, error: BaseException | None, signature: Signature) -> BaseException:
+        """What to raise for the client in the place of what a function raised; what was not meant for it is logged."""
+        return self._failures.told(error, signature, self.identity.peer)
 
     def hear(self, signature: Signature, values: tuple[Any, ...], size: int) -> None:
         """Call a registered function for a notification of `size` bytes, for which there is room.
@@ -251,6 +271,19 @@ class AppChannel:
             # There is nobody to answer, and what a client sends is no defect of ours.
             self.conversation.peer.dropped += 1
             log.debug("dropped {method}: {error}", method=notification.method, error=error)
+
+    def _returned(self, value: Any, convert: Callable[[Any], object], signature: Signature) -> object:
+        try:
+            return convert(value)
+        except BaseException as error:
+            raise self.told(error, signature) from None
+
+    def _raised(self, failure: Failure, signature: Signature, id: RequestId, at_once: bool) -> Failure:
+        error = cause_of(failure)
+        if isinstance(error, CancelledError) and not at_once and id not in self.conversation.peer.at_work:
+            # The client does not wait for it any more.
+            return failure
+        return Failure(self.told(error, signature))
 
     def _context(self, request: Request | None) -> Context:
         return Context(self.conversation, self.client, self.identity, self.gate, request)

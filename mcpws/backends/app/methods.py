@@ -19,6 +19,7 @@ from mcpws.backends.app.arguments import reader, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
 from mcpws.backends.app.context import Level
+from mcpws.backends.app.failures import FunctionFailed
 from mcpws.backends.app.listen import MAX_URI, Filter
 from mcpws.backends.app.modern import SUPPORTED, Discovered, ModernMethod
 from mcpws.backends.app.prompts import completed
@@ -129,10 +130,12 @@ def _list(member: str, registry_of: Callable[[Catalog], Registry[Any]]) -> Calla
 
 
 def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
-    """`told` is for the model to read: a result."""
+    """`told` is for the model to read: a result. So is that the function failed otherwise, but not why."""
 
     def tell(failure: Failure) -> ToolResult | Failure:
         error = cause_of(failure)
+        if isinstance(error, FunctionFailed):
+            return error.result()
         return failed(error) if isinstance(error, told) else failure
 
     def answer(scope: Scope, request: Request) -> object:
@@ -144,6 +147,8 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
             return failed(error)
         try:
             outcome = scope.run(tool.signature, values, request, tool.result)
+        except FunctionFailed as error:
+            return error.result()
         except told as error:
             return failed(error)
         if type(outcome) is ToolResult:

@@ -13,10 +13,11 @@ from mcpws.backends.app.arguments import MAX_REASON, invalid_params
 from mcpws.backends.app.channel import AppChannel
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState, Level
+from mcpws.backends.app.failures import MalformedAnswer
 from mcpws.backends.app.input_required import InputRequiredResult, Safe
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
 from mcpws.backends.app.resources import ReadResourceResult
-from mcpws.backends.app.stateless import MalformedAnswer, StatelessCall
+from mcpws.backends.app.stateless import StatelessCall
 from mcpws.conversation import cause_of, to_come
 from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.messages import NULL, Request, to_raw

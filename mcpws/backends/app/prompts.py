@@ -54,8 +54,9 @@ class Prompt:
         title: str | None = None,
         description: str | None = None,
     ) -> None:
-        self.signature = Signature(function)
+        self.signature = Signature(function, "prompt")
         self.name = self.signature.name if name is None else name
+        self.signature.role = f"prompt {self.name}"
         self.arguments = Arguments(self.signature)
         self._description = self.signature.description if description is None else description
         arguments = [
@@ -112,7 +113,7 @@ class Completion:
     """
 
     def __init__(self, function: Function) -> None:
-        self.signature = Signature(function)
+        self.signature = Signature(function, "completion")
         parameters = self.signature.parameters
         if len(parameters) != 1 or not _takes_text(parameters[0].type):
             raise ConfigError("completion", self.signature.label, "must take what was typed, and may take a Context")

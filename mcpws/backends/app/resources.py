@@ -54,7 +54,8 @@ class Resource:
         self.uri = canonical(uri)
         self.cache = cache
         self.mime_type = mime_type
-        self.signature = Signature(function)
+        self.signature = Signature(function, "resource")
+        self.signature.role = f"resource {self.uri}"
         self.arguments = Arguments(self.signature)
         taken = {parameter.name for parameter in self.signature.parameters}
         for variable in self.template.variables:

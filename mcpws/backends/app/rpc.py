@@ -15,15 +15,18 @@ from mcpws.errors import ConfigError
 
 
 class RpcFunction:
-    """`function` takes the parameters as a whole, as what it annotates them with, else as a dict; or takes none.
+    """What is registered as `name`, a method or a notification as `kind` says.
+
+    `function` takes the parameters as a whole, as what it annotates them with, else as a dict; or takes none.
 
     A request's result is what it returns, as JSON; for None it is an empty object, as MCP has it.
 
     :raises ConfigError: it takes more than one parameter besides a Context, or one that JSON cannot stand for.
     """
 
-    def __init__(self, function: Function) -> None:
-        self._signature = Signature(function)
+    def __init__(self, name: str, function: Function, kind: str) -> None:
+        self._signature = Signature(function, kind)
+        self._signature.role = f"{kind} {name}"
         self._decoder: msgspec.json.Decoder[Any] | None = None
         parameters = self._signature.parameters
         if len(parameters) > 1:

@@ -46,17 +46,21 @@ class Signature:
 
     `name` is the function's own, `label` tells it from others, `description` is from its docstring. `parameters` come
     in the order in which `call` wants their values; `returns` is the type of what comes in the end (what a Deferred
-    fires with), MISSING without annotation.
+    fires with), MISSING without annotation. `role` names what it is registered as, for people; whoever registers it
+    under another name says so there.
 
+    :param kind: of what it is registered as: tool, resource, prompt, completion, method or notification.
     :raises ConfigError: `*args`, `**kwargs`, a second Context, annotations that cannot be resolved, a generator, or one
         that does not tell its parameters.
     """
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, kind: str = "method") -> None:
         self.function = function
+        self.kind = kind
         bare = _without_partial(function)
         self.name: str = getattr(bare, "__name__", type(bare).__name__)
         self.label = f"{getattr(bare, '__module__', None)}.{getattr(bare, '__qualname__', self.name)}"
+        self.role = f"{kind} {self.name}"
         if _is_generator(bare):
             raise ConfigError(self.label, function, "is a generator, and a call has one result: return it instead")
         hints = _hints(bare, self.label)

@@ -15,21 +15,14 @@ from mcpws.backends.app.arguments import decode
 from mcpws.backends.app.channel import AppChannel
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState, Context
+from mcpws.backends.app.failures import MalformedAnswer
 from mcpws.backends.app.input_required import CALLS, CAPABILITIES, Replay, Safe, is_retry
 from mcpws.backends.app.signature import Signature
 from mcpws.conversation import cause_of, to_come
 from mcpws.core.messages import Request, RequestId, to_raw
-from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams, MalformedResult
+from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams
 
 log = Logger()
-
-
-class MalformedAnswer(MalformedResult):
-    """What the client answered to a question is no answer to it; `refusal` tells the client, if nobody else cares."""
-
-    def __init__(self, method: str, refusal: InvalidParams) -> None:
-        super().__init__(method, refusal.data["reason"])
-        self.refusal = refusal
 
 
 class StatelessCall:
@@ -96,18 +89,18 @@ class StatelessCall:
         self._context = StatelessContext(self, self._token)
         try:
             outcome = signature.call(values, self._context)
-        except BaseException:
+            later = to_come(outcome)
+            if later is None:
+                self._settle()
+                return convert(outcome)
+        except BaseException as error:
             self._settle()
-            raise
-        later = to_come(outcome)
-        if later is None:
-            self._settle()
-            return convert(outcome)
+            raise self.channel.told(error, signature) from None
         self.channel.in_flight.add(later, signature.label)
         self._outcome = later
         answer: Deferred[Any] = Deferred(self._cancelled)
         self._answer = answer
-        later.addCallbacks(self._returned, self._failed, callbackArgs=(convert,))
+        later.addCallbacks(self._returned, self._failed, (convert, signature), errbackArgs=(signature,))
         return answer
 
     def ask(self, method: str, params: dict[str, Any] | None, type: Any) -> Deferred[Any]:
@@ -176,21 +169,21 @@ class StatelessCall:
             # gatherResults, for one, looks after the first failure only.
             question.addErrback(_expected)
 
-    def _returned(self, value: Any, convert: Callable[[Any], object]) -> None:
+    def _returned(self, value: Any, convert: Callable[[Any], object], signature: Signature) -> None:
         answer = self._settle()
         if answer is None:
             return
         try:
             result = convert(value)
-        except BaseException:
-            answer.errback()
+        except BaseException as error:
+            answer.errback(self.channel.told(error, signature))
         else:
             answer.callback(result)
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure, signature: Signature) -> None:
         answer = self._settle()
         if answer is not None:
-            answer.errback(failure)
+            answer.errback(self.channel.told(cause_of(failure), signature))
         elif not isinstance(cause_of(failure), CancelledError):
             log.failure("a function failed after its call had ended", failure=failure)
 

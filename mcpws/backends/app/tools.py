@@ -41,8 +41,9 @@ class Tool:
         description: str | None = None,
         annotations: ToolAnnotations | None = None,
     ) -> None:
-        self.signature = Signature(function)
+        self.signature = Signature(function, "tool")
         self.name = self.signature.name if name is None else name
+        self.signature.role = f"tool {self.name}"
         if not _NAME.fullmatch(self.name):
             raise ConfigError("tool", self.name, "a name has 1 to 128 letters, digits, dots, dashes and underscores")
         self.arguments = Arguments(self.signature)
