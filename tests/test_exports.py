@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import mcpws
 
 PUBLIC = {
@@ -30,6 +32,18 @@ def test_every_public_name_is_there() -> None:
         assert hasattr(mcpws, name)
 
 
+def test_names_that_there_are_not_are_told() -> None:
+    with pytest.raises(AttributeError, match="module 'mcpws' has no attribute 'nothing'"):
+        mcpws.nothing  # noqa: B018
+    assert set(dir(mcpws)) > PUBLIC
+    assert mcpws.backends.__name__ == "mcpws.backends"
+
+
+def test_importing_the_package_alone_is_quick() -> None:
+    code = "import sys, mcpws; mcpws.__version__; sys.exit('twisted' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
 def test_importing_the_package_installs_no_reactor() -> None:
-    code = "import sys, mcpws, mcpws.tap, mcpws.cli; sys.exit('twisted.internet.reactor' in sys.modules)"
+    code = "import sys, mcpws, mcpws.api, mcpws.tap, mcpws.cli; sys.exit('twisted.internet.reactor' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -20,7 +20,7 @@ LAYERS = (
     ("client",),
     ("backends",),
     ("transport", "serving", "bridge", "testing", "orphans"),
-    ("tap", "cli", "__main__"),
+    ("tap", "cli", "__main__", "api"),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 

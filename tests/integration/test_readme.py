@@ -95,7 +95,7 @@ def run(*command: object) -> str:
 def test_the_server_is_called_by_the_client(port: int) -> None:
     with running(sys.executable, "-c", block("python", "run(app", port)):
         wait_for(port)
-        assert run(sys.executable, "-c", block("python", "session.request", port)) == "{'result': 3}\n"
+        assert run(sys.executable, "-c", block("python", "session.call_tool", port)) == "{'result': 3}\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

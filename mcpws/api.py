@@ -1,0 +1,138 @@
+"""All public names. `mcpws` has them from here, when the first of them is asked for."""
+
+from mcpws.backends.app import App
+from mcpws.backends.app.content import CacheHint
+from mcpws.backends.app.context import Context
+from mcpws.backends.eras import DualEra, EraTranslation
+from mcpws.backends.stdio import SharedStdio, Stdio
+from mcpws.backends.upstream import Upstream
+from mcpws.client.factory import ClientFactory, connect
+from mcpws.client.identity import ClientIdentity
+from mcpws.client.session import Session
+from mcpws.client.subscription import Subscription
+from mcpws.config import WebSocketConfig
+from mcpws.core.lifecycle import ConnectionState
+from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
+from mcpws.core.peer import Progress
+from mcpws.errors import (
+    BackendLost,
+    CannotAsk,
+    CapabilityMissing,
+    ConfigError,
+    ConnectFailed,
+    ConnectionClosed,
+    HandshakeRefused,
+    InputRequired,
+    InvalidParams,
+    ListenFailed,
+    MalformedResult,
+    McpwsError,
+    QueueFull,
+    RemoteError,
+    RequestTimeout,
+    RpcError,
+    ShuttingDown,
+    SubscriptionRefused,
+    ToolError,
+    ToolFailed,
+    UnsupportedVersion,
+)
+from mcpws.interfaces import Backend, Channel, Identity, Link
+from mcpws.mcp.content import (
+    Audio,
+    CreateMessageResult,
+    ElicitResult,
+    EmbeddedResource,
+    Image,
+    PromptMessage,
+    ResourceContents,
+    ResourceLink,
+    Text,
+    ToolAnnotations,
+    ToolResult,
+)
+from mcpws.mcp.features import Completion, Prompt, PromptArgument, PromptResult, Resource, ResourceTemplate, Tool
+from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
+from mcpws.program import run
+from mcpws.service import WebSocketService
+from mcpws.transport import Incoming, WebSocketTransport
+from mcpws.version import __version__
+from mcpws.ws.server import ServerFactory, ServerProtocol
+
+__all__ = [
+    "App",
+    "Audio",
+    "Backend",
+    "BackendLost",
+    "CacheHint",
+    "CannotAsk",
+    "CapabilityMissing",
+    "Channel",
+    "ClientFactory",
+    "ClientIdentity",
+    "Completion",
+    "ConfigError",
+    "ConnectFailed",
+    "ConnectionClosed",
+    "ConnectionState",
+    "ConnectionStatistics",
+    "Context",
+    "CreateMessageResult",
+    "DualEra",
+    "ElicitResult",
+    "EmbeddedResource",
+    "EraTranslation",
+    "Error",
+    "ErrorObject",
+    "HandshakeRefused",
+    "Identity",
+    "Image",
+    "Incoming",
+    "InputRequired",
+    "InvalidParams",
+    "Link",
+    "ListenFailed",
+    "MalformedResult",
+    "McpwsError",
+    "Message",
+    "Notification",
+    "Progress",
+    "Prompt",
+    "PromptArgument",
+    "PromptMessage",
+    "PromptResult",
+    "QueueFull",
+    "RemoteError",
+    "Request",
+    "RequestId",
+    "RequestTimeout",
+    "Resource",
+    "ResourceContents",
+    "ResourceLink",
+    "ResourceTemplate",
+    "Result",
+    "RpcError",
+    "ServerFactory",
+    "ServerProtocol",
+    "ServerStatistics",
+    "Session",
+    "SharedStdio",
+    "ShuttingDown",
+    "Stdio",
+    "Subscription",
+    "SubscriptionRefused",
+    "Text",
+    "Tool",
+    "ToolAnnotations",
+    "ToolError",
+    "ToolFailed",
+    "ToolResult",
+    "UnsupportedVersion",
+    "Upstream",
+    "WebSocketConfig",
+    "WebSocketService",
+    "WebSocketTransport",
+    "__version__",
+    "connect",
+    "run",
+]
