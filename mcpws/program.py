@@ -25,7 +25,7 @@ from twisted.logger import (
 )
 
 from mcpws.config import WebSocketConfig
-from mcpws.errors import McpwsError
+from mcpws.errors import ConfigError, McpwsError
 from mcpws.interfaces import Backend, description_of
 from mcpws.service import WebSocketService
 from mcpws.ws.server import ServerFactory
@@ -60,7 +60,11 @@ def run(backend: Backend, port: int | str = 8082, *, config: WebSocketConfig | N
     if log:
         shown = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.info)])
         globalLogBeginner.beginLoggingTo([shown], redirectStandardIO=False)
-    serving = WebSocketService(ServerFactory(backend, config, reactor=reactor), [str(port)], reactor)
+    factory = ServerFactory(backend, config, reactor=reactor)
+    try:
+        serving = WebSocketService(factory, [str(port)], reactor)
+    except ConfigError as error:
+        raise SystemExit(f"mcpws: {error}") from None
 
     def began() -> None:
         if log:

@@ -138,22 +138,18 @@ def test_a_daemon_that_listens_lets_the_terminal_go_without_a_word(daemon: Daemo
 @pytest.mark.parametrize(
     ("port", "problem"),
     [
-        ("unix:{folder}/missing/socket", "No such file or directory"),
         ("unix:" + "x" * 200, "AF_UNIX path too long"),
         ("tcp:0:interface=192.0.2.1", "Cannot assign requested address"),
         ("tcp:0:interface=no-such-host.invalid", ""),
-        ("tcp:70000", "port must be 0-65535."),
         ("{taken}", "Address already in use"),
         ("tcp6:{taken}:interface=\\:\\:ffff\\:127.0.0.1", "Address already in use"),
     ],
 )
-def test_a_daemon_that_cannot_listen_says_so_in_one_line(
-    daemon: Daemon, tmp_path: Path, port: str, problem: str
-) -> None:
+def test_a_daemon_that_cannot_listen_says_so_in_one_line(daemon: Daemon, port: str, problem: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        status, said = daemon.run("--port", "0", "--port", port.format(folder=tmp_path, taken=taken.getsockname()[1]))
+        status, said = daemon.run("--port", "0", "--port", port.format(taken=taken.getsockname()[1]))
     assert status == 1
     assert said.startswith("mcpws: cannot listen on "), said
     assert said.endswith(f"{problem}\n")
@@ -195,8 +191,8 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert (ended.returncode, ended.stderr) == (1, "mcpws: the service did not start: its log says why\n")
 
 
-def test_the_pid_file_goes_without_a_daemon_too(daemon: Daemon, tmp_path: Path) -> None:
-    status, said = daemon.run("--port", f"unix:{tmp_path}/missing/socket", twistd=("-n",))
+def test_the_pid_file_goes_without_a_daemon_too(daemon: Daemon) -> None:
+    status, said = daemon.run("--port", "tcp:0:interface=192.0.2.1", twistd=("-n",))
     assert status == 1
     assert said.count("mcpws: cannot listen on ") == 1
     assert not daemon.pidfile.exists()

@@ -142,7 +142,10 @@ async def test_the_server_ends_at_once_when_it_is_told_so_twice(port: int) -> No
     ("where", "problem"),
     [
         ("", "cannot listen on tcp:{port}:interface=127.0.0.1: Address already in use"),
-        ('"unix:/no/such/folder/socket"', "cannot listen on unix:/no/such/folder/socket: No such file or directory"),
+        (
+            '"unix:/no/such/folder/socket"',
+            "port: must be in a folder that exists: there is no /no/such/folder (got 'unix:/no/such/folder/socket')",
+        ),
     ],
 )
 def test_the_server_says_where_it_cannot_listen_and_ends(where: str, problem: str) -> None:
@@ -198,4 +201,4 @@ def test_every_service_command_line_is_understood(monkeypatch: pytest.MonkeyPatc
     commands = re.findall(r"^\$ twistd -n (?:--pidfile= )?mcpws (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
     assert len(commands) >= 4
     for command in commands:
-        Options().parseOptions(shlex.split(command))
+        Options({}).parseOptions(shlex.split(command))

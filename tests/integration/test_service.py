@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.integration
 
 Serve = Callable[..., Any]
 Twistd = Callable[..., "subprocess.CompletedProcess[str]"]
+BIN = Path(sys.executable).parent
 CLOCK = cast(IReactorTime, reactor)
 
 SLOW_APP = """
@@ -137,36 +139,45 @@ async def test_a_call_longer_than_the_drain_is_answered_with_an_error(serve: Ser
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "told"),
     [
-        (["--port", "99999"], "99999"),
-        (["--port", "nonsense:1"], "nonsense"),
-        (["--stdio", "no-such-program-anywhere"], "no-such-program-anywhere"),
-        (["--stdio", "cat 'unbalanced"], "unbalanced"),
-        (["--stdio", ""], "stdio"),
-        (["--stdio", "cat", "--cwd", "/no/such/folder"], "/no/such/folder"),
-        (["--stdio", "cat", "--env", "NOVALUE"], "NOVALUE"),
-        (["--app", "no_such_module:app"], "no_such_module"),
-        (["--app", "os:nothing"], "nothing"),
-        (["--app", "os:sep"], "os:sep"),
-        (["--app", "justamodule"], "justamodule"),
-        (["--app", "os:sep", "--stdio", "cat"], "--app"),
-        (["--max-connections", "many"], "many"),
-        (["--max-connections", "0"], "max_connections"),
-        (["--origin", "not an origin"], "not an origin"),
-        (["--binary", "perhaps"], "perhaps"),
-        (["--no-such-option"], "no-such-option"),
-        (["argument"], "argument"),
+        (["--port", "99999"], "--port: must be 0 to 65535, or a Twisted endpoint string (got '99999')"),
+        (["--stdio", "no-such-program-anywhere"], "--stdio: there is no such program (got 'no-such-program-anywhere')"),
+        (["--max-connections", "0"], "--max-connections: must be a whole number, 1 or more (got '0')"),
+        (["--config", "none.toml"], "--config: cannot be read: No such file or directory (got 'none.toml')"),
+        (["--max-conections", "5"], "--max-conections: no such setting: did you mean --max-connections?"),
+        (["argument"], "takes options alone, as --listen 8082 (got 'argument')"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_mistake_is_told_in_one_line_that_names_it(twistd: Twistd, arguments: list[str], named: str) -> None:
+def test_a_mistake_is_told_in_one_line(twistd: Twistd, arguments: list[str], told: str) -> None:
     ended = twistd(*arguments)
     said = [line for line in (ended.stdout + ended.stderr).splitlines() if not line.startswith("20")]
+    assert (ended.returncode, said) == (1, [f"mcpws: {told}"])
+
+
+def test_a_mistake_in_the_environment_is_told_in_one_line(twistd: Twistd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCPWS_MAX_CONNECTIONS", "many")
+    ended = twistd()
     assert ended.returncode == 1
-    assert len(said) == 1, said
-    assert said[0].startswith("mcpws: ")
-    assert named in said[0]
+    assert "mcpws: MCPWS_MAX_CONNECTIONS: must be a whole number, 1 or more (got 'many')\n" in ended.stderr
+
+
+def test_settings_are_checked_by_a_program_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "mcpws.toml").write_text("[limits]\nmax_connections = 5\nmax_depth = 'deep'\n")
+    ended = subprocess.run(
+        [BIN / "mcpws", "config", "check", "mcpws.toml", "--binary", "perhaps"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "mcpws: --binary: must be accept or refuse (got 'perhaps')\n"
+        "mcpws: mcpws.toml: limits.max_depth: must be a whole number, 1 or more (got 'deep')\n"
+    )
 
 
 def test_an_address_in_use_is_told_in_one_line(twistd: Twistd) -> None:
