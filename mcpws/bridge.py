@@ -17,6 +17,7 @@ from zope.interface import implementer
 from mcpws.core.backlog import OVERHEAD, held_bytes
 from mcpws.core.burst import burst
 from mcpws.core.codec import MAX_DEPTH, decode
+from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import Phase
 from mcpws.core.lines import Line, LineFramer, to_line
 from mcpws.core.messages import Error, Message, Notification, Request
@@ -31,7 +32,9 @@ from mcpws.errors import (
 )
 from mcpws.front import Front
 from mcpws.interfaces import Backend, Identity
+from mcpws.observer import Observer, Party
 from mcpws.steady import steady
+from mcpws.watch import watch
 
 log = Logger()
 
@@ -58,6 +61,7 @@ class StdioFront(Protocol):
         it the input is not read.
     :param grace: seconds for what is in flight after the end of the input; while the client reads too slowly they do
         not count.
+    :param observer: is told what happens.
     """
 
     transport: StandardIO
@@ -73,6 +77,7 @@ class StdioFront(Protocol):
         max_waiting: int = 1024,
         max_queued_bytes: int = 4 * 1024 * 1024,
         grace: float = GRACE,
+        observer: Observer | None = None,
     ) -> None:
         self.began = False
         """Whether the backend has taken the conversation up."""
@@ -84,15 +89,21 @@ class StdioFront(Protocol):
         self._max_queued_bytes = max_queued_bytes
         self._grace = grace
         self._framer = LineFramer(max_line)
+        identity = Identity("stdio")
+        self._counters = Counters(self._clock.seconds())
+        self._watch = watch(observer, Party("client", 1, identity), self._clock)
         self._front = Front(
             self,
-            Identity("stdio"),
+            identity,
             self._clock,
             max_in_flight=max_in_flight,
             max_waiting=max_waiting,
             max_waiting_bytes=max_queued_bytes,
             max_outbound_size=max_line,
+            counters=self._counters,
+            watch=self._watch,
         )
+        self._receive: Callable[[Message], None] = self._front.receive
         self._read: deque[Message | RpcError] = deque()
         self._read_bytes = 0
         self._consuming = False
@@ -130,6 +141,8 @@ class StdioFront(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
+        if self._watch is not None:
+            self._receive = self._watch.begin(self._front, self._introduced)
         self._front.open(self._backend)
 
     def dataReceived(self, data: bytes) -> None:
@@ -174,7 +187,7 @@ class StdioFront(Protocol):
     def stopProducing(self) -> None:
         """The output is closed; `writeConnectionLost` or `connectionLost` follows."""
 
-    # front.Client
+    # interfaces.Carrier
 
     @property
     def behind(self) -> bool:
@@ -182,6 +195,8 @@ class StdioFront(Protocol):
 
     def deliver(self, message: Message, data: bytes) -> None:
         line = to_line(data)
+        self._counters.messages_sent += 1
+        self._counters.bytes_sent += len(data)
         if self._blocked:
             self._queued += len(line)
         self.transport.write(line)
@@ -206,16 +221,25 @@ class StdioFront(Protocol):
         self._abandon(reason if isinstance(reason, RpcError) else BackendLost(str(reason)))
         self._end()
 
+    def limited(self, setting: str) -> None:
+        """Whoever runs a program on its standard streams sees the error that tells it."""
+
     def idle(self) -> None:
         self._end()
 
+    def _introduced(self) -> None:
+        self._receive = self._front.receive
+
     def _decoded(self, line: Line) -> Message | RpcError:
+        self._counters.messages_received += 1
         if isinstance(line, LineTooLong):
             about = outline(line.begins, line.ends)
             return InvalidRequest("Invalid Request", {"reason": str(line)}, id=about.asks, answers=about.answers)
+        self._counters.bytes_received += len(line)
         try:
             return decode(line, self._max_depth)
         except RpcError as error:
+            self._counters.bad_messages += 1
             return error
 
     def _keep(self, message: Message | RpcError) -> None:
@@ -263,10 +287,10 @@ class StdioFront(Protocol):
     def _pass_on(self, message: Message | RpcError) -> None:
         if isinstance(message, RpcError):
             if message.answers is not None:
-                self._front.receive(Error.in_place_of(message.answers, message))
+                self._receive(Error.in_place_of(message.answers, message))
             self._front.refuse(message, message.id)
         else:
-            self._front.receive(message)
+            self._receive(message)
 
     def _input_ends(self) -> None:
         """Nothing more is read; what is in flight has a while to be answered."""
@@ -307,6 +331,9 @@ class StdioFront(Protocol):
         self._ending = self._input_over = True
         self._stop_timer()
         self._front.close("the client is gone")
+        if self._watch is not None:
+            reason = "" if self._reason is None else str(self._reason)
+            self._watch.closed(None, reason, self._reason is not None, self._counters)
         # A transport is not closed as long as it has a producer.
         self.transport.unregisterProducer()
         self.transport.loseConnection()

@@ -112,6 +112,8 @@ class RpcError(McpwsError):
     """Of the request that this answers, where it is about one that could not be taken; None if it could not be read."""
     answers: str | int | None = None
     """Of the request of ours that waits for what this is about; None if that was no answer, or nobody can tell."""
+    setting: str | None = None
+    """The setting by whose limit this came, as WebSocketConfig names it; None if by none."""
 
     def __init__(self, message: str, data: Any = None, *, code: int | None = None) -> None:
         super().__init__(message)
@@ -211,6 +213,7 @@ class ResultTooLarge(RpcError):
     """The answer is `size` bytes long, over `limit`; the request ran, its answer is lost."""
 
     code = 413
+    setting = "max_outbound_size"
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(

@@ -1,26 +1,28 @@
 """The side of a conversation that faces a client: the rules that are the same whatever carries the messages.
 
-A front gives each client's messages to `Front.receive`; what is to go back comes to its `Client`. Between the two
+A front gives each client's messages to `Front.receive`; what is to go back comes to its `Carrier`. Between the two
 stands a Ledger, so neither a hostile client nor a broken backend disturbs more than its own conversation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.codec import encode
-from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger, cancelled_id, reported_token
+from mcpws.core.counters import Counters
+from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger, cancelled_id
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
+from mcpws.core.naming import cut
+from mcpws.distance import Distance
 from mcpws.errors import (
     BackendLost,
     InvalidRequest,
@@ -29,39 +31,13 @@ from mcpws.errors import (
     RpcError,
     TooManyRequests,
 )
-from mcpws.interfaces import Backend, Channel, Identity
+from mcpws.interfaces import Backend, Carrier, Channel, Identity
+from mcpws.watch import Watch
 
 log = Logger()
 
-NEVER = float("-inf")
-
 MAX_OVERTAKEN = 64 * 1024
 """Bytes of notifications that wait to be overtaken, about; more go out as they are."""
-
-
-class Client(Protocol):
-    """What a Front needs of the transport it faces."""
-
-    @property
-    def behind(self) -> bool:
-        """Whether messages wait for the client to read; `Front.caught_up` is called once none does."""
-
-    def deliver(self, message: Message, data: bytes) -> None:
-        """Send `message`, which is `data` when encoded."""
-
-    def pause_reading(self) -> None:
-        """Give no more messages until `resume_reading`; a few may be under way."""
-
-    def resume_reading(self) -> None: ...
-
-    def backend_began(self) -> None:
-        """The backend has begun the conversation, or begun it anew."""
-
-    def backend_lost(self, reason: McpwsError) -> None:
-        """The backend is gone and what was open has its answer: end the conversation."""
-
-    def idle(self) -> None:
-        """Nothing is in flight any more; called after `drain` only."""
 
 
 class Front:
@@ -73,9 +49,9 @@ class Front:
     :param max_outbound_size: bytes of a message to the client; a longer answer becomes an error.
     :param max_name_size: bytes of the id, the progress token, the URI and the name in a request together; with more it
         is refused.
-    :param progress_gap: seconds at least between the last progress and the answer. The official TypeScript client
-        forgets who waits for progress when the answer comes, and looks at progress only after it has looked at all
-        that it read in the same turn: what comes together is lost to it.
+    :param progress_gap: seconds at least between the last progress and the answer; `distance` says why.
+    :param counters: where to count; some of its own by default.
+    :param watch: is told of what is dropped, and of what goes to the client.
     """
 
     __slots__ = (
@@ -87,27 +63,25 @@ class Front:
         "_client",
         "_clock",
         "_closed",
-        "_held",
+        "_distance",
         "_max_in_flight",
         "_max_outbound_size",
         "_opening",
-        "_progress_at",
         "_progress_gap",
         "_reading",
-        "_release",
-        "coalesced",
-        "errors",
+        "_watch",
+        "counters",
         "identity",
         "ledger",
         "text_sender",
     )
 
     text_sender: Callable[[bytes], None] | None
-    """Takes what goes out, encoded, in place of `Client.deliver`, which is one call less; None for nobody."""
+    """Takes what goes out, encoded, in place of `Carrier.deliver`, which is one call less; None for nobody."""
 
     def __init__(
         self,
-        client: Client,
+        client: Carrier,
         identity: Identity,
         clock: IReactorTime,
         *,
@@ -117,18 +91,18 @@ class Front:
         max_outbound_size: int = 16 * 1024 * 1024,
         max_name_size: int = MAX_NAME_SIZE,
         progress_gap: float = 0.05,
+        counters: Counters | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.identity = identity
-        self.ledger = Ledger(max_name_size)
-        self.errors = 0
-        self.coalesced = 0
+        self.counters = counters or Counters()
+        self.ledger = Ledger(max_name_size, self.counters)
         self.text_sender = None
-        self._client = client
+        self._client = client if watch is None else watch.client(client)
+        self._watch = watch
         self._clock = clock
-        self._held: list[Answer] = []
-        self._release: IDelayedCall | None = None
         self._progress_gap = progress_gap
-        self._progress_at = NEVER
+        self._distance: Distance | None = None
         self._max_in_flight = max_in_flight
         self._max_outbound_size = max_outbound_size
         self._backend: Backend | None = None
@@ -157,11 +131,6 @@ class Front:
         """The ids of the client's requests that have no answer, whether the backend has them yet or not."""
         return self._admission.unanswered
 
-    @property
-    def too_many(self) -> int:
-        """How many requests were refused since too many were open."""
-        return self._admission.too_many
-
     def receive(self, message: Message) -> None:
         """A message from the client."""
         ledger, admission = self.ledger, self._admission
@@ -175,7 +144,7 @@ class Front:
                     return
                 passes = ledger.requested(message)
             elif free or admission.offer(message):
-                kept_back = self._held or self._backlog is not None
+                kept_back = self._distance or self._backlog is not None
                 if kept_back and type(message) is Notification and message.method == CANCELLED:
                     passes = self._cancel(message)
                 else:
@@ -188,6 +157,8 @@ class Front:
             return
         if passes and self._channel is not None:
             self._channel.receive(message)
+        elif not passes:
+            self._tell_dropped(message)
         if not free:
             self._settle()
 
@@ -196,7 +167,9 @@ class Front:
 
         The answer is about as long as the id, which the client chose: the limit for outbound messages does not apply.
         """
-        self.errors += 1
+        self.counters.errors += 1
+        if error.setting is not None:
+            self._client.limited(error.setting)
         message = Error.answering(id, error)
         self._client.deliver(message, encode(message))
 
@@ -220,14 +193,16 @@ class Front:
         """Nothing waits for the client any more: what waited to be overtaken goes out, so far as it still belongs."""
         backlog, self._backlog = self._backlog, None
         if backlog is not None:
-            self.coalesced += backlog.coalesced
+            self.counters.coalesced += backlog.coalesced
             while backlog:
                 message = backlog.take()
                 if self.ledger.to_client(message):
                     self._deliver(message)
+                else:
+                    self._tell_dropped(message)
 
     def drain(self) -> None:
-        """Refuse new requests; `Client.idle` is called once those that are there are answered."""
+        """Refuse new requests; `Carrier.idle` is called once those that are there are answered."""
         self._admission.draining = True
         for id in list(self.ledger.listening):
             self._end_subscription(id)
@@ -235,7 +210,8 @@ class Front:
 
     def abandon(self, error: RpcError) -> None:
         """Answer all that has no answer with `error`, without waiting for the backend any longer."""
-        self._let_go()
+        if self._distance is not None:
+            self._distance.let_go()
         self.caught_up()
         for id in [*self.ledger.abandon(), *self._admission.forget()]:
             self.refuse(error, id)
@@ -245,11 +221,11 @@ class Front:
         if self._closed:
             return
         self._closed = True
-        self._held.clear()
         self._admission.begun = False
         self._admission.forget()
         self._backlog = None
-        self._let_go()
+        if self._distance is not None:
+            self._distance.forget()
         self.ledger.abandon()
         opening, channel, self._channel = self._opening, self._channel, None
         if opening is not None:
@@ -263,9 +239,7 @@ class Front:
         if self._closed:
             return
         if type(message) is Result or type(message) is Error:
-            if self._progress_at != NEVER and self._follows_progress(message):
-                self._hold(message)
-            else:
+            if self._distance is None or not self._distance.holds(message):
                 self._answer(message)
         elif type(message) is Notification:
             self._notify(message)
@@ -282,14 +256,16 @@ class Front:
             self._deliver(passed)
             if not self._admission.free:
                 self._settle()
+        else:
+            self._tell_dropped(answer)
 
     def _notify(self, notification: Notification) -> None:
         if notification.method == PROGRESS:
-            about = self.ledger.reported_by(reported_token(notification)) if self._held else None
-            if about is not None and any(answer.id == about for answer in self._held):
-                self.ledger.dropped += 1  # it comes after the answer
+            if self._distance is None:
+                self._distance = Distance(self.ledger, self._clock, self._progress_gap, self._answer)
+            if not self._distance.reports(notification):
+                self._drop(notification)
                 return
-            self._progress_at = self._clock.seconds()
         overtakable = self._client.behind and kind_of(notification) is not None
         if self._backlog is not None and not overtakable:
             self.caught_up()
@@ -299,11 +275,13 @@ class Front:
             else:
                 self._deliver(notification)
                 self._settle()
+        else:
+            self._tell_dropped(notification)
 
     def _ask(self, request: Request) -> None:
         refusal = self._refusal(request)
         if refusal is not None:
-            self.ledger.dropped += 1
+            self._drop(request)
             self._to_backend(Error.answering(request.id, refusal))
             return
         if self._backlog is not None:
@@ -311,6 +289,8 @@ class Front:
         if self.ledger.to_client(request):
             self._deliver(request)
             self._settle()
+        else:
+            self._tell_dropped(request)
 
     def _wait(self, message: Message) -> None:
         """Keep back what may be worthless before the client gets to read it."""
@@ -387,6 +367,8 @@ class Front:
                     self._admission.check(message)
                     if self.ledger.from_client(message):
                         self._to_backend(message)
+                    else:
+                        self._tell_dropped(message)
                 except RpcError as error:
                     self.refuse(error, message.id if type(message) is Request else None)
         finally:
@@ -437,12 +419,6 @@ class Front:
             else:
                 self._client.pause_reading()
 
-    def _follows_progress(self, answer: Answer) -> bool:
-        """Whether the client may still be busy with progress of the request that this answers."""
-        if answer.id is None or self.ledger.inbound.get(answer.id) is None:
-            return False
-        return self._clock.seconds() - self._progress_at < self._progress_gap
-
     def _cancel(self, notification: Notification) -> bool:
         """Whether it goes on to a backend that has not answered; the id and the token may name something else next."""
         id = cancelled_id(notification)
@@ -450,27 +426,11 @@ class Front:
         if not self.ledger.from_client(notification):
             return False
         if self._backlog is not None and id is not None:
-            self.ledger.dropped += self._backlog.drop(token, id)
-        held, self._held = self._held, [answer for answer in self._held if answer.id != id]
-        self.ledger.dropped += (taken := len(held) - len(self._held))
+            self.counters.dropped += self._backlog.drop(token, id)
+        taken = [] if self._distance is None else self._distance.withdraw(id)
+        for answer in taken:
+            self._drop(answer)
         return not taken
-
-    def _hold(self, answer: Answer) -> None:
-        self._held.append(answer)
-        if self._release is None:
-            self._release = self._clock.callLater(self._progress_gap, self._released)
-
-    def _released(self) -> None:
-        self._release = None
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._release is not None:
-            self._release.cancel()
-            self._release = None
-        held, self._held = self._held, []
-        for answer in held:
-            self._answer(answer)
 
     def _deliver(self, message: Message) -> None:
         data = message.data or encode(message)
@@ -478,22 +438,32 @@ class Front:
             self._too_large(message, len(data))
             return
         if type(message) is Error:
-            self.errors += 1
+            self.counters.errors += 1
         send = self.text_sender
         if send is None:
             self._client.deliver(message, data)
         else:
             send(data)
 
+    def _drop(self, message: Message) -> None:
+        self.counters.dropped += 1
+        self._tell_dropped(message)
+
+    def _tell_dropped(self, message: Message) -> None:
+        if self._watch is not None:
+            self._watch.dropped(message)
+
     def _too_large(self, message: Message, size: int) -> None:
         """Somebody waits for this message: tell them that it does not come."""
         error = ResultTooLarge(size, self._max_outbound_size)
         if type(message) is Request:
+            self._client.limited(error.setting)
             self.ledger.outbound.pop(message.id, None)
             self._to_backend(Error.answering(message.id, error))
         elif type(message) is Notification:
-            self.ledger.dropped += 1
-            log.warn("dropped a notification of {size} bytes: {method}", size=size, method=message.method)
+            self._client.limited(error.setting)
+            self._drop(message)
+            log.warn("dropped a notification of {size} bytes: {method!r}", size=size, method=cut(message.method))
         else:
             assert isinstance(message, (Result, Error))
             self.refuse(error, message.id)

@@ -27,6 +27,7 @@ class Identity:
     :param path: of the request target, without the query.
     :param headers: of the handshake, names in lower case.
     :param subprotocol: what was selected, None if none was offered.
+    :param connection: its number, by which the log calls it; None where it has none.
     """
 
     peer: str
@@ -34,6 +35,7 @@ class Identity:
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     subprotocol: str | None = None
+    connection: int | None = None
 
 
 class Producer(Protocol):
@@ -68,6 +70,34 @@ class Channel(Producer, Protocol):
 
     def close(self, reason: str) -> None:
         """The client is gone: cancel what is in flight and free everything. Called once; nothing is sent after it."""
+
+
+class Carrier(Protocol):
+    """What carries the messages between a client and its Front; `Front.receive` takes those of the client."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether messages wait for the client to read; `Front.caught_up` is called once none does."""
+
+    def deliver(self, message: Message, data: bytes) -> None:
+        """Send `message`, which is `data` when encoded."""
+
+    def pause_reading(self) -> None:
+        """Give no more messages until `resume_reading`; a few may be under way."""
+
+    def resume_reading(self) -> None: ...
+
+    def backend_began(self) -> None:
+        """The backend has begun the conversation, or begun it anew."""
+
+    def backend_lost(self, reason: McpwsError) -> None:
+        """The backend is gone and what was open has its answer: end the conversation."""
+
+    def limited(self, setting: str) -> None:
+        """What the client did came to a limit, by the name of its setting; told every time."""
+
+    def idle(self) -> None:
+        """Nothing is in flight any more; called after `drain` only."""
 
 
 class Backend(Protocol):

@@ -28,6 +28,7 @@ class Client:
         self.behind = False
         self.ended: McpwsError | None = None
         self.idled = 0
+        self.limits: list[str] = []
         self.began = 0
 
     def deliver(self, message: Message, data: bytes) -> None:
@@ -41,6 +42,9 @@ class Client:
     def resume_reading(self) -> None:
         assert not self.reading
         self.reading = True
+
+    def limited(self, setting: str) -> None:
+        self.limits.append(setting)
 
     def backend_lost(self, reason: McpwsError) -> None:
         assert self.ended is None
@@ -231,7 +235,7 @@ def test_only_what_belongs_passes() -> None:
     rig.progress("unknown")
     rig.front.receive(Result("unknown", to_raw(None)))
     assert rig.delivered() == [1]
-    assert rig.front.ledger.dropped == 4
+    assert rig.front.counters.dropped == 4
     assert [request.id for request in rig.conversation.received if type(request) is Request] == [1]
 
 
@@ -239,7 +243,7 @@ def test_a_request_before_initialize_is_refused() -> None:
     rig = Rig(initialize=False)
     rig.ask(1)
     assert rig.codes() == [-32602]
-    assert rig.front.errors == 1
+    assert rig.front.counters.errors == 1
     assert rig.conversation.received == []
 
 
@@ -248,7 +252,7 @@ def test_errors_of_the_backend_are_counted_too() -> None:
     rig.ask(1)
     rig.front.send(Error.answering(1, InvalidParams("no")))
     rig.front.send(Error(None, ErrorObject(-32700, "what?")))
-    assert rig.front.errors == 2
+    assert rig.front.counters.errors == 2
 
 
 # Flow
@@ -259,7 +263,7 @@ def test_over_the_limit_requests_wait_in_order_and_then_are_refused() -> None:
     rig.ask(1, 2, 3, 4, 5)
     assert rig.given() == [1, 2]
     assert (rig.delivered(), rig.codes()) == ([5], [429])
-    assert rig.front.too_many == 1
+    assert rig.front.counters.too_many == 1
     rig.answer(2)
     assert rig.given() == [1, 2, 3]
     rig.front.receive(cancelled(1))
@@ -461,7 +465,7 @@ def test_an_answer_that_waits_is_not_taken_for_that_of_the_next_request_of_its_n
     rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": 1})))
     # The backend has answered, and has nothing to cancel.
     assert len(rig.conversation.received) == received
-    assert rig.front.ledger.dropped == 1
+    assert rig.front.counters.dropped == 1
     rig.ask(1, token=tokens[1])
     rig.clock.advance(1)
     assert rig.delivered() == []
@@ -479,7 +483,7 @@ def test_progress_that_comes_after_the_answer_does_not_overtake_it() -> None:
     rig.progress("t", 2)
     rig.progress("u", 1)
     assert len(rig.client.delivered) == 2
-    assert rig.front.ledger.dropped == 1
+    assert rig.front.counters.dropped == 1
     rig.clock.advance(1)
     assert rig.delivered()[2:] == [1]
 
@@ -493,7 +497,7 @@ def test_an_initialize_that_waits_cannot_be_cancelled_either() -> None:
         rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": id})))
     backend.begin()
     assert [request.id for request in rig.conversation.requests] == ["i"]
-    assert rig.front.ledger.dropped == 1
+    assert rig.front.counters.dropped == 1
 
 
 def test_without_progress_or_with_enough_distance_nothing_waits() -> None:
@@ -829,7 +833,7 @@ def test_subscriptions_that_waited_are_as_bounded() -> None:
         ("c", 429),
         ("d", 429),
     ]
-    assert front.too_many == 2
+    assert front.counters.too_many == 2
 
 
 def test_both_eras_share_a_connection() -> None:
@@ -862,4 +866,4 @@ def test_a_request_of_the_backend_with_too_long_an_id_is_refused() -> None:
     assert (refusal.id, refusal.error.code) == ("x" * 101, -32600)
     rig.front.send(Request("x" * 100, "roots/list"))
     assert rig.delivered() == ["roots/list"]
-    assert rig.front.ledger.too_long == 1
+    assert rig.front.counters.too_long == 1

@@ -50,7 +50,7 @@ def test_a_client_that_keeps_up_gets_everything() -> None:
     changed(rig, TOOLS)
     changed(rig, TOOLS)
     assert told(rig) == [("a", 1), ("a", 2), ("a", 3), TOOLS, TOOLS]
-    assert rig.front.coalesced == 0
+    assert rig.front.counters.coalesced == 0
 
 
 def test_of_the_progress_of_one_request_a_client_that_is_behind_gets_the_latest() -> None:
@@ -61,7 +61,7 @@ def test_of_the_progress_of_one_request_a_client_that_is_behind_gets_the_latest(
     assert told(rig) == []
     rig.front.caught_up()
     assert told(rig) == [("a", 3), ("b", 30)]
-    assert rig.front.coalesced == 4
+    assert rig.front.counters.coalesced == 4
     rig.front.caught_up()
     assert len(rig.client.delivered) == 2
 
@@ -74,7 +74,7 @@ def test_a_list_that_has_changed_often_is_told_of_once() -> None:
     changed(rig, TOOLS, "mine")
     rig.front.caught_up()
     assert told(rig) == [PROMPTS, TOOLS, TOOLS]
-    assert rig.front.coalesced == 2
+    assert rig.front.counters.coalesced == 2
 
 
 @pytest.mark.parametrize("after", ["answer", "request", "notification"])
@@ -101,13 +101,13 @@ def test_progress_of_a_request_that_was_cancelled_meanwhile_is_not_sent() -> Non
     rig.front.receive(Notification("notifications/cancelled", to_raw({"requestId": 1})))
     rig.front.caught_up()
     assert told(rig) == [("b", 1)]
-    assert rig.front.ledger.dropped == 1
+    assert rig.front.counters.dropped == 1
 
 
 def test_what_does_not_belong_is_not_kept_either() -> None:
     rig = behind()
     rig.progress("unknown")
-    assert rig.front.ledger.dropped == 1
+    assert rig.front.counters.dropped == 1
     rig.front.caught_up()
     assert told(rig) == []
 

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("errors", "core", "version"),
     ("policy", "mcp"),
-    ("interfaces", "kinds", "settings", "config", "steady"),
-    ("conversation", "front", "hearing"),
+    ("interfaces", "kinds", "settings", "config", "steady", "observer"),
+    ("conversation", "front", "hearing", "watch", "eventlog", "distance"),
     ("ws",),
     ("service", "endpoints", "proxied", "program"),
     ("client",),

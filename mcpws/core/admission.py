@@ -48,7 +48,6 @@ class Admission:
         "ledger",
         "sending",
         "taking",
-        "too_many",
     )
 
     def __init__(self, ledger: Ledger, max_in_flight: int, max_waiting: int, max_waiting_bytes: int) -> None:
@@ -59,8 +58,6 @@ class Admission:
         self.draining = False
         self.free = False
         """Whether all but a request over `max_in_flight` goes on, without `offer` being asked."""
-        self.too_many = 0
-        """Requests that were refused since too many were open or waited."""
         self._max_in_flight = max_in_flight
         self._max_waiting = max_waiting
         self._max_waiting_bytes = max_waiting_bytes
@@ -130,7 +127,7 @@ class Admission:
         """
         listens = type(message) is Request and message.method == LISTEN
         if listens and len(self.ledger.listening) >= self._max_in_flight:
-            raise self._one_too_many()
+            raise self._one_too_many("max_in_flight")
 
     def forget(self) -> list[RequestId]:
         """Drop all that waits; returns the ids of the requests, which now need an error each."""
@@ -181,7 +178,7 @@ class Admission:
         if type(message) is Request:
             key: tuple[bool, RequestId] = True, message.id
             if self._is_full:
-                raise self._one_too_many()
+                raise self._one_too_many("max_waiting" if self._requests >= self._max_waiting else "max_queued_bytes")
             self._requests += 1
         else:
             self._numbers += 1
@@ -202,7 +199,7 @@ class Admission:
         if id is None or type(found) is not Request:
             return False
         if found.method == INITIALIZE:
-            self.ledger.dropped += 1
+            self.ledger.counters.dropped += 1
         else:
             del self._waiting[True, id]
             self._removed(True, found)
@@ -221,9 +218,11 @@ class Admission:
         if not self.taking:
             self._pressed += held_bytes(message)
 
-    def _one_too_many(self) -> TooManyRequests:
-        self.too_many += 1
-        return TooManyRequests(self._max_in_flight)
+    def _one_too_many(self, setting: str) -> TooManyRequests:
+        self.ledger.counters.too_many += 1
+        error = TooManyRequests(self._max_in_flight)
+        error.setting = setting
+        return error
 
     def _waiting_ids(self) -> list[RequestId]:
         return [id for is_request, id in self._waiting or () if is_request]

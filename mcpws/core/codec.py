@@ -141,7 +141,7 @@ def decode_batch(data: bytes, max_length: int, max_depth: int = MAX_DEPTH) -> li
     except msgspec.ValidationError:
         raise _invalid("$", "must be an array") from None
     except RecursionError:
-        raise _unparsable(f"nested deeper than {max_depth} levels") from None
+        raise _too_deep(max_depth) from None
     except ValueError as error:
         raise _unparsable(str(error)) from None
     if not members:
@@ -203,7 +203,7 @@ def _diagnose(data: bytes, max_depth: int) -> Message:
     except msgspec.ValidationError:
         raise _invalid("$", "must be an object") from None
     except RecursionError:
-        raise _unparsable(f"nested deeper than {max_depth} levels", data) from None
+        raise _too_deep(max_depth, data) from None
     except ValueError as error:
         raise _unparsable(str(error), data) from None
     id, bad_id = _read_id(members)
@@ -283,4 +283,10 @@ def _read_id(members: dict[str, Raw]) -> tuple[RequestId | None, str | None]:
 
 def _check_depth(data: bytes, max_depth: int) -> None:
     if is_deeper(data, max_depth):
-        raise _unparsable(f"nested deeper than {max_depth} levels", data)
+        raise _too_deep(max_depth, data)
+
+
+def _too_deep(max_depth: int, data: bytes = b"") -> ParseError:
+    error = _unparsable(f"nested deeper than {max_depth} levels", data)
+    error.setting = "max_depth"
+    return error

@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import Phase
 from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
 from mcpws.core.meta import LISTEN, NOTHING, ONLY_MODERN, RequestMeta, read_meta
@@ -96,11 +97,12 @@ class Ledger:
     `inbound` holds the client's requests that wait for an answer: id to progress token, or None.
     `listening` are those among them that stay open by nature, `subscriptions/listen`. `outbound`
     holds the ids of the server's. `phase` and `version` tell of the handshake, `stateless` whether a
-    request came that needs none. `dropped` counts what was not let through: late, unknown or
-    unattributable; `too_long` the requests whose ids or names were.
+    request came that needs none.
 
     :param max_name_size: bytes of the id, the progress token, the URI and the name in a request together; with more it
         is refused.
+    :param counters: where to count what is not let through, as `dropped` (late, unknown or unattributable), and as
+        `too_long` the requests whose ids or names are; one of its own by default.
     """
 
     __slots__ = (
@@ -109,17 +111,17 @@ class Ledger:
         "_initialize",
         "_max_name_size",
         "_tokens",
-        "dropped",
+        "counters",
         "inbound",
         "listening",
         "outbound",
         "phase",
         "stateless",
-        "too_long",
         "version",
     )
 
-    def __init__(self, max_name_size: int = MAX_NAME_SIZE) -> None:
+    def __init__(self, max_name_size: int = MAX_NAME_SIZE, counters: Counters | None = None) -> None:
+        self.counters = counters or Counters()
         self.phase = Phase.NEW
         self.version: str | None = None
         self.stateless = False
@@ -127,8 +129,6 @@ class Ledger:
         self.listening: dict[RequestId, None] = {}
         self.inbound: dict[RequestId, RequestId | None] = {}
         self.outbound: dict[RequestId, None] = {}
-        self.dropped = 0
-        self.too_long = 0
         self._max_name_size = max_name_size
         self._id_type: type | None = None
         # The type of ids that have no size to be checked, once there was one.
@@ -250,9 +250,11 @@ class Ledger:
             longest = memoryview(request.params).nbytes
             size += _size_of_names(request.params) if size + longest > limit else 0
         if size > limit:
-            self.too_long += 1
+            self.counters.too_long += 1
             reason = f"id, progress token, URI and name have more than {limit} bytes together"
-            raise InvalidRequest("Invalid Request", {"reason": reason}, id=request.id)
+            error = InvalidRequest("Invalid Request", {"reason": reason}, id=request.id)
+            error.setting = "max_name_size"
+            raise error
 
     def _cancel(self, id: RequestId | None) -> bool:
         # MCP: `initialize` must not be cancelled.
@@ -275,7 +277,7 @@ class Ledger:
             if other in self.inbound and type(other) is self._id_type:
                 assert other is not None
                 return self.answered(with_id(answer, other))
-            self.dropped += 1
+            self.counters.dropped += 1
             return None
         if token is not None or self.listening:
             self._closed(id, token)
@@ -295,7 +297,7 @@ class Ledger:
 
     def _keep(self, passes: bool) -> bool:
         if not passes:
-            self.dropped += 1
+            self.counters.dropped += 1
         return passes
 
 

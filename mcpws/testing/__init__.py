@@ -21,6 +21,7 @@ from mcpws.client.factory import connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.interfaces import Backend
+from mcpws.observer import Observer
 from mcpws.testing.network import MemoryTransport, Network, result_of
 from mcpws.testing.raw import Frame, RawClient, RawPeer, RawServer
 from mcpws.testing.recording import RecordedConversation, RecordingBackend
@@ -48,6 +49,7 @@ class Served:
     :param config: of the server.
     :param client_config: of the clients.
     :param clock: to share with whatever else needs it; a new one by default.
+    :param observer: of the server.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class Served:
         config: WebSocketConfig | None = None,
         client_config: WebSocketConfig | None = None,
         clock: Clock | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.network = Network(clock)
         self.clock = self.network.clock
-        self.server = ServerFactory(backend, config, reactor=self.clock)
+        self.server = ServerFactory(backend, config, reactor=self.clock, observer=observer)
         self._client_config = client_config or WebSocketConfig(server_mode=False)
 
     def connect(self, **client: Any) -> Session:
@@ -110,9 +113,10 @@ def connected(
     config: WebSocketConfig | None = None,
     client_config: WebSocketConfig | None = None,
     clock: Clock | None = None,
+    observer: Observer | None = None,
     **client: Any,
 ) -> Connected:
     """Serve `backend` in memory and connect; the arguments are those of Served and of its `connect`."""
-    pair = Connected(backend, config=config, client_config=client_config, clock=clock)
+    pair = Connected(backend, config=config, client_config=client_config, clock=clock, observer=observer)
     pair.session = pair.connect(**client)
     return pair

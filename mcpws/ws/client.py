@@ -33,6 +33,8 @@ from mcpws.errors import (
     ResultTooLarge,
     RpcError,
 )
+from mcpws.interfaces import Identity
+from mcpws.observer import Closing, MessageObserver, Observer, Party, tell
 from mcpws.steady import steady
 from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
@@ -194,6 +196,9 @@ class ClientConnection(Connection):
             else:
                 self.message_received(member, binary)
 
+    def limit_hit(self, setting: str) -> None:
+        """The reason of the close says it."""
+
     def too_much_queued(self) -> None:
         if self.receiver is not None:
             self.receiver.pause_sending()
@@ -248,6 +253,57 @@ class ClientConnection(Connection):
     def _give_up(self, _: object) -> None:
         self._tell(Failure(CancelledError()))
         self.abort()
+
+
+class WatchedConnection(ClientConnection):
+    """One of which an Observer is told."""
+
+    def __init__(self, protocol: Any, id: int, factory: ConnectionFactory, observer: Observer) -> None:
+        super().__init__(protocol, id, factory)
+        self._party = Party("server", id, Identity(factory.shown_url, connection=id))
+        self._observer = observer
+        self._of_messages = observer if isinstance(observer, MessageObserver) else None
+        self._was_open = False
+
+    def opened(self) -> None:
+        self._was_open = True
+        # Before the receiver is made: that one may send at once.
+        tell(self._observer.opened, self._party)
+        super().opened()
+        receive = self.text_receiver
+        if self._of_messages is not None and receive is not None:
+            told, pass_on = self._of_messages.received, receive
+
+            def received(message: Message) -> None:
+                tell(told, self._party, message)
+                pass_on(message)
+
+            self.text_receiver = received
+
+    def message_received(self, message: Message, binary: bool) -> None:
+        if self._of_messages is not None:
+            tell(self._of_messages.received, self._party, message)
+        super().message_received(message, binary)
+
+    def send_message(self, message: Message) -> None:
+        super().send_message(message)
+        if self._of_messages is not None:
+            tell(self._of_messages.sent, self._party, message)
+
+    def limit_hit(self, setting: str) -> None:
+        tell(self._observer.limited, self._party, setting)
+
+    def gone(self) -> None:
+        if self._was_open:
+            closing = Closing(
+                self.close_code,
+                self.close_reason,
+                "us" if self.closed_by_us else "them",
+                self.clock.seconds() - self.counters.opened,
+                self.counters.counts(),
+            )
+            tell(self._observer.closed, self._party, closing)
+        super().gone()
 
 
 class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
@@ -310,6 +366,7 @@ class ConnectionFactory(WebSocketClientFactory):
     :param subprotocols: offered, in order of preference.
     :param origin: sent as the Origin header, None for none.
     :param reactor: for time; the global one by default.
+    :param observer: is told of the connections that open.
     """
 
     protocol = ClientProtocol
@@ -325,6 +382,7 @@ class ConnectionFactory(WebSocketClientFactory):
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
         reactor: IReactorTime | None = None,
+        observer: Observer | None = None,
     ) -> None:
         parts = split(url)
         if "#" in url:
@@ -336,6 +394,7 @@ class ConnectionFactory(WebSocketClientFactory):
         super().__init__(protocols=list(subprotocols), reactor=reactor)
         self.url, self.shown_url = url, shown(url)
         self.receiver = receiver
+        self.observer = observer
         self.clock: IReactorTime = self.reactor
         self.time = steady(self.clock)
         set_client_options(self, self.config)
@@ -350,11 +409,16 @@ class ConnectionFactory(WebSocketClientFactory):
     def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
         protocol: ClientProtocol = self.protocol()
         protocol.factory = self
-        connection = ClientConnection(protocol, next(self._ids), self)
+        connection = self._connection(protocol, next(self._ids))
         protocol._mcpws = connection
         self._connections[connection.id] = connection
         self._heartbeat.start()
         return protocol
+
+    def _connection(self, protocol: ClientProtocol, id: int) -> ClientConnection:
+        if self.observer is None:
+            return ClientConnection(protocol, id, self)
+        return WatchedConnection(protocol, id, self, self.observer)
 
     def connection_gone(self, connection: ClientConnection) -> None:
         """A connection is no more."""

@@ -18,10 +18,11 @@ from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.codec import decode, decode_batch, is_batch
+from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.messages import Message
 from mcpws.errors import RpcError
-from mcpws.policy.stats import ConnectionStatistics, Counters, snapshot
+from mcpws.policy.stats import ConnectionStatistics, snapshot
 from mcpws.ws.compression import deflate
 from mcpws.ws.fastlane import frame, head
 from mcpws.ws.linger import Linger
@@ -62,8 +63,10 @@ class Connection(ABC):
     __slots__ = (
         "_bad_recently",
         "_bad_since",
+        "_by_us",
         "_closing_since",
         "_config",
+        "_limits",
         "_linger",
         "_most_queued",
         "_outbox",
@@ -80,7 +83,6 @@ class Connection(ABC):
         "counters",
         "id",
         "mask_key",
-        "pings_overtaken",
         "reading",
         "state",
         "text_receiver",
@@ -105,6 +107,8 @@ class Connection(ABC):
         self.clock = clock
         self._bad_since = 0.0
         self._bad_recently = 0
+        self._by_us: bool | None = None
+        self._limits: tuple[str, ...] = ()
         self._closing_since: float | None = None
         self._linger: Linger | None = None
         self._ping_sent = self.turn_began = clock.seconds()
@@ -112,7 +116,6 @@ class Connection(ABC):
         self._ping_pending: bytes | None = None
         self._pong_waits = False
         self._owed_pong: bytes | None = None
-        self.pings_overtaken = 0
         self.reading = True
         self.consuming = False
         self.mask_key = None
@@ -152,6 +155,10 @@ class Connection(ABC):
     @abstractmethod
     def gone(self) -> None:
         """The connection is no more; called once, after `close_code` and `close_reason` are set."""
+
+    @abstractmethod
+    def limit_hit(self, setting: str) -> None:
+        """The peer has come to a limit, for the first time; by the name of its setting."""
 
     @property
     @abstractmethod
@@ -201,8 +208,21 @@ class Connection(ABC):
         transport = self._protocol.transport
         return "?" if transport is None else peer_name(transport)
 
+    @property
+    def closed_by_us(self) -> bool:
+        """Whether it is this end that began to close it."""
+        return self._by_us is True
+
+    def limited(self, setting: str) -> None:
+        """The peer has come to a limit, as often as that happens."""
+        if setting not in self._limits:
+            self._limits = (*self._limits, setting)
+            self.limit_hit(setting)
+
     def abort(self) -> None:
         """Drop the connection now."""
+        if self._by_us is None:
+            self._by_us = True
         transport = self._protocol.transport
         if transport is None:
             # TLS failed before there was one: nobody else will tell that this connection is no more.
@@ -263,6 +283,7 @@ class Connection(ABC):
     def _check_queue(self) -> None:
         if self._outbox.queued > self._most_queued and self.state is _CONNECTED:
             self._outbox.discard()
+            self.limited("max_queued_bytes")
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
     @property
@@ -308,7 +329,7 @@ class Connection(ABC):
         """Answer a Ping; of those that come while an answer waits to be read, the latest (RFC 6455, section 5.5.3)."""
         if self._outbox.behind:
             if self._pong_waits:
-                self.pings_overtaken += self._owed_pong is not None
+                self.counters.coalesced += self._owed_pong is not None
                 self._owed_pong = payload
                 return
             self._pong_waits = True
@@ -330,6 +351,8 @@ class Connection(ABC):
         """A Close frame is about to be sent; as a `reply`, what still waits is of no use to the peer any more."""
         if reply:
             self._outbox.discard()
+        if self._by_us is None:
+            self._by_us = not reply
         if self.state is _CONNECTED:
             self.state = self.state.to(ConnectionState.SHUTTING_DOWN)
             if not reply:
@@ -388,9 +411,11 @@ class Connection(ABC):
         config = self._config
         if self._closing_since is not None:
             if now - self._closing_since > config.close_timeout:
+                self.limited("close_timeout")
                 self.abort()
         elif self.state is _CONNECTING:
             if config.timeout_seconds and now - self.counters.opened > config.timeout_seconds:
+                self.limited("timeout_seconds")
                 self.abort()
         else:
             self._look_for_life(now)
@@ -403,9 +428,11 @@ class Connection(ABC):
             counters.last_activity = now
         if outbox.stalled(now) > config.stall_timeout:
             outbox.discard()
+            self.limited("stall_timeout")
             self.close(TRY_AGAIN_LATER, f"nothing was read for {config.stall_timeout:g} s")
         elif interval:
             if self.reading and now - counters.last_activity > config.heartbeat_timeout > 0:
+                self.limited("heartbeat_timeout")
                 self.close_reason = f"nothing was heard for {config.heartbeat_timeout:g} s"
                 self.abort()
             elif now - self._ping_sent >= interval:
@@ -436,4 +463,5 @@ class Connection(ABC):
             self._bad_recently = 0
         self._bad_recently += 1
         if self._bad_recently > self._config.max_bad_messages:
+            self.limited("max_bad_messages")
             self.close(POLICY_VIOLATION, "too many bad messages")

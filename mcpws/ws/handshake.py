@@ -65,11 +65,16 @@ _SUBPROTOCOLS = ("mcp", *(f"mcp.version.{version}" for version in reversed(LEGAC
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An HTTP answer in place of the upgrade: status, fixed text, further headers."""
+    """An HTTP answer in place of the upgrade: status, fixed text, further headers.
+
+    For the log, and not in the answer: the `value` that was refused, as it came, and the `setting` that would allow it.
+    """
 
     status: HTTPStatus
     text: str
     headers: tuple[tuple[str, str], ...] = ()
+    value: str | None = None
+    setting: str | None = None
 
     def encode(self) -> bytes:
         """The whole answer, after which the connection is to be closed."""
@@ -100,6 +105,7 @@ BUSY = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "no connection is free",
     (("Retry-After", RETRY_AFTER),),
+    setting="max_connections",
 )
 DRAINING = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -206,7 +212,8 @@ def checks(config: WebSocketConfig, admit: Callable[[], Refusal | None]) -> list
     def path_is_served(request: UpgradeRequest) -> Refusal | None:
         if request.path in config.paths:
             return None
-        return Refusal(HTTPStatus.NOT_FOUND, "nothing is served at this path")
+        text = "nothing is served at this path"
+        return Refusal(HTTPStatus.NOT_FOUND, text, value=request.path, setting="paths")
 
     def is_upgrade(request: UpgradeRequest) -> Refusal | None:
         if request.is_upgrade:
@@ -215,18 +222,17 @@ def checks(config: WebSocketConfig, admit: Callable[[], Refusal | None]) -> list
         return Refusal(HTTPStatus.UPGRADE_REQUIRED, "this is a WebSocket endpoint", upgrade)
 
     def host_is_ours(request: UpgradeRequest) -> Refusal | None:
-        if host_allowed(request.headers.get("host"), config.hosts):
+        host = request.headers.get("host")
+        if host_allowed(host, config.hosts):
             return None
-        return Refusal(HTTPStatus.MISDIRECTED_REQUEST, "this host is not served here")
+        return Refusal(HTTPStatus.MISDIRECTED_REQUEST, "this host is not served here", value=host, setting="hosts")
 
     def origin_may_connect(request: UpgradeRequest) -> Refusal | None:
-        allowed = origin_allowed(
-            request.headers.get("origin"),
-            config.origins,
-            host=request.headers.get("host"),
-            require=config.require_origin,
-        )
-        return None if allowed else Refusal(HTTPStatus.FORBIDDEN, "this origin may not connect")
+        origin, host = request.headers.get("origin"), request.headers.get("host")
+        if origin_allowed(origin, config.origins, host=host, require=config.require_origin):
+            return None
+        setting = "require_origin" if origin is None else "origins"
+        return Refusal(HTTPStatus.FORBIDDEN, "this origin may not connect", value=origin, setting=setting)
 
     def is_rfc_6455(request: UpgradeRequest) -> Refusal | None:
         return _check_upgrade(request)

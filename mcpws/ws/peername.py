@@ -1,16 +1,25 @@
-"""How the other end of a connection is called in logs and statistics."""
+"""How the other end of a connection is called in logs and statistics, in the way of Autobahn."""
 
 from __future__ import annotations
 
-from autobahn.twisted.util import peer2str
-from twisted.internet.address import UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import ITransport
+
+UNKNOWN = "?"
 
 
 def peer_name(transport: ITransport) -> str:
-    """Where the other end is: `tcp4:HOST:PORT`, `tcp6:HOST:PORT`, `unix:PATH` or `unix`, as Autobahn has it."""
-    address = transport.getPeer()
-    if isinstance(address, UNIXAddress) and address.name:
-        # As Python shows them, since they may be any bytes, but that Autobahn leaves the quotes and the b.
-        return f"unix:{repr(address.name)[2:-1]}"
-    return str(peer2str(transport))
+    """Where the other end is, as `address_name` has it."""
+    return address_name(transport.getPeer())
+
+
+def address_name(address: object) -> str:
+    """`tcp4:HOST:PORT`, `tcp6:HOST:PORT`, `unix:PATH` or `unix`; `?` for any other address."""
+    if isinstance(address, IPv4Address):
+        return f"tcp4:{address.host}:{address.port}"
+    if isinstance(address, IPv6Address):
+        return f"tcp6:{address.host}:{address.port}"
+    if isinstance(address, UNIXAddress):
+        # Paths may be any bytes: as Python shows them, without the quotes and the b.
+        return f"unix:{repr(address.name)[2:-1]}" if address.name else "unix"
+    return UNKNOWN

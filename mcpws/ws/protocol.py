@@ -24,6 +24,7 @@ WINDOW = 4096
 DEFLATED = 2048
 """Bytes that are inflated together: they may become a thousand times as many."""
 
+TOO_BIG = WebSocketProtocol.CLOSE_STATUS_CODE_MESSAGE_TOO_BIG
 _LONGEST_HEAD = 14
 _OPEN = WebSocketProtocol.STATE_OPEN
 _CLOSING = WebSocketProtocol.STATE_CLOSING
@@ -252,6 +253,8 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
         """Fail the connection (RFC 6455, section 7.1.7): a Close frame, then the end. Nothing more is looked at."""
         if self.state != _CLOSED:
             self.failedByMe = True
+            if code == TOO_BIG:
+                self._mcpws.limited("max_message_size")
             self.wasNotCleanReason = f"{code} {reason}"
             if self.state == _OPEN:
                 self.sendCloseFrame(code, encode_truncate(reason, MAX_REASON))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from mcpws.core.batch import Batch
+from mcpws.core.counters import Counters
 from mcpws.core.messages import Error, Message, RequestId, Result
 
 
@@ -12,14 +13,15 @@ class Replies:
     """What one connection owes its client, beyond the messages themselves.
 
     :param send: sends one payload, in a binary frame or not.
-    :param max_size: bytes of the answers to a batch together; what does not fit becomes an error, and `lost` counts it.
+    :param max_size: bytes of the answers to a batch together; what does not fit becomes an error.
+    :param counters: where to count those as `errors`.
     """
 
-    __slots__ = ("_batches", "_binary", "_max_size", "_send", "last_was_binary", "lost")
+    __slots__ = ("_batches", "_binary", "_counters", "_max_size", "_send", "last_was_binary")
 
-    def __init__(self, send: Callable[[bytes, bool], None], max_size: int) -> None:
-        self.lost = 0
+    def __init__(self, send: Callable[[bytes, bool], None], max_size: int, counters: Counters) -> None:
         self._send = send
+        self._counters = counters
         self._max_size = max_size
         self._binary: dict[RequestId, None] = {}
         self._batches: list[tuple[Batch, bool]] = []
@@ -56,7 +58,7 @@ class Replies:
         for batch, _ in self._batches:
             if message.id in batch:
                 if not batch.add(data, message.id) and type(message) is Result:
-                    self.lost += 1
+                    self._counters.errors += 1
                 self._send_complete()
                 return
         self._send(data, message.id in self._binary)

@@ -12,11 +12,14 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IT
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
+from mcpws import eventlog
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Notification, to_raw
+from mcpws.core.naming import cut
 from mcpws.errors import ConfigError
 from mcpws.interfaces import Backend, Identity, counted_by, is_backend
+from mcpws.observer import Observer, Refused, tell
 from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.steady import steady
 from mcpws.ws import handshake
@@ -25,6 +28,7 @@ from mcpws.ws.connection import GOING_AWAY, SERVICE_RESTART
 from mcpws.ws.handshake import Refusal, UpgradeRequest
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
+from mcpws.ws.peername import address_name
 from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server_connection import ServerConnection
 from mcpws.ws.tuning import expect_messages_of
@@ -72,7 +76,8 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         headers = request.headers
         offered = request.tokens("sec-websocket-protocol")
         subprotocol = handshake.select_subprotocol(offered)
-        self._mcpws.accept(Identity(self._mcpws.peer, None, request.path, headers, subprotocol))
+        connection = self._mcpws
+        connection.accept(Identity(connection.peer, None, request.path, headers, subprotocol, connection=connection.id))
         # What Autobahn's own parser would have left behind, for succeedHandshake and for subclasses.
         self.http_headers = dict(headers)
         self.http_request_host = headers["host"]
@@ -93,7 +98,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         self.http_response_data = ""
 
     def _refuse(self, refusal: Refusal) -> None:
-        self.factory.handshake_refused(self.peer, refusal)
+        self.factory.handshake_refused(self._mcpws, refusal)
         self.sendData(refusal.encode())
         self.failedByMe = True
         # Nothing for Autobahn to warn of.
@@ -102,7 +107,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: object = None) -> None:
         # Autobahn's would put the reason, with what the client sent in it, into the status line.
-        log.warn("handshake with {peer} failed: {reason!r}", peer=self.peer, reason=reason)
+        log.warn("handshake with {peer} failed: {reason!r}", peer=self.peer, reason=cut(reason))
         self._refuse(handshake.FAILED)
 
 
@@ -119,6 +124,7 @@ class ServerFactory(WebSocketServerFactory):
     :param backend: answers the clients, an App for example.
     :param config: limits and policies; the `url` in it is not used here.
     :param reactor: for time; the global one by default.
+    :param observer: is told what happens; None, and then costs nothing, by default.
 
     :raises ConfigError: `backend` is none.
 
@@ -134,11 +140,13 @@ class ServerFactory(WebSocketServerFactory):
         config: WebSocketConfig | None = None,
         *,
         reactor: IReactorTime | None = None,
+        observer: Observer | None = None,
     ) -> None:
         if not is_backend(backend):
             raise ConfigError("backend", backend, "must be an App or another Backend, as in ServerFactory(app)")
         super().__init__(server="mcpws", reactor=reactor)
         self.backend = backend
+        self.observer = observer
         self.config = config or WebSocketConfig()
         self.clock: IReactorTime = self.reactor
         self.time = steady(self.clock)
@@ -221,7 +229,8 @@ class ServerFactory(WebSocketServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         if len(self._connections) - self._open >= self.config.max_connections:
             # As many have yet to finish their handshake: somebody only opens sockets.
-            self._totals.refused += 1
+            text = "as many connections as may be have yet to finish their handshake"
+            self._refused(Refused(None, address_name(addr), None, text, setting="max_connections"))
             return _Unwanted()
         protocol: ServerProtocol = self.protocol()
         protocol.factory = self
@@ -239,15 +248,10 @@ class ServerFactory(WebSocketServerFactory):
                 return refusal
         return None
 
-    def handshake_refused(self, peer: str, refusal: Refusal) -> None:
+    def handshake_refused(self, connection: ServerConnection, refusal: Refusal) -> None:
         """Count and log it."""
-        self._totals.refused += 1
-        log.info(
-            "refused {peer}: {status} {text}",
-            peer=peer,
-            status=refusal.status.value,
-            text=refusal.text,
-        )
+        status, text = refusal.status.value, refusal.text
+        self._refused(Refused(connection.id, connection.peer, status, text, refusal.value, refusal.setting))
 
     def connection_opened(self, connection: ServerConnection) -> None:
         """A handshake is complete."""
@@ -263,7 +267,6 @@ class ServerFactory(WebSocketServerFactory):
         del self._connections[connection.id]
         if hasattr(connection, "front"):
             self._open -= 1
-        connection.update_counters()
         self._totals.closed(connection.counters)
         if not self._connections:
             self._heartbeat.stop()
@@ -271,6 +274,12 @@ class ServerFactory(WebSocketServerFactory):
 
     def _connected(self) -> Iterable[ServerConnection]:
         return (one for one in self.connections if one.state is ConnectionState.CONNECTED)
+
+    def _refused(self, refused: Refused) -> None:
+        self._totals.refused += 1
+        eventlog.refused(refused)
+        if self.observer is not None:
+            tell(self.observer.refused, refused)
 
     def _admit(self) -> Refusal | None:
         if self._draining and not self.restarting:

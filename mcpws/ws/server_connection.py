@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
 
+from mcpws import eventlog
 from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState, Phase
@@ -14,7 +16,8 @@ from mcpws.core.messages import Error, Message, Request, RequestId
 from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.front import Front
 from mcpws.interfaces import Identity
-from mcpws.policy.stats import ConnectionStatistics
+from mcpws.observer import Party, tell
+from mcpws.watch import Watch, watch
 from mcpws.ws.connection import INTERNAL_ERROR, NO_INITIALIZE, Connection
 from mcpws.ws.replies import Replies
 
@@ -25,19 +28,21 @@ if TYPE_CHECKING:
 class ServerConnection(Connection):
     """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
 
-    __slots__ = ("_aborted", "_factory", "_identity", "_initialize_by", "_replies", "front")
+    __slots__ = ("_aborted", "_factory", "_identity", "_initialize_by", "_receive", "_replies", "_watch", "front")
 
     front: Front
-    _identity: Identity
     _initialize_by: float
+    _receive: Callable[[Message], None]
 
     def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.time)
         self._factory = factory
         self._aborted = False
+        self._identity: Identity | None = None
         # Most clients send neither binary frames nor batches, and need none.
         self._replies: Replies | None = None
         self._initialize_by = inf
+        self._watch: Watch | None = None
 
     def accept(self, identity: Identity) -> None:
         """The handshake has passed its checks."""
@@ -45,9 +50,10 @@ class ServerConnection(Connection):
 
     def opened(self) -> None:
         super().opened()
+        self._watch = watch(self._factory.observer, Party("client", self.id, self.identity), self.clock)
         self.front = Front(
             self,
-            self._identity,
+            self.identity,
             self.clock,
             max_in_flight=self._config.max_in_flight,
             max_waiting=self._config.max_waiting,
@@ -55,9 +61,15 @@ class ServerConnection(Connection):
             max_outbound_size=self._config.max_outbound_size,
             max_name_size=self._config.max_name_size,
             progress_gap=self._config.progress_gap,
+            counters=self.counters,
+            watch=self._watch,
         )
-        self.text_receiver = self.front.receive
-        self.front.text_sender = self.send
+        self._receive = self.front.receive
+        if self._watch is not None:
+            self._receive = self._watch.begin(self.front, self._introduced)
+        self.text_receiver = self._receive
+        if self._watch is None or not self._watch.of_messages:
+            self.front.text_sender = self.send
         self._factory.connection_opened(self)
         if self._factory.restarting:
             self.give_up()
@@ -68,7 +80,7 @@ class ServerConnection(Connection):
         replies = self._heard(binary)
         if binary and type(message) is Request and not self._is_open(message.id):
             replies.owe_in_binary(message.id)
-        self.front.receive(message)
+        self._receive(message)
         replies.settle(self.front.unanswered)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
@@ -93,18 +105,24 @@ class ServerConnection(Connection):
                 self._spoil(member)
                 batch.add(encode(Error.answering(member.id, member)))
             else:
-                self.front.receive(member)
+                self._receive(member)
         batch.seal()
         replies.settle(self.front.unanswered)
 
     def _spoil(self, error: RpcError) -> None:
         """Tell the backend if `error` is about an answer that it waits for."""
         if error.answers is not None:
-            self.front.receive(Error.in_place_of(error.answers, error))
+            self._receive(Error.in_place_of(error.answers, error))
+
+    def _introduced(self) -> None:
+        """The client's messages need no look of the Watch any more."""
+        self._receive = self.front.receive
+        if self.text_receiver is not None:
+            self.text_receiver = self._receive
 
     def _heard(self, binary: bool) -> Replies:
         if self._replies is None:
-            self._replies = Replies(self.send, self._config.max_outbound_size)
+            self._replies = Replies(self.send, self._config.max_outbound_size, self.counters)
             self.text_receiver = self.front.text_sender = None
         self._replies.last_was_binary = binary
         return self._replies
@@ -128,6 +146,8 @@ class ServerConnection(Connection):
     def gone(self) -> None:
         if hasattr(self, "front"):
             self.front.close(f"closed with {self.close_code}")
+        if self._watch is not None:
+            self._watch.closed(self.close_code, self.close_reason, self.closed_by_us, self.counters)
         self._factory.connection_gone(self)
 
     @property
@@ -153,18 +173,17 @@ class ServerConnection(Connection):
             self.front.abandon(ShuttingDown())
         self.close(*self._factory.farewell)
 
-    def statistics(self, now: float) -> ConnectionStatistics:
-        self.update_counters()
-        return super().statistics(now)
+    def limit_hit(self, setting: str) -> None:
+        eventlog.limited(self.identity, setting, getattr(self._config, setting))
+        if self._watch is not None:
+            self._watch.limit_hit(setting)
+        elif self._factory.observer is not None:
+            tell(self._factory.observer.limited, Party("client", self.id, self.identity), setting)
 
-    def update_counters(self) -> None:
-        """Bring in what others count."""
-        if hasattr(self, "front"):
-            self.counters.errors = self.front.errors + (0 if self._replies is None else self._replies.lost)
-            self.counters.dropped = self.front.ledger.dropped
-            self.counters.coalesced = self.front.coalesced + self.pings_overtaken
-            self.counters.too_many = self.front.too_many
-            self.counters.too_long = self.front.ledger.too_long
+    @property
+    def identity(self) -> Identity:
+        """Who the client is; before the handshake has told, where it is."""
+        return self._identity or Identity(self.peer, connection=self.id)
 
     def sweep(self, now: float) -> None:
         if now > self._initialize_by and self.state is ConnectionState.CONNECTED:
@@ -172,10 +191,11 @@ class ServerConnection(Connection):
             if ledger.stateless or ledger.phase is Phase.READY:
                 self._initialize_by = inf
             elif ledger.phase is Phase.NEW:
+                self.limited("initialize_timeout")
                 self.close(NO_INITIALIZE, f"no initialize within {self._config.initialize_timeout:g} s")
         super().sweep(now)
 
-    # front.Client
+    # interfaces.Carrier
 
     @property
     def behind(self) -> bool:

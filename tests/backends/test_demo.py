@@ -8,10 +8,11 @@ from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
 from mcpws.backends.demo import PATIENCE, STATISTICS_URI, demo_app
+from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.errors import RemoteError
-from mcpws.policy.stats import Counters, ServerStatistics, Totals, snapshot
+from mcpws.policy.stats import ServerStatistics, Totals, snapshot
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

@@ -82,7 +82,7 @@ def test_requests_over_the_limit_wait_and_over_that_are_refused() -> None:
     assert rig.passed == [1, 2, "notifications/x"]
     assert list(rig.admission.unanswered) == [1, 2, 3, 4]
     assert rig.refusal(call(5)) is TooManyRequests
-    assert rig.admission.too_many == 1
+    assert rig.ledger.counters.too_many == 1
     rig.let_in()
     rig.answer(1)
     rig.let_in()
@@ -161,7 +161,7 @@ def test_initialize_cannot_be_cancelled_while_it_waits() -> None:
     rig = Rig(begun=False)
     rig.say(call(0, "initialize"), cancel(0), NEWS)
     assert list(rig.admission.unanswered) == [0]
-    assert rig.ledger.dropped == 1
+    assert rig.ledger.counters.dropped == 1
 
 
 def test_all_that_waits_can_be_forgotten() -> None:

@@ -121,14 +121,14 @@ def test_a_request_is_open_until_it_is_answered(ledger: Ledger) -> None:
     assert ledger.to_client(result(1))
     assert ledger.inbound == {}
     assert not ledger.to_client(result(1))
-    assert ledger.dropped == 1
+    assert ledger.counters.dropped == 1
 
 
 def test_an_error_answers_a_request_as_well(ledger: Ledger) -> None:
     ledger.from_client(request(1))
     assert ledger.to_client(Error(1, REFUSED))
     assert not ledger.to_client(Error(1, REFUSED))
-    assert ledger.dropped == 1
+    assert ledger.counters.dropped == 1
 
 
 def test_an_id_in_use_is_refused_and_not_disturbed(ledger: Ledger) -> None:
@@ -169,7 +169,7 @@ def test_progress_passes_until_the_answer(ledger: Ledger) -> None:
     assert not ledger.to_client(Notification("notifications/progress"))
     ledger.to_client(result(1))
     assert not ledger.to_client(progress("t"))
-    assert ledger.dropped == 4
+    assert ledger.counters.dropped == 4
 
 
 def test_whose_progress_a_token_is_for_is_known_while_the_request_is_open(ledger: Ledger) -> None:
@@ -192,7 +192,7 @@ def test_a_cancelled_request_gets_neither_progress_nor_answer(ledger: Ledger) ->
     assert ledger.inbound == {}
     assert not ledger.to_client(progress("t"))
     assert not ledger.to_client(result(1))
-    assert ledger.dropped == 2
+    assert ledger.counters.dropped == 2
 
 
 @pytest.mark.parametrize("id", [1, "2", None, 1.5])
@@ -200,19 +200,19 @@ def test_what_is_not_open_cannot_be_cancelled(ledger: Ledger, id: object) -> Non
     ledger.from_client(request(2))
     assert not ledger.from_client(cancelled(id))
     assert ledger.inbound == {2: None}
-    assert ledger.dropped == 1
+    assert ledger.counters.dropped == 1
 
 
 def test_other_notifications_pass_both_ways(ledger: Ledger) -> None:
     note = Notification("notifications/message")
     assert ledger.from_client(note)
     assert ledger.to_client(note)
-    assert ledger.dropped == 0
+    assert ledger.counters.dropped == 0
 
 
 def test_an_error_that_is_about_no_request_reaches_the_client(ledger: Ledger) -> None:
     assert ledger.to_client(Error(None, REFUSED))
-    assert ledger.dropped == 0
+    assert ledger.counters.dropped == 0
 
 
 # Initialisation.
@@ -265,7 +265,7 @@ def test_a_request_of_the_server_is_answered_once(ledger: Ledger) -> None:
     assert not ledger.to_client(request(1, "roots/list"))
     assert ledger.from_client(result(1))
     assert not ledger.from_client(result(1))
-    assert ledger.dropped == 2
+    assert ledger.counters.dropped == 2
 
 
 def test_ids_of_both_sides_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
@@ -279,7 +279,7 @@ def test_ids_of_both_sides_have_nothing_to_do_with_each_other(ledger: Ledger) ->
 def test_an_answer_to_nothing_does_not_reach_the_server(ledger: Ledger) -> None:
     assert not ledger.from_client(result(1))
     assert not ledger.from_client(Error(None, REFUSED))
-    assert ledger.dropped == 2
+    assert ledger.counters.dropped == 2
 
 
 def test_a_server_may_cancel_its_own_requests_only(ledger: Ledger) -> None:
@@ -290,7 +290,7 @@ def test_a_server_may_cancel_its_own_requests_only(ledger: Ledger) -> None:
     assert ledger.to_client(cancelled(2))
     assert not ledger.from_client(result(2))
     assert ledger.inbound == {1: None}
-    assert ledger.dropped == 3
+    assert ledger.counters.dropped == 3
 
 
 # The end.
@@ -436,7 +436,7 @@ def test_an_id_and_a_token_may_have_only_so_many_bytes_together(id: RequestId, t
         assert caught.value.data == {"reason": "id, progress token, URI and name have more than 100 bytes together"}
         # Nothing of it is kept, and shorter ones may come.
         assert ledger.from_client(request(1, token="y"))
-    assert (len(ledger.inbound), ledger.too_long) == (1, not fits)
+    assert (len(ledger.inbound), ledger.counters.too_long) == (1, not fits)
 
 
 @pytest.mark.parametrize(
@@ -462,7 +462,7 @@ def test_so_has_what_a_request_names(method: str, params: dict[str, Any], fits: 
     else:
         with pytest.raises(InvalidRequest):
             ledger.from_client(asked)
-    assert ledger.too_long == (not fits)
+    assert ledger.counters.too_long == (not fits)
 
 
 ids = st.sampled_from([1, 2, 3, "1", "2"])
@@ -621,7 +621,7 @@ class History(RuleBasedStateMachine):
         assert set(self.ledger.outbound) == set(self.open_ids("server"))
         assert [token for token in self.ledger.inbound.values() if token is not None] == self.open_tokens()
         assert self.ledger.phase is self.phase()
-        assert self.ledger.dropped == self.dropped
+        assert self.ledger.counters.dropped == self.dropped
 
 
 def test_any_interleaving_leaves_open_what_its_history_says() -> None:
@@ -652,4 +652,4 @@ def test_an_answer_that_could_be_for_nobody_is_dropped(answered: RequestId) -> N
     ledger = Ledger()
     ledger.from_client(Request(1, "initialize"))
     assert ledger.answered(Result(answered, to_raw({}))) is None
-    assert (list(ledger.inbound), ledger.dropped) == ([1], 1)
+    assert (list(ledger.inbound), ledger.counters.dropped) == ([1], 1)

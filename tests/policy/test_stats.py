@@ -2,8 +2,9 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.policy.stats import ConnectionStatistics, Counters, Totals, snapshot
+from mcpws.policy.stats import ConnectionStatistics, Totals, snapshot
 
 
 def busy(opened: float = 10.0) -> Counters:

@@ -13,13 +13,16 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorProcess, IReactorTime
 from twisted.logger import Logger
 
+from mcpws import eventlog
 from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
 from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
 from mcpws.backends.stdio.naming import name_of
 from mcpws.backends.stdio.room import Relapses, Room
+from mcpws.backends.stdio.watched import WatchedChild
 from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.interfaces import Channel, Description, Link
+from mcpws.observer import Observer, Party, tell
 from mcpws.policy.backoff import Backoff
 from mcpws.steady import steady
 
@@ -66,6 +69,7 @@ class Stdio:
         read a word holds off all, another one only its own client, from its second time on. None to start one always.
     :param random: gives a number from 0 to 1, for the backoff.
     :param python: the interpreter that children are started with; None for the one that runs this.
+    :param observer: is told of the children.
     :raises ConfigError: `command` is not to be found or to be run, `cwd` is no directory, a limit is not above 0, or
         there is no Python interpreter.
     """
@@ -90,6 +94,7 @@ class Stdio:
         backoff: Backoff | None = DEFAULT_BACKOFF,
         random: Callable[[], float] | None = None,
         python: str | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._limits = Limits(
             max_line=max_line,
@@ -100,6 +105,7 @@ class Stdio:
             stop_grace=stop_grace,
             max_depth=max_depth,
         )
+        self._observer = observer
         self._reactor = reactor
         self._clock = steady(reactor)
         self._command = command
@@ -113,6 +119,7 @@ class Stdio:
         self._counters = Counters()
         self._children: set[Child] = set()
         self._relapses = None if backoff is None else Relapses(backoff, random or Random().random)
+        self._max_children = max_children
         self._room = Room(max_children, room_timeout, self._start, self._children.__len__, self._clock, self._counters)
         self._look_after = min(LOOK, stall_timeout / 4)
         self._look: IDelayedCall | None = None
@@ -163,7 +170,13 @@ class Stdio:
         if self._stopping:
             return fail(BackendLost("The service is shutting down"))
         refusal = self._held_off(link)
-        return self._room.enter(link) if refusal is None else fail(refusal)
+        if refusal is not None:
+            return fail(refusal)
+        if self._room.is_full:
+            eventlog.limited(link.identity, "max_children", self._max_children)
+            if self._observer is not None:
+                tell(self._observer.limited, Party("child", 0, link.identity), "max_children")
+        return self._room.enter(link)
 
     def stop(self) -> Deferred[None]:
         """End all conversations with ShuttingDown; fires when every child has been reaped."""
@@ -200,7 +213,7 @@ class Stdio:
         # It may have had to wait for room.
         if refusal := self._held_off(link):
             return fail(refusal)
-        child = Child(link, self._limits, self._clock, self._counters, self._ended)
+        child = self._child(link)
         # What starts the process must be its parent, and daemons fork: so its id is not asked for earlier.
         args = [self._python, "-I", "-S", "-c", self._launcher, str(os.getpid()), self._cwd]
         try:
@@ -209,11 +222,17 @@ class Stdio:
             log.error("{command} cannot be started: {error}", command=self._command[0], error=error)
             return fail(BackendLost("The server process could not be started"))
         self._counters.started += 1
+        child.begun(self._command[0])
         self._children.add(child)
         if self._look is None:
             self._look = self._clock.callLater(self._look_after, self._look_at_all)
         channel: Channel = child
         return succeed(channel)
+
+    def _child(self, link: Link) -> Child:
+        if self._observer is None:
+            return Child(link, self._limits, self._clock, self._counters, self._ended)
+        return WatchedChild(link, self._limits, self._clock, self._counters, self._ended, self._observer)
 
     def _look_at_all(self) -> None:
         """Find children that are stopped."""

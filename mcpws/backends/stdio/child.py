@@ -8,15 +8,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.error import ConnectionDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.process import Process
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
+from mcpws import eventlog
 from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, widen
 from mcpws.config import require_positive
 from mcpws.core.burst import burst
@@ -26,8 +27,7 @@ from mcpws.core.messages import Error, Message, Request, Result
 from mcpws.core.outline import outline
 from mcpws.errors import BackendLost, LineTooLong, McpwsError, ResultTooLarge, RpcError
 from mcpws.interfaces import Link
-
-log = Logger()
+from mcpws.observer import Exit
 
 STDIN, STDOUT = 0, 1
 
@@ -156,7 +156,7 @@ class Child(ProcessProtocol):
     def close(self, reason: str) -> None:
         if self._link is not None:
             self._link = None
-            log.debug("child {pid} has lost its client: {reason}", pid=self._pid, reason=reason)
+            self._log(LogLevel.debug, "child_left", "has lost its client: {reason}", reason=reason)
             self._shut_down()
 
     def pauseProducing(self) -> None:
@@ -174,6 +174,20 @@ class Child(ProcessProtocol):
 
     # What the backend sees.
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._pid is not None
+        return self._pid
+
+    def begun(self, program: str) -> None:
+        """The process runs `program`."""
+        eventlog.child_started(self.client.identity, self.pid, program)
+
+    def over(self, exit: Exit) -> None:
+        """The process is no more."""
+        eventlog.child_ended(self.client.identity, self.pid, exit)
+
     def stop(self, reason: McpwsError) -> None:
         """End the conversation because of `reason` if it is not over yet, and let the child go."""
         self._lose(reason)
@@ -190,12 +204,12 @@ class Child(ProcessProtocol):
         """
         if not self.serving or self._pid is None or not is_stopped(self._pid):
             if self._stopped_for is not None:
-                log.info("child {pid} is not stopped any more", pid=self._pid)
+                self._log(LogLevel.info, "child_continued", "is not stopped any more")
             self._stopped_for = None
         elif self._stopped_for is None:
             self._stopped_for = 0.0
             self._counters.stopped += 1
-            log.warn("child {pid} is stopped, as by SIGSTOP: it reads and answers nothing", pid=self._pid)
+            self._log(LogLevel.warn, "child_stopped", "is stopped, as by SIGSTOP: it reads and answers nothing")
         else:
             # By looks, not by the clock: the time in which we were stopped ourselves does not count.
             self._stopped_for += since
@@ -254,9 +268,8 @@ class Child(ProcessProtocol):
         self._phase = Phase.ENDED
         self._errors.finish(self._clock.seconds())
         self._garbage_lines.finish(self._clock.seconds())
-        how = _describe(reason)
-        log.info("child {pid} {how}", pid=self._pid, how=how)
-        self.reason = f"The server process {how}"
+        self.over(_exit(reason, self.by_itself, self._clock.seconds() - self.started))
+        self.reason = f"The server process {_describe(reason)}"
         # Before its client can ask for another one.
         self._on_end(self)
         self._lose(BackendLost(self.reason))
@@ -306,7 +319,7 @@ class Child(ProcessProtocol):
 
     def _refuse(self, line: LineTooLong) -> None:
         self._counters.too_long += 1
-        log.warn("child {pid} sent {line}, which is skipped", pid=self._pid, line=line)
+        self._log(LogLevel.warn, "child_line_too_long", "sent {line}, which is skipped", line=str(line))
         error = ResultTooLarge(line.size, line.limit)
         about = outline(line.begins, line.ends)
         if about.answers is not None:
@@ -332,10 +345,14 @@ class Child(ProcessProtocol):
             self._give_up(f"sent more than {self._limits.max_garbage} lines a minute that are no messages")
 
     def _log_garbage(self, line: str) -> None:
-        log.warn("child {pid} sent what is no message: {line}", pid=self._pid, line=line)
+        self._log(LogLevel.warn, "child_garbage", "sent what is no message: {line}", line=line)
 
     def _log_error_line(self, line: str) -> None:
-        log.info("child {pid} stderr: {line}", pid=self._pid, line=line)
+        self._log(LogLevel.info, "child_stderr", "stderr: {line}", line=line)
+
+    def _log(self, level: Any, event: str, said: str, **fields: object) -> None:
+        connection = self.client.identity.connection
+        eventlog.CHILD.emit(level, f"child {{pid}} {said}", event=event, connection=connection, pid=self._pid, **fields)
 
     def _stalled(self) -> None:
         self._give_up(f"has read nothing for {self._limits.stall_timeout:g} s")
@@ -347,7 +364,7 @@ class Child(ProcessProtocol):
 
     def _give_up(self, reason: str) -> None:
         self._counters.given_up += 1
-        log.warn("child {pid} is given up: it {reason}", pid=self._pid, reason=reason)
+        self._log(LogLevel.warn, "child_given_up", "is given up: it {reason}", reason=reason)
         self.stop(BackendLost(f"The server process {reason}"))
 
     def _lose(self, reason: McpwsError) -> None:
@@ -384,7 +401,7 @@ class Child(ProcessProtocol):
                 with suppress(ProcessExitedAlready):
                     self._process.signalProcess(number)
         except PermissionError:
-            log.warn("child {pid} may not be sent signal {number}", pid=self._pid, number=number)
+            self._log(LogLevel.warn, "child_signal", "may not be sent signal {number}", number=number)
 
     def _sever(self) -> None:
         """Close the streams that some descendant still holds open."""
@@ -400,6 +417,13 @@ class Child(ProcessProtocol):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+
+
+def _exit(reason: Failure, by_itself: bool, seconds: float) -> Exit:
+    ended = reason.value
+    if isinstance(ended, ProcessTerminated):
+        return Exit(None if ended.signal is not None else ended.exitCode, ended.signal, by_itself, seconds)
+    return Exit(0, None, by_itself, seconds)
 
 
 def _describe(reason: Failure) -> str:

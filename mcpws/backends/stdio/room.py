@@ -43,9 +43,14 @@ class Room:
         self._counters = counters
         self._waiting: dict[Deferred[Channel], Link] = {}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever enters now has to wait."""
+        return bool(self._waiting) or self._count() >= self._most
+
     def enter(self, link: Link) -> Deferred[Channel]:
         """Start a child when there is room. Fails with BackendLost if there is none in time; cancelling gives it up."""
-        if not self._waiting and self._count() < self._most:
+        if not self.is_full:
             return self._start(link)
         self._counters.crowded += 1
         if len(self._waiting) >= self._most:

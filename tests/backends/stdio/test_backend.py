@@ -195,7 +195,7 @@ def log() -> Iterator[list[str]]:
 
     @implementer(ILogObserver)
     def observe(event: LogEvent) -> None:
-        if event["log_namespace"].startswith("mcpws.backends"):
+        if event["log_namespace"].startswith(("mcpws.backends", "mcpws.child")):
             lines.append(formatEvent(event))
 
     globalLogPublisher.addObserver(observe)
@@ -361,10 +361,10 @@ def test_what_is_no_message_is_dropped_counted_and_logged(c: Conversation, stdio
 def test_what_is_no_message_is_logged_within_bounds(reactor: PlayedReactor, log: list[str]) -> None:
     c = Conversation(reactor, make(reactor))
     c.process.says(PONG, *[b"noise"] * 500)
-    assert len(log) == GARBAGE_LOGGED
+    assert len(log) == 1 + GARBAGE_LOGGED
     reactor.advance(1)
     c.process.says(b"more")
-    assert log[GARBAGE_LOGGED:] == [
+    assert log[1 + GARBAGE_LOGGED :] == [
         f"child {c.process.pid} sent what is no message: {500 - GARBAGE_LOGGED} more lines not shown",
         f"child {c.process.pid} sent what is no message: more",
     ]
@@ -519,10 +519,11 @@ def test_standard_error_is_logged_within_bounds(reactor: PlayedReactor, log: lis
     c.process.exits()
     pid = c.process.pid
     assert log == [
+        f"test child {pid} started: {sys.executable}",
         f"child {pid} stderr: starting {{up}}",
         f"child {pid} stderr: {'x' * 20}...",
         f"child {pid} stderr: 1 more lines not shown",
-        f"child {pid} exited with status 0",
+        f"test child {pid} exited with status 0 after 0.0 s, by itself",
     ]
 
 

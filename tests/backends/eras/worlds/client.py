@@ -91,7 +91,7 @@ class Client:
         self.front = Front(self, Identity(name), world.clock, max_in_flight=4, max_waiting=3, max_outbound_size=4000)
         self.front.open(world.backend)
 
-    # front.Client
+    # interfaces.Carrier
 
     @property
     def behind(self) -> bool:
@@ -124,6 +124,9 @@ class Client:
         must(not self.open, self.name, "is left with", self.open, "by", reason)
         self.world.note(f"{self.name} ended: {reason}")
         self.ended = True
+
+    def limited(self, setting: str) -> None:
+        self.world.note(f"{self.name} came to {setting}")
 
     def idle(self) -> None:
         raise Violation("nobody drains")
