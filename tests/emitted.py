@@ -2,7 +2,8 @@
 
 A result says neither which method it is of nor which version of MCP governs it. So a Side stands at each of the places
 where messages leave, or come in, and keeps what was asked. Nothing here needs the schema, and nothing of it is in
-mcpws: `install` puts it around classes from outside, in the process of the tests and in those that they start.
+mcpws: `install` gives fronts, clients and children an Observer, and puts what stands at the seams around backends, in
+the process of the tests and in those that they start.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -205,21 +207,72 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 class Watched:
-    """Stands in for a Link, a Channel or a front's client, and tells of what is passed through `method`."""
+    """Stands in for a Backend, a Link, a Channel or a Carrier; `method` is what is called in place of its own."""
 
-    def __init__(self, real: Any, method: str, tell: Callable[[Any], None], side: Side) -> None:
+    def __init__(self, real: Any, method: str, instead: Callable[..., Any]) -> None:
         self._real = real
-        self.side = side
-
-        def watched(message: Any, *others: Any) -> None:
-            tell(message)
-            # Found anew each time: a test may have put something else there.
-            getattr(real, method)(message, *others)
-
-        setattr(self, method, watched)
+        setattr(self, method, instead)
+        for name in ("counted", "described"):
+            # What a Backend may be besides is asked of the object itself.
+            if hasattr(real, name):
+                setattr(self, name, getattr(real, name))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+
+def told(real: Any, method: str, tell: Callable[[Any], None]) -> Watched:
+    """`real`, and whoever calls its `method` with a message tells of that first."""
+
+    def instead(message: Any, *others: Any) -> None:
+        tell(message)
+        # Found anew each time: a test may have put something else there.
+        getattr(real, method)(message, *others)
+
+    return Watched(real, method, instead)
+
+
+def asking(backend: Any, report: Report, began: Callable[[Side], None] | None = None) -> Any:
+    """`backend`; what those who opened its conversations send to it leaves mcpws there.
+
+    :param began: takes the side of each conversation, and from then on sees to what it hears; by default what the
+        backend sends through its Link is seen here.
+    """
+    if isinstance(backend, Watched):
+        return backend
+
+    def open(link: Any) -> Any:
+        side = Side("client", report)
+        if began is None:
+            link = told(link, "send", side.hears)
+        else:
+            began(side)
+        return backend.open(link).addCallback(lambda channel: told(channel, "receive", side.says))
+
+    return Watched(backend, "open", open)
+
+
+@functools.lru_cache(1)
+def observing(report: Report) -> Any:
+    """An Observer for all that leaves to a client, a server or a child."""
+    from mcpws.observer import MessageObserver
+
+    class Emitting(MessageObserver):
+        def __init__(self) -> None:
+            self._sides: WeakKeyDictionary[Any, Side] = WeakKeyDictionary()
+
+        def received(self, party: Any, message: Any) -> None:
+            self._side(party).hears(message)
+
+        def sent(self, party: Any, message: Any) -> None:
+            self._side(party).says(message)
+
+        def _side(self, party: Any) -> Side:
+            if party not in self._sides:
+                self._sides[party] = Side("server" if party.kind == "client" else "client", report)
+            return self._sides[party]
+
+    return Emitting()
 
 
 def _around(owner: Any, name: str, around: Callable[..., Any]) -> None:
@@ -233,132 +286,82 @@ def _around(owner: Any, name: str, around: Callable[..., Any]) -> None:
     setattr(owner, name, replacement)
 
 
-def _watch_backend(backend: Any, report: Report) -> None:
-    """What the conversations of a backend send to whoever opened them."""
+def _observe(owner: Any, report: Report) -> None:
+    """All that are made of a class that takes an Observer have this one, too."""
+
+    def begin(real: Callable[..., Any], self: Any, *arguments: Any, observer: Any = None, **named: Any) -> None:
+        from mcpws.observer import together
+
+        real(self, *arguments, observer=together(observer, observing(report)), **named)
+
+    _around(owner, "__init__", begin)
+
+
+def _watch_answers(backend: Any, report: Report) -> None:
+    """What the conversations of a backend of ours send to whoever opened them."""
 
     def open(real: Callable[..., Any], self: Any, link: Any) -> Any:
         side = Side("server", report)
-        opened = real(self, Watched(link, "send", side.says, side))
-        return opened.addCallback(lambda channel: Watched(channel, "receive", side.hears, side))
+        opened = real(self, told(link, "send", side.says))
+        return opened.addCallback(lambda channel: told(channel, "receive", side.hears))
 
     _around(backend, "open", open)
 
 
-def _watch_link(link: Any, report: Report) -> None:
-    """What goes to the backend whose channel a Link of ours was given."""
+def _watch_around(backend: Any, report: Report) -> None:
+    """The same, of a backend that is around another one, and what it sends to that one."""
 
-    def opened(real: Callable[..., Any], self: Any, channel: Any) -> None:
-        side = Side("client", report)
-        real(self, Watched(channel, "receive", side.says, side))
+    def begin(real: Callable[..., Any], self: Any, within: Any, *arguments: Any, **named: Any) -> None:
+        real(self, asking(within, report), *arguments, **named)
+
+    _around(backend, "__init__", begin)
+    _watch_answers(backend, report)
+
+
+def _watch_front(front: Any, report: Report) -> None:
+    """What goes to backends; and to the client, where a test made the Front and nothing observes that."""
+    to_client: dict[int, Side | None] = {}
+    to_backend: dict[int, Side] = {}
+
+    def begin(real: Callable[..., Any], self: Any, client: Any, *arguments: Any, **named: Any) -> None:
+        side = None
+        if named.get("watch") is None:
+            side = Side("server", report)
+            client = told(client, "deliver", side.says)
+        _remember(to_client, id(self), side)
+        real(self, client, *arguments, **named)
+
+    def open(real: Callable[..., Any], self: Any, backend: Any) -> None:
+        real(self, asking(backend, report, functools.partial(_remember, to_backend, id(self))))
+
+    def receive(real: Callable[..., Any], self: Any, message: Any) -> None:
+        side = to_client.get(id(self))
+        if side is not None:
+            side.hears(message)
+        real(self, message)
 
     def send(real: Callable[..., Any], self: Any, message: Any) -> None:
-        if isinstance(self._channel, Watched):
-            self._channel.side.hears(message)
+        # Tests, and whoever broadcasts, send without being a backend.
+        if id(self) in to_backend:
+            to_backend[id(self)].hears(message)
         real(self, message)
 
-    _around(link, "_opened", opened)
-    _around(link, "send", send)
-
-
-def _watch_inner(module: Any, report: Report) -> None:
-    """As any Link; but once it lets all pass, its `send` is another one."""
-
-    def pass_through(real: Callable[..., Any], self: Any) -> Any:
-        receive = real(self)
-        if receive is not None and isinstance(self._channel, Watched):
-            side, pass_on = self._channel.side, self.send
-
-            def heard(message: Any) -> None:
-                side.hears(message)
-                pass_on(message)
-
-            self.send = heard
-        return receive
-
-    _watch_link(module.Inner, report)
-    _around(module.Inner, "pass_through", pass_through)
-
-
-def _watch_front(module: Any, report: Report) -> None:
-    """What goes to a client, whatever carries it."""
-
-    def begin(real: Callable[..., Any], self: Any, client: Any, *others: Any, **named: Any) -> None:
-        side = Side("server", report)
-        real(self, Watched(client, "deliver", side.says, side), *others, **named)
-
-    def receive(real: Callable[..., Any], self: Any, message: Any) -> None:
-        self._client.side.hears(message)
-        real(self, message)
-
-    def deliver(real: Callable[..., Any], self: Any, message: Any) -> None:
-        if self.text_sender is not None:
-            self._client.side.says(message)
-        real(self, message)
-
-    _around(module.Front, "__init__", begin)
-    _around(module.Front, "_deliver", deliver)
-    _around(module.Front, "receive", receive)
-    _watch_link(module.Front, report)
-
-
-def _watch_child(module: Any, report: Report) -> None:
-    """What is written to the standard input of a child."""
-
-    def begin(real: Callable[..., Any], self: Any, link: Any, *others: Any) -> None:
-        self.side = Side("client", report)
-        real(self, Watched(link, "send", self.side.hears, self.side), *others)
-
-    def receive(real: Callable[..., Any], self: Any, message: Any) -> None:
-        self.side.says(message)
-        real(self, message)
-
-    _around(module.Child, "__init__", begin)
-    _around(module.Child, "receive", receive)
-
-
-def _watch_connection(module: Any, report: Report) -> None:
-    """What goes to a WebSocket server."""
-
-    def begin(real: Callable[..., Any], self: Any, *arguments: Any) -> None:
-        real(self, *arguments)
-        self.side = Side("client", report)
-
-    def opened(real: Callable[..., Any], self: Any) -> None:
-        real(self)
-        receive = self.text_receiver
-
-        def received(message: Any) -> None:
-            self.side.hears(message)
-            receive(message)
-
-        if receive is not None:
-            self.text_receiver = received
-
-    def message_received(real: Callable[..., Any], self: Any, message: Any, binary: bool) -> None:
-        self.side.hears(message)
-        real(self, message, binary)
-
-    def send_message(real: Callable[..., Any], self: Any, message: Any) -> None:
-        self.side.says(message)
-        real(self, message)
-
-    _around(module.ClientConnection, "__init__", begin)
-    _around(module.ClientConnection, "opened", opened)
-    _around(module.ClientConnection, "message_received", message_received)
-    _around(module.ClientConnection, "send_message", send_message)
+    for around in (open, receive, send):
+        _around(front, around.__name__, around)
+    _around(front, "__init__", begin)
 
 
 PLACES: Mapping[str, Callable[[Any, Report], None]] = {
-    "mcpws.front": _watch_front,
-    "mcpws.ws.client": _watch_connection,
-    "mcpws.backends.app.application": lambda module, report: _watch_backend(module.App, report),
-    "mcpws.backends.eras.backend": lambda module, report: _watch_backend(module.DualEra, report),
-    "mcpws.backends.eras.inner": _watch_inner,
-    "mcpws.backends.stdio.child": _watch_child,
-    "mcpws.backends.stdio.run": lambda module, report: _watch_link(module.Run, report),
-    "mcpws.backends.stdio.shared": lambda module, report: _watch_backend(module.SharedStdio, report),
+    "mcpws.front": lambda module, report: _watch_front(module.Front, report),
+    "mcpws.bridge": lambda module, report: _observe(module.StdioFront, report),
+    "mcpws.ws.server": lambda module, report: _observe(module.ServerFactory, report),
+    "mcpws.ws.client": lambda module, report: _observe(module.ConnectionFactory, report),
+    "mcpws.backends.app.application": lambda module, report: _watch_answers(module.App, report),
+    "mcpws.backends.eras.backend": lambda module, report: _watch_around(module.DualEra, report),
+    "mcpws.backends.stdio.backend": lambda module, report: _observe(module.Stdio, report),
+    "mcpws.backends.stdio.shared": lambda module, report: _watch_around(module.SharedStdio, report),
 }
-"""Where messages leave, by module."""
+"""Where messages leave, by module: in public classes, by what is public of them."""
 
 
 def install(report: Report) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,7 +14,7 @@ from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
 from mcpws.backends.eras import DualEra
-from mcpws.backends.stdio.child import Child, Counters, Limits, Phase
+from mcpws.backends.stdio.backend import ProcessReactor, Stdio
 from mcpws.backends.stdio.shared import SharedStdio
 from mcpws.client.identity import ClientIdentity
 from mcpws.client.opening import Era
@@ -23,6 +25,7 @@ from mcpws.errors import InvalidRequest
 from mcpws.front import Front
 from mcpws.interfaces import Backend, Channel, Identity, Link
 from mcpws.testing import RecordingBackend, connected, result_of
+from tests.backends.stdio.test_backend import PlayedReactor
 from tests.emitted import LARGE, LEGACY, MAX_REMEMBERED, META, MODERN, About, Emission, Said, Sender, Side
 from tests.schema import complaint, complaints_about
 
@@ -411,18 +414,13 @@ def test_what_is_translated_or_shared_is_watched_on_both_sides(
     assert "content" in wrong
 
 
-def test_what_a_child_is_given_is_watched(emitted: list[Emission]) -> None:
-    limits = Limits(
-        max_line=1,
-        max_stderr_line=1,
-        stderr_lines_per_second=1,
-        max_garbage=1,
-        stall_timeout=1,
-        stop_grace=1,
-        max_depth=1,
-    )
-    child = Child(cast(Link, Client()), limits, Clock(), Counters(), lambda child: None)
-    child._phase = Phase.ENDED
-    child.receive(Request(0, "initialize"))
+def test_what_a_child_is_given_is_watched(emitted: list[Emission], monkeypatch: pytest.MonkeyPatch) -> None:
+    reactor = PlayedReactor()
+    monkeypatch.setattr(os, "killpg", reactor.killpg)
+    channel = channel_of(Stdio([sys.executable], reactor=cast(ProcessReactor, reactor)))
+    channel.receive(Request(0, "initialize"))
     [wrong] = taken(emitted)
     assert "the client sent" in wrong
+    reactor.processes[0].says(b'{"jsonrpc":"1.0","id":7,"method":"ping"}')
+    assert [json.loads(one.message)["id"] for one in emitted] == [7]
+    reactor.processes[0].exits()
