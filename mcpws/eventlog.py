@@ -161,10 +161,10 @@ class ConnectionLog(Observer):
 class AccessLog(ConnectionLog, MessageObserver):
     """Writes a line for each request of a client besides, once it has ended.
 
-    :param level: of those that have gone well; the others are info at least.
+    :param level: of those that have gone well, None to leave them out; the others are info.
     """
 
-    def __init__(self, level: Level = "info") -> None:
+    def __init__(self, level: Level | None = "info") -> None:
         self._level = level
 
     def answered(self, party: Party, call: Call, ended: Ended) -> None:
@@ -185,6 +185,8 @@ class AccessLog(ConnectionLog, MessageObserver):
             said += f" {{code}} {slot('error', cut(ended.error.message))}"
         said += " in {seconds} s, {bytes} bytes"
         level = self._level if ended.outcome == "ok" else "info"
+        if level is None:
+            return
         write(REQUEST, level, "request", party.identity, said, fields)
 
 
