@@ -52,6 +52,7 @@ from mcpws.mcp.content import (
     ToolResult,
 )
 from mcpws.mcp.features import Completion, Prompt, PromptArgument, PromptResult, Resource, ResourceTemplate, Tool
+from mcpws.observer import MessageObserver, Observer
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
 from mcpws.program import run
 from mcpws.service import WebSocketService
@@ -95,7 +96,9 @@ __all__ = [
     "MalformedResult",
     "McpwsError",
     "Message",
+    "MessageObserver",
     "Notification",
+    "Observer",
     "Progress",
     "Prompt",
     "PromptArgument",

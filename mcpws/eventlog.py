@@ -67,7 +67,7 @@ def write(log: Logger, level: Level, event: str, who: Identity | None, said: str
     log.emit(_LEVELS[level], said, event=event, **given)
 
 
-def refused(refused: Refused) -> None:
+def log_refused(refused: Refused) -> None:
     """A connection was refused before it was a WebSocket."""
     fields: dict[str, object] = {
         "status": refused.status,
@@ -84,19 +84,19 @@ def refused(refused: Refused) -> None:
     write(CONNECTION, "info", "refused", Identity(refused.peer, connection=refused.connection), said, fields)
 
 
-def limited(who: Identity, setting: str, limit: object) -> None:
+def log_limit(who: Identity, setting: str, limit: object) -> None:
     """A limit was hit."""
     fields = {"setting": setting, "limit": limit, "option": option_of(setting)}
     write(LIMIT, "warn", "limit", who, "hit {setting}, which is {limit} ({option} sets it)", fields)
 
 
-def child_started(who: Identity, pid: int, program: str) -> None:
+def log_child_started(who: Identity, pid: int, program: str) -> None:
     """A child process was started for a client."""
     said = f"child {{pid}} started: {slot('program', cut(program))}"
     write(CHILD, "info", "child_started", who, said, {"pid": pid, "program": program})
 
 
-def child_ended(who: Identity, pid: int, exit: Exit) -> None:
+def log_child_ended(who: Identity, pid: int, exit: Exit) -> None:
     """A child process is no more."""
     if exit.signal is None:
         how = "exited with status {status}"

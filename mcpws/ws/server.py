@@ -12,12 +12,12 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IT
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
-from mcpws import eventlog
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Notification, to_raw
 from mcpws.core.naming import cut
 from mcpws.errors import ConfigError
+from mcpws.eventlog import log_refused
 from mcpws.interfaces import Backend, Identity, counted_by, is_backend
 from mcpws.observer import Observer, Refused, tell
 from mcpws.policy.stats import ServerStatistics, Totals
@@ -277,7 +277,7 @@ class ServerFactory(WebSocketServerFactory):
 
     def _refused(self, refused: Refused) -> None:
         self._totals.refused += 1
-        eventlog.refused(refused)
+        log_refused(refused)
         if self.observer is not None:
             tell(self.observer.refused, refused)
 

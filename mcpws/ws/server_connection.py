@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
 
-from mcpws import eventlog
 from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Error, Message, Request, RequestId
 from mcpws.errors import McpwsError, RpcError, ShuttingDown
+from mcpws.eventlog import log_limit
 from mcpws.front import Front
 from mcpws.interfaces import Identity
 from mcpws.observer import Party, tell
@@ -174,7 +174,7 @@ class ServerConnection(Connection):
         self.close(*self._factory.farewell)
 
     def limit_hit(self, setting: str) -> None:
-        eventlog.limited(self.identity, setting, getattr(self._config, setting))
+        log_limit(self.identity, setting, getattr(self._config, setting))
         if self._watch is not None:
             self._watch.limit_hit(setting)
         elif self._factory.observer is not None:

@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorProcess, IReactorTime
 from twisted.logger import Logger
 
-from mcpws import eventlog
 from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
 from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
 from mcpws.backends.stdio.naming import name_of
@@ -21,6 +20,7 @@ from mcpws.backends.stdio.room import Relapses, Room
 from mcpws.backends.stdio.watched import WatchedChild
 from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
+from mcpws.eventlog import log_limit
 from mcpws.interfaces import Channel, Description, Link
 from mcpws.observer import Observer, Party, tell
 from mcpws.policy.backoff import Backoff
@@ -173,7 +173,7 @@ class Stdio:
         if refusal is not None:
             return fail(refusal)
         if self._room.is_full:
-            eventlog.limited(link.identity, "max_children", self._max_children)
+            log_limit(link.identity, "max_children", self._max_children)
             if self._observer is not None:
                 tell(self._observer.limited, Party("child", 0, link.identity), "max_children")
         return self._room.enter(link)

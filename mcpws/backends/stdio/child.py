@@ -17,7 +17,6 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
-from mcpws import eventlog
 from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, widen
 from mcpws.config import require_positive
 from mcpws.core.burst import burst
@@ -26,6 +25,7 @@ from mcpws.core.lines import Line, LineFramer
 from mcpws.core.messages import Error, Message, Request, Result
 from mcpws.core.outline import outline
 from mcpws.errors import BackendLost, LineTooLong, McpwsError, ResultTooLarge, RpcError
+from mcpws.eventlog import CHILD, log_child_ended, log_child_started
 from mcpws.interfaces import Link
 from mcpws.observer import Exit
 
@@ -182,11 +182,11 @@ class Child(ProcessProtocol):
 
     def begun(self, program: str) -> None:
         """The process runs `program`."""
-        eventlog.child_started(self.client.identity, self.pid, program)
+        log_child_started(self.client.identity, self.pid, program)
 
     def over(self, exit: Exit) -> None:
         """The process is no more."""
-        eventlog.child_ended(self.client.identity, self.pid, exit)
+        log_child_ended(self.client.identity, self.pid, exit)
 
     def stop(self, reason: McpwsError) -> None:
         """End the conversation because of `reason` if it is not over yet, and let the child go."""
@@ -352,7 +352,7 @@ class Child(ProcessProtocol):
 
     def _log(self, level: Any, event: str, said: str, **fields: object) -> None:
         connection = self.client.identity.connection
-        eventlog.CHILD.emit(level, f"child {{pid}} {said}", event=event, connection=connection, pid=self._pid, **fields)
+        CHILD.emit(level, f"child {{pid}} {said}", event=event, connection=connection, pid=self._pid, **fields)
 
     def _stalled(self) -> None:
         self._give_up(f"has read nothing for {self._limits.stall_timeout:g} s")
