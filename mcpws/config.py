@@ -8,7 +8,7 @@ from typing import Any, Literal
 from mcpws.core.urls import split
 from mcpws.errors import ConfigError
 from mcpws.policy.origin import check_host_pattern, check_origin_pattern
-from mcpws.settings import Group, setting
+from mcpws.settings import Group, documented, setting
 
 MIB = 1024 * 1024
 PATHS = ("/", "/mcp", "/ws", "/message")
@@ -211,11 +211,10 @@ class Wire(Group, table="wire"):
     compression_min_size: int = setting(1024, unit="bytes", least=1, help="Of the shortest message that is compressed.")
 
 
+@documented
 @dataclass(frozen=True, kw_only=True)
 class WebSocketConfig(Transport, Limits, Timeouts, Access, Wire):
-    """How to serve, or to connect: every setting by its own name. What each is stands where it is described.
-
-    All are checked when the object is made.
+    """How to serve, or to connect. Every value is checked when the object is made.
 
     :raises ConfigError: it names the key.
     """

@@ -6,10 +6,10 @@ TOML file, `--help`, the JSON Schema and the reference page. To add one is to ad
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from inspect import get_annotations
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from mcpws.errors import ConfigError
@@ -192,8 +192,7 @@ class Group:
         cls.table, cls.title = table, title or cls.__name__
 
     def __post_init__(self) -> None:
-        group: type = type(self)
-        settings = settings_of(group)
+        settings = settings_of(type(self))
         for one in settings.values():
             one.checked(getattr(self, one.name), one.name)
         for one in settings.values():
@@ -201,20 +200,33 @@ class Group:
                 raise ConfigError(one.name, getattr(self, one.name), f"must be above {one.exceeds}, or 0")
 
 
+def documented(group: type[T]) -> type[T]:
+    """`group` with its settings at the end of its docstring, as `help` and documentation show it."""
+    lines = [
+        f":param {one.name}: {one.help}{f' In {one.unit}.' if one.unit else ''}" for one in settings_of(group).values()
+    ]
+    group.__doc__ = "\n".join([inspect.cleandoc(group.__doc__ or ""), "", *lines])
+    return group
+
+
 def exceeded(value: float, bound: float) -> bool:
     """Whether `value` is not above `bound`, as it has to be unless it is 0."""
     return 0 < value <= bound
 
 
-@cache
 def settings_of(group: type) -> Mapping[str, Setting]:
     """The settings of a Group and of all that it is made of, by their fields, in the order in which they stand."""
+    return _settings_of(group)
+
+
+@cache
+def _settings_of(group: type) -> Mapping[str, Setting]:
     found: dict[str, Setting] = {}
     for base in group.__mro__:
         if not issubclass(base, Group) or base is Group:
             continue
         hints = get_type_hints(base)
-        for name in get_annotations(base):
+        for name in inspect.get_annotations(base):
             described = getattr(base, "__dataclass_fields__", {}).get(name)
             if described is not None and _DESCRIPTION in described.metadata:
                 found[name] = _made(name, hints[name], described.default, base, described.metadata[_DESCRIPTION])

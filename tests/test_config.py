@@ -5,6 +5,7 @@ import pytest
 
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
+from mcpws.settings import settings_of
 
 POSITIVE_SECONDS = ("stall_timeout", "close_timeout")
 OPTIONAL_SECONDS = ("timeout_seconds", "initialize_timeout")
@@ -151,3 +152,15 @@ def test_hosts_and_origins_are_checked() -> None:
 def test_binary_messages_are_accepted_or_refused() -> None:
     assert WebSocketConfig(binary="refuse").binary == "refuse"
     assert "accept or refuse" in refused(binary="ignore").problem
+
+
+@pytest.mark.parametrize("key", ["server_mode", "use_tls", "require_origin", "fast_lane", "compression"])
+@pytest.mark.parametrize("value", [1, "yes", None])
+def test_what_is_on_or_off_is_true_or_false(key: str, value: Any) -> None:
+    assert refused(**{key: value}).problem == "must be True or False"
+
+
+def test_its_docstring_says_of_every_setting_what_it_is() -> None:
+    assert WebSocketConfig.__doc__ is not None
+    for setting in settings_of(WebSocketConfig).values():
+        assert f":param {setting.name}: {setting.help}" in WebSocketConfig.__doc__

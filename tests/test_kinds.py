@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpws.kinds import MOST, Flag, Kind, Number, Pairs, Text, Unfit, Words, kind_of
+from mcpws.kinds import Flag, Kind, Number, Pairs, Text, Unfit, Words, kind_of
+from mcpws.kinds.plain import MOST
 
 WHOLE = kind_of(int, "bytes", least=1)
 SECONDS = kind_of(float, "seconds", above=0)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from mcpws.kinds import Choice, Kind
 from mcpws.serving.config import service_settings
 from mcpws.serving.reference import CONFIG_ROW, grouped, help_rows
 from mcpws.serving.sources import CONFIG, options_of_settings
+from mcpws.settings import Setting
 
 _GIVEN = "mcpws.given"
 
 
 class SettingOption(click.Option):
-    """One spelling of a setting's option. It only notes what is given: `read_settings` makes sense of it."""
+    """One spelling of a setting's option. It only notes what is given: `read_settings` makes sense of it.
 
-    def __init__(self, option: str, is_flag: bool = False, short: str = "") -> None:
-        name = f"given_{option.strip('-').replace('-', '_')}"
-        kind: dict[str, Any] = {"is_flag": True} if is_flag else {"multiple": True}
-        super().__init__(
-            [option, *([f"-{short}"] if short else []), name], expose_value=False, callback=self._note, **kind
-        )
+    :param shown: whether shells complete it.
+    """
+
+    def __init__(self, option: str, setting: Setting | None, shown: bool = True) -> None:
+        spelled = [option, f"given_{option.strip('-').replace('-', '_')}"]
+        details: dict[str, Any] = {"multiple": True, "hidden": not shown}
+        if setting is None:
+            details["type"] = click.Path()
+        elif setting.is_flag:
+            details = {"is_flag": True, "help": setting.help}
+        else:
+            details |= {"help": setting.help, "shell_complete": partial(_completions, setting.kind)}
+        if setting is not None and setting.short and option == f"--{setting.option}":
+            spelled.append(f"-{setting.short}")
+        super().__init__(spelled, expose_value=False, callback=self._note, **details)
         self._option = option
 
     def _note(self, context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -32,6 +43,11 @@ class SettingOption(click.Option):
         if context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
             given = context.meta.setdefault(_GIVEN, [])
             given += [(self._option, text) for text in ([""] if self.is_flag else value)]
+
+
+def _completions(kind: Kind, context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    words = kind.words if isinstance(kind, Choice) else ()
+    return [word for word in words if word.startswith(incomplete)]
 
 
 class ServiceCommand(click.Command):
@@ -55,9 +71,9 @@ def service_options(command: Callable[..., None]) -> Callable[..., None]:
         command(given=click.get_current_context().meta.get(_GIVEN, []), **rest)
 
     options = [
-        SettingOption(option, setting.is_flag, setting.short if option == f"--{setting.option}" else "")
+        SettingOption(option, setting, shown=option.removeprefix("--") not in setting.old)
         for option, (setting, _) in options_of_settings().items()
     ]
-    options.append(SettingOption(f"--{CONFIG}"))
+    options.append(SettingOption(f"--{CONFIG}", None))
     with_given.__dict__.setdefault("__click_params__", []).extend(reversed(options))
     return with_given

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 from mcpws.serving.config import ServiceConfig, service_settings
 from mcpws.serving.sources import CONFIG
-from mcpws.settings import Setting, variable
+from mcpws.settings import Setting, settings_of, variable
 
 SEVERAL = "May be given several times."
 
@@ -19,6 +20,9 @@ CONFIG_ROW = (
     f" ({variable('max-connections')} for --max-connections), and then the file.",
 )
 """What `--help` has of the option that names the file."""
+
+# What Markdown would take for emphasis, or for HTML.
+_SPECIAL = re.compile(r"[*<]")
 
 
 def grouped(settings: Iterable[Setting]) -> Iterator[tuple[str, list[Setting]]]:
@@ -53,38 +57,59 @@ def default_of(setting: Setting) -> str:
 
 
 def markdown() -> str:
-    """The reference page of all settings of a service: a section for each group, a table in it."""
-    return "\n".join(_page())
+    """The reference page of all settings: a section for each group, and in it one for each setting."""
+    return "\n".join([_INTRODUCTION, *_sections()])
 
 
-def _page() -> Iterator[str]:
-    yield "# Settings"
-    yield ""
-    yield "Each setting has one name as an option, one in the environment and one in the TOML file that `--config` or"
-    yield "`MCPWS_CONFIG` names. An option counts before the environment, that before the file, and that before the"
-    yield "default. In a Python program they are the keywords of `WebSocketConfig`, by the names that the file has"
-    yield "(but for those that are written with another)."
-    for title, settings in grouped(service_settings().values()):
-        yield from ["", f"## {title}", ""]
+_INTRODUCTION = f"""\
+# Settings
+
+A service takes each setting from the first of these that has it:
+
+1. an option of `mcpws serve` and `twistd mcpws`;
+2. a variable of the environment; an empty one counts as none, and several values stand in one with spaces between them;
+3. a key of the TOML file that `--{CONFIG}` or `{variable(CONFIG)}` names;
+4. its default.
+
+In a Python program they are the keyword arguments of `WebSocketConfig`, by the names of their sections. What is for a
+client, or says what a `WebSocketTransport` is, can be set there alone.
+"""
+
+
+def _sections() -> Iterator[str]:
+    for title, settings in grouped(settings_of(ServiceConfig).values()):
+        yield f"## {title}\n"
         for one in settings:
-            yield from _section(one)
+            yield f"### `{one.name}`\n"
+            yield _SPECIAL.sub(r"\\\g<0>", one.help) + "\n"
+            yield "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in _rows(one)), ""])
 
 
-def _section(setting: Setting) -> Iterator[str]:
-    options = [f"`--{one}`" for one in setting.spellings] + ([f"`-{setting.short}`"] if setting.short else [])
-    if setting.is_flag:
-        options.append(f"`--no-{setting.option}`")
-    yield from [f"### `{setting.name}`", "", setting.help, ""]
-    yield from ["| | |", "|---|---|"]
-    yield f"| option | {', '.join(options)}{' (several times)' if setting.repeated else ''} |"
-    yield f"| environment | {', '.join(f'`{one}`' for one in setting.variables)} |"
-    yield f"| file | `{setting.path}` |"
-    yield f"| type | {setting.kind.name}{f' of {setting.unit}' if setting.unit else ''} |"
-    yield f"| default | {default_of(setting)} |"
-    for name, bound in (("least", setting.least), ("above", setting.above), ("above", setting.exceeds)):
-        if bound not in (None, ""):
-            yield f"| {name} | {f'{bound:g}' if isinstance(bound, int | float) else f'`{bound}`'} |"
-    yield from [f"| for | {setting.side} |", ""]
+def _rows(setting: Setting) -> Iterator[tuple[str, str]]:
+    if setting.name in service_settings():
+        options = [f"--{one}" for one in (setting.option, *setting.also)]
+        options += [f"--no-{setting.option}"] if setting.is_flag else []
+        options += [f"-{setting.short}"] if setting.short else []
+        yield "option", _code(*options) + (", several times" if setting.repeated else "")
+        yield "environment", _code(*map(variable, (setting.option, *setting.also)))
+        yield "file", _code(setting.path)
+        if setting.old:
+            yield "also", _code(*(f"--{one}" for one in setting.old), *map(variable, setting.old))
+    yield "type", setting.kind.name + (f" of {setting.unit}" if setting.unit else "")
+    if setting.none:
+        yield "or", f"`none`, in Python `None`, {setting.none}"
+    yield "default", default_of(setting)
+    if setting.least is not None:
+        yield "least", f"{setting.least:g}"
+    if setting.above is not None:
+        yield "above", f"{setting.above:g}"
+    if setting.exceeds:
+        yield "above", f"{_code(setting.exceeds)}, unless it is 0"
+    yield "side", setting.side
+
+
+def _code(*texts: str) -> str:
+    return ", ".join(f"`{text}`" for text in texts)
 
 
 def json_schema() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mcpws.serving.reference import CONFIG_ROW, grouped, help_rows
 from mcpws.serving.sources import CONFIG, Reading, nearest, options_of_settings, read_settings
 
 _COMPLAINT = re.compile(r"option (--?[^ ]+) (.*)", re.DOTALL)
+_STATUS = "The exit status is 0 after SIGTERM; it is 1 when the service cannot begin, and one line says why."
 _WIDTH = 80
 _INDENT = 8
 
@@ -51,7 +52,7 @@ class SettingsOptions(usage.Options):
         paragraphs = [f"\n{textwrap.fill(self.longdesc, width or _WIDTH)}\n"] if self.longdesc else []
         for title, rows in [*groups, ("Other options", own)]:
             paragraphs.append("\n".join([f"\n{title}:", *_formatted(rows, width or _WIDTH)]))
-        return "\n".join(paragraphs) + "\n"
+        return "\n".join([*paragraphs, "", textwrap.fill(_STATUS, width or _WIDTH)]) + "\n"
 
 
 def _formatted(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpws.serving.config import ServiceConfig, service_settings
-from mcpws.serving.reference import grouped, help_rows, json_schema, markdown, toml
+from mcpws.serving.reference import default_of, grouped, help_rows, json_schema, markdown, toml
 from mcpws.serving.sources import read_settings
+from mcpws.settings import settings_of
 
 SETTINGS = service_settings()
 
@@ -38,14 +39,35 @@ def test_help_tells_options_unit_default_and_whether_there_may_be_several() -> N
     assert help_rows(SETTINGS["initialize_timeout"])[1].endswith("none to wait for ever. [default: 60 seconds]")
 
 
-def test_the_reference_has_every_setting_with_all_its_names() -> None:
+def section(name: str) -> str:
+    """What the reference has of one setting."""
     page = markdown()
+    return page[page.index(f"### `{name}`\n") :].partition("\n##")[0]
+
+
+def test_the_reference_has_every_setting_with_all_its_names() -> None:
     for setting in SETTINGS.values():
-        section = page[page.index(f"### `{setting.name}`\n") :].partition("\n##")[0]
         for name in (*(f"--{one}" for one in setting.spellings), *setting.variables, setting.path):
-            assert f"`{name}`" in section
-        assert setting.help in section
-        assert setting.default_text in section
+            assert f"`{name}`" in section(setting.name)
+        assert f"| default | {default_of(setting)} |" in section(setting.name)
+
+
+def test_the_reference_has_what_can_be_set_by_programs_alone() -> None:
+    for name in set(settings_of(ServiceConfig)) - set(SETTINGS):
+        assert "| option |" not in section(name)
+        assert "| type |" in section(name)
+
+
+def test_the_reference_tells_bounds_and_what_none_means() -> None:
+    assert "| above | 0 |\n" in section("initialize_timeout")
+    assert "| or | `none`, in Python `None`, to wait for ever |\n" in section("initialize_timeout")
+    assert "| above | `heartbeat_interval`, unless it is 0 |\n" in section("heartbeat_timeout")
+    assert "| least | 1 |\n" in section("max_connections")
+    assert "| type | whole number of bytes |\n" in section("max_message_size")
+
+
+def test_the_reference_means_its_stars() -> None:
+    assert "chrome-extension://\\*; \\* for any" in section("origins")
 
 
 def test_the_schema_names_every_key_and_no_other() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.settings import Group, setting
+from mcpws.settings import Group, documented, setting
 
 MAX_PENDING = 1024
 """Requests in either direction of one conversation at the same time, by default; a front allows far fewer."""
@@ -15,6 +15,7 @@ MAX_URI = 8000
 """Characters of what a client subscribes to: what every HTTP server should take (RFC 9110, section 4.1)."""
 
 
+@documented
 @dataclass(frozen=True, kw_only=True)
 class EraTranslation(Group, table="translation", title="Translation between the eras of MCP"):
     """How long to wait for either end, and how many servers one client may have."""
