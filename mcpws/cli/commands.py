@@ -1,45 +1,103 @@
-"""The commands: a stdio server that is really a remote one, one request, the list of tools."""
+"""The commands by name. Each is imported only when it is called for: that takes longer than most of them do."""
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from typing import IO, Any
 
 import click
-import msgspec
-from msgspec import Raw, Struct
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.stdio import StandardIO
+from click.shell_completion import CompletionItem
 
-from mcpws.backends.upstream import Upstream
-from mcpws.bridge import GRACE, StdioFront
-from mcpws.cli.config import config
-from mcpws.cli.init import init
-from mcpws.cli.listing import decoded, described, list_tools
-from mcpws.cli.options import Target, connecting, era_option, formatted, show, to_json_object
-from mcpws.cli.report import FAILED, USAGE, printable
-from mcpws.cli.running import run, with_session
-from mcpws.client.opening import Era
-from mcpws.client.session import Session
-from mcpws.core.peer import Progress
-from mcpws.core.urls import shown
-from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
+from mcpws.cli.report import USAGE, printable
 from mcpws.version import __version__
 
-LOG_LEVEL = "info"
-"""What a modern server is to tell of, as most legacy ones do without being asked."""
+_COMMANDS = {
+    "call": ("calling", "Send one request and print its result."),
+    "config": ("config", "Check, show and describe the settings of a service."),
+    "connect": ("connecting", "Be the stdio MCP server that is really at URL."),
+    "init": ("init", "Write a small project to begin with."),
+    "prompt": ("reading", "Fill in a prompt and print its messages."),
+    "prompts": ("listing", "List the prompts of a server."),
+    "read": ("reading", "Read a resource."),
+    "resources": ("listing", "List the resources of a server."),
+    "tool": ("calling", "Call a tool and print its result."),
+    "tools": ("listing", "List the tools of a server."),
+}
+"""The module of each, below `mcpws.cli`, where it has the same name; and what it is for, in one line."""
 
 
-class _Outcome(Struct):
-    """What is read of a tool's result."""
+class Misuse(click.ClickException):
+    """What is wrong with a command, in one line that says where to read more."""
 
-    isError: bool = False
+    exit_code = USAGE
+
+    def __init__(self, error: click.UsageError) -> None:
+        path = "mcpws" if error.ctx is None else error.ctx.command_path
+        super().__init__(f"{error.format_message().rstrip('.')} ({path} --help says more)")
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"mcpws: {printable(self.message)}", file=file, err=True)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise Misuse(error) from None
+
+
+class Commands(click.Group):
+    """A group of commands that are imported late."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        with _in_one_line():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _in_one_line():
+            return super().invoke(ctx)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = get_close_matches(args[0], _COMMANDS)
+        if args[0] not in _COMMANDS and near and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]}?")
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command = getattr(import_module(f"mcpws.cli.{module}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in sorted(_COMMANDS.items())])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [
+            CompletionItem(name, help=about)
+            for name, (_, about) in sorted(_COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        # Past the group's own: it imports all commands for their help.
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Exit status:
@@ -58,153 +116,3 @@ def mcpws() -> None:
     A URL is ws://HOST:PORT/PATH, or wss:// with TLS. 8082 is short for ws://127.0.0.1:8082, and localhost:8082 for
     ws://localhost:8082.
     """
-
-
-mcpws.add_command(config)
-mcpws.add_command(init)
-
-
-@mcpws.command(short_help="Be the stdio MCP server that is really at URL.")
-@connecting
-def connect(target: Target) -> None:
-    """Be a stdio MCP server that is really the one at URL, for programs that know only stdio.
-
-    Standard output carries the protocol alone. The end of the input is the end of the connection, once what is in
-    flight is answered, or 5 seconds later; so is SIGTERM, at once, and a second one waits for nobody. When the
-    connection is lost, open requests are answered with errors and the exit status is not 0.
-    """
-    if sys.stdin is None or sys.stdout is None:
-        click.echo("mcpws: standard input or output is closed", err=True)
-        sys.exit(USAGE)
-    blocking = {fd: os.get_blocking(fd) for fd in (0, 1)}
-
-    def restore() -> None:
-        # They may be a terminal, which its shell goes on to use.
-        for fd, was_blocking in blocking.items():
-            # It may have been closed meanwhile.
-            with suppress(OSError):
-                os.set_blocking(fd, was_blocking)
-
-    end_seconds = GRACE + target.config.close_timeout
-    try:
-        reason = run(lambda reactor: _bridge(target, reactor), target.verbose, end_seconds=end_seconds, leave=restore)
-    finally:
-        restore()
-    if reason is not None:
-        raise reason
-
-
-@mcpws.command(short_help="Send one request and print its result.")
-@connecting
-@click.argument("method")
-@click.argument("params", metavar="[JSON]", type=to_json_object, default="{}")
-@click.option("--json", "as_json", is_flag=True, help='Print one compact line; {"error": {...}} for a failure.')
-@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no log messages of the server.")
-@era_option
-def call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
-    """Send the request METHOD with parameters JSON to the server at URL, and print its result.
-
-    JSON is an object, or - to read it from standard input. Progress and log messages go to standard error.
-
-    \b
-    mcpws call 8082 tools/call '{"name": "add", "arguments": {"a": 1, "b": 2}}'
-    """
-    _call(target, method, params, as_json, quiet, era)
-
-
-@mcpws.command(short_help="Call a tool and print its result.")
-@connecting
-@click.argument("name")
-@click.argument("arguments", metavar="[JSON]", type=to_json_object, default="{}")
-@click.option("--json", "as_json", is_flag=True, help='Print one compact line; {"error": {...}} for a failure.')
-@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no log messages of the server.")
-@era_option
-def tool(target: Target, name: str, arguments: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
-    """Call the tool NAME of the server at URL with arguments JSON, and print its result.
-
-    JSON is an object, or - to read it from standard input. Progress and log messages go to standard error.
-
-    \b
-    mcpws tool 8082 add '{"a": 1, "b": 2}'
-    """
-    _call(target, "tools/call", {"name": name, "arguments": arguments}, as_json, quiet, era)
-
-
-@mcpws.command(short_help="List the tools of a server.")
-@connecting
-@click.option("--json", "as_json", is_flag=True, help="Print the whole descriptions, as a JSON array in one line.")
-@era_option
-def tools(target: Target, as_json: bool, era: Era) -> None:
-    """List the tools of the server at URL: name, arguments, and the first line of the description.
-
-    Optional arguments are marked with a question mark.
-    """
-    found = with_session(target, lambda session: list_tools(session, target.timeout), era)
-    if as_json:
-        show(formatted(msgspec.json.encode(found), -1))
-    else:
-        for one in found:
-            show(described(one))
-
-
-async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
-    """Pass messages until one side ends; why, if it was not the client."""
-    upstream = Upstream(
-        target.url,
-        reactor=reactor,
-        config=target.config,
-        headers=target.headers,
-        subprotocols=target.subprotocols,
-        origin=target.origin,
-    )
-    front = StdioFront(upstream, clock=reactor, max_line=target.max_message_size)
-    StandardIO(front, reactor=reactor)
-    try:
-        reason = await front.when_done()
-    except CancelledError:
-        # By a signal, which is as good an end as any for a server, once it is one.
-        began = front.began
-        front.stop()
-        reason = await front.when_done()
-        if not began:
-            raise
-    finally:
-        await upstream.stop()
-    if reason is None and front.output_lost and not stat.S_ISFIFO(os.fstat(1).st_mode):
-        # The reader of a pipe may go when it likes; what is lost on the way to a file is a failure.
-        return McpwsError("standard output could not be written")
-    if reason is None or front.began or isinstance(reason, ConnectFailed | HandshakeRefused):
-        return reason
-    return ConnectFailed(shown(target.url), str(reason))
-
-
-def _call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
-    if not isinstance(params.get("_meta", {}), dict):
-        raise click.BadParameter("_meta must be an object", param_hint="JSON")
-
-    def ask(session: Session) -> Deferred[Raw]:
-        return session.request(
-            method,
-            params,
-            timeout=target.timeout,
-            on_progress=None if quiet else _show_progress,
-            log_level=None if quiet else LOG_LEVEL,
-            type=Raw,
-        )
-
-    result = with_session(target, ask, era, None if quiet else {"notifications/message": _show_message})
-    show(formatted(result, -1 if as_json else 2))
-    if method == "tools/call" and decoded(result, _Outcome).isError:
-        sys.exit(FAILED)
-
-
-def _show_progress(progress: Progress) -> None:
-    total = "" if progress.total is None else f"/{progress.total:g}"
-    click.echo(printable(f"progress {progress.progress:g}{total} {progress.message or ''}".rstrip()), err=True)
-
-
-def _show_message(params: dict[str, Any]) -> None:
-    data = params.get("data")
-    text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
-    origin = [str(params[key]) for key in ("level", "logger") if key in params]
-    click.echo(printable(": ".join([*origin, text])), err=True)

@@ -6,22 +6,25 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from errno import EPIPE
 from functools import wraps
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 import msgspec
 from msgspec import Raw
 
+from mcpws.cli.arguments import is_utf8
 from mcpws.cli.report import as_object, exit_status, line
 from mcpws.client.opening import Era
 from mcpws.config import MIB, WebSocketConfig
-from mcpws.core.surrogates import mark, unmark
+from mcpws.core.surrogates import mark, read_as, unmark
 from mcpws.core.urls import shown
 from mcpws.errors import ConfigError, McpwsError
 from mcpws.ws.upgrade import Headers
+
+T = TypeVar("T")
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _PORT_FIRST = re.compile(r"[0-9]+(?![^/?])")
@@ -55,6 +58,9 @@ class Target:
         )
 
 
+_OF_TARGET = tuple(field.name for field in fields(Target))
+
+
 def to_url(value: str) -> str:
     """`8082`, `8082/mcp` and `localhost:8082` are short for what they look like."""
     url = f"127.0.0.1:{value}" if _PORT_FIRST.match(value) else value
@@ -86,26 +92,23 @@ def to_seconds(value: str) -> float | None:
     return seconds or None
 
 
-def to_json_object(value: str) -> dict[str, Any]:
-    """A JSON object; `-` reads it from standard input."""
-    text = sys.stdin.buffer.read() if value == "-" else value
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.ValidationError:
-        raise click.BadParameter('must be an object, such as {"name": "value"}', param_hint="JSON") from None
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"is no JSON: {error}", param_hint="JSON") from None
-
-
 def formatted(raw: Raw | bytes, indent: int) -> Raw:
     """JSON for people to read, by msgspec.json.format, with its lone surrogates as they came."""
     return unmark(msgspec.json.format(mark(raw) or bytes(raw), indent=indent))
 
 
-def show(text: str | bytes | Raw) -> None:
-    """Print a line on standard output; raises McpwsError if that cannot be."""
+def decoded(raw: Raw, type: type[T]) -> T:
+    """What the server sent as a `type`; raises McpwsError if it is none."""
     try:
-        click.echo(bytes(text) if isinstance(text, Raw) else text)
+        return read_as(type, raw)
+    except (ValueError, RecursionError) as error:
+        raise McpwsError(f"the server's answer is malformed: {error}") from error
+
+
+def show(text: str | bytes | Raw, newline: bool = True) -> None:
+    """Print on standard output; raises McpwsError if that cannot be."""
+    try:
+        click.echo(bytes(text) if isinstance(text, Raw) else text, nl=newline)
     except OSError as error:
         if error.errno == EPIPE:
             # Nobody reads any more, of which click makes a quiet end.
@@ -166,22 +169,17 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option("-v", "--verbose", is_flag=True, help="Log to standard error.")
     @wraps(command)
-    def connected(
-        url: str,
-        headers: tuple[tuple[str, str], ...],
-        origin: str | None,
-        subprotocols: tuple[str, ...],
-        timeout: float | None,
-        max_message_size: int,
-        verbose: bool,
-        **rest: Any,
-    ) -> None:
-        offered = tuple(filter(None, subprotocols))
-        target = Target(url, headers, origin, offered, timeout, max_message_size, verbose)
+    def connected(**given: Any) -> None:
+        of_target = {name: given[name] for name in _OF_TARGET}
+        target = Target(**{**of_target, "subprotocols": tuple(filter(None, given["subprotocols"]))})
+        rest = {name: value for name, value in given.items() if name not in _OF_TARGET}
+        for name, value in rest.items():
+            if isinstance(value, str) and not is_utf8(value):
+                raise click.BadParameter(f"is not UTF-8 (got {value!r})", param_hint=name.upper())
         try:
             command(target, **rest)
         except McpwsError as error:
-            click.echo(f"mcpws: {line(shown(url), error)}", err=True)
+            click.echo(f"mcpws: {line(shown(target.url), error)}", err=True)
             if rest.get("as_json"):
                 with suppress(McpwsError):
                     show(msgspec.json.encode({"error": as_object(error)}))

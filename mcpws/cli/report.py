@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import msgspec
 
 from mcpws.core.urls import shown
 from mcpws.errors import (
@@ -29,6 +32,11 @@ _STATUS: tuple[tuple[type[McpwsError], int], ...] = (
     (RequestTimeout, TIMEOUT),
 )
 
+MAX_DATA = 500
+"""Characters that are shown of the data of a server's error."""
+
+_WORD = re.compile(r"[\w$.]+")
+
 _HINTS = {
     400: "if it does not speak the subprotocol, offer another with --subprotocol",
     401: "send credentials, as with --header 'Authorization: Bearer TOKEN'",
@@ -50,9 +58,7 @@ def exit_status(error: McpwsError) -> int:
 
 def line(url: str, error: McpwsError) -> str:
     """`error` in one line that names the URL, as it may be shown, and says what to do about it where that is known."""
-    text = str(error)
-    if isinstance(error, RemoteError) and error.data is not None:
-        text += f" {error.data}"
+    text = _remote(error) if isinstance(error, RemoteError) else str(error)
     if url not in text and not isinstance(error, ConfigError):
         text = f"{url}: {text}"
     hint = _hint(url, error)
@@ -66,6 +72,31 @@ def as_object(error: McpwsError) -> dict[str, Any]:
         found["message"] = error.message
     more = {name: getattr(error, name, None) for name in ("code", "status", "data")}
     return found | {name: value for name, value in more.items() if value is not None}
+
+
+def _remote(error: RemoteError) -> str:
+    """What the server says, and of its `data` what the message does not say already."""
+    data = error.data
+    told: list[str] = []
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if not _says(error.message, value)}
+        if isinstance(data.get("reason"), str):
+            told = [str(data.pop("reason")), *([f"at {data.pop('path')}"] if "path" in data else [])]
+        elif "reason" in error.data and "reason" not in data:
+            # It is in the message, and of what it is the reason.
+            data.pop("path", None)
+    elif _says(error.message, data):
+        data = None
+    text = " ".join([error.message + ":", *told] if told else [error.message])
+    rest = msgspec.json.encode(data).decode() if data else ""
+    if len(rest) > MAX_DATA:
+        rest = f"{rest[:MAX_DATA]}..."
+    return f"{text} (code {error.code}) {rest}".rstrip()
+
+
+def _says(message: str, value: object) -> bool:
+    """Whether it has all that `value` says; that there is none of something is said by naming it."""
+    return set(_WORD.findall(str(value).lower())) - {"no"} <= set(_WORD.findall(message.lower()))
 
 
 def printable(text: str) -> str:

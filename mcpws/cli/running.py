@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
 from typing import Any, TypeVar
@@ -24,7 +24,6 @@ from twisted.python.failure import Failure
 
 from mcpws.cli.options import Target
 from mcpws.client.factory import connect
-from mcpws.client.identity import NotificationFunction
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
 from mcpws.core.urls import shown
@@ -105,11 +104,11 @@ def with_session(
     target: Target,
     work: Callable[[Session], Awaitable[T]],
     era: Era,
-    notifications: Mapping[str, NotificationFunction] | None = None,
+    equip: Callable[[Any], dict[str, Any]] = lambda reactor: {},
 ) -> T:
     """Connect, do `work` with the session, close it; what `work` returns.
 
-    :param notifications: functions that hear of the server's notifications, by method.
+    :param equip: given the reactor, has further arguments for `connect`.
     :raises McpwsError: as `connect` and `work` do, but ConnectFailed for all that goes wrong before the session.
     """
 
@@ -119,11 +118,11 @@ def with_session(
                 target.url,
                 reactor=reactor,
                 config=target.config,
-                notifications=notifications,
                 era=era,
                 headers=target.headers,
                 subprotocols=target.subprotocols,
                 origin=target.origin,
+                **equip(reactor),
             )
         except ConnectionClosed as error:
             raise ConnectFailed(shown(target.url), str(error)) from error

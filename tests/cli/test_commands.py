@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click import BadParameter
 from click.testing import CliRunner, Result
 from msgspec import Raw
+from twisted.internet.defer import Deferred, succeed
 
 from mcpws import cli
-from mcpws.cli import commands
-from mcpws.cli.options import Target, to_header, to_json_object, to_seconds, to_url
+from mcpws.cli import calling, commands, listing, reading
+from mcpws.cli.options import Target, to_header, to_seconds, to_url
+from mcpws.testing import result_of
 from mcpws.version import __version__
 
 
@@ -20,28 +22,37 @@ def run(*arguments: str, input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(commands.mcpws, arguments, input=input, prog_name="mcpws")
 
 
+NAMES = ("call", "connect", "prompt", "prompts", "read", "resources", "tool", "tools")
+
+
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, str, dict[str, object]]]:
-    """What `mcpws call` and `mcpws tool` would send."""
+    """What the commands that ask would send, to a server without tools."""
     calls: list[tuple[Target, str, dict[str, object]]] = []
 
-    def record(target: Target, method: str, params: dict[str, object], as_json: bool, quiet: bool, era: str) -> None:
-        calls.append((target, method, params))
+    class Session:
+        def request(self, method: str, *_: object, type: Any, **__: object) -> object:
+            return succeed(type([], None))
 
-    monkeypatch.setattr(commands, "_call", record)
+    def ask(target: Target, method: str, params: Any, quiet: bool, era: str) -> Raw:
+        calls.append((target, method, result_of(Deferred.fromCoroutine(params(Session())))))
+        return Raw(b'{"contents": [], "messages": []}')
+
+    monkeypatch.setattr(calling, "ask", ask)
+    monkeypatch.setattr(reading, "ask", ask)
     return calls
 
 
 def test_help_lists_the_commands_and_the_exit_statuses() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("call", "connect", "tool", "tools"):
+    for name in NAMES:
         assert f"  {name} " in result.stdout
     for status in ("0", "1", "2", "3", "4", "5", "128+N"):
         assert f"\n    {status} " in result.stdout
 
 
-@pytest.mark.parametrize("command", ["call", "connect", "tool", "tools"])
+@pytest.mark.parametrize("command", NAMES)
 def test_every_command_has_its_help(command: str) -> None:
     result = run(command, "-h")
     assert result.exit_code == 0
@@ -106,23 +117,6 @@ def test_what_is_no_number_of_seconds_is_named(text: str) -> None:
     assert repr(text) in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "is no JSON"),
-        ('{"a":', "is no JSON"),
-        ('{"a": \udce9}', "is no JSON"),
-        ('{"a":' * 100_000, "is no JSON"),
-        ("[1]", "must be an object"),
-        ("null", "must be an object"),
-    ],
-)
-def test_what_is_no_json_object_is_refused_with_the_reason(text: str, problem: str) -> None:
-    with pytest.raises(BadParameter, match=problem) as refused:
-        to_json_object(text)
-    assert refused.value.param_hint == "JSON"
-
-
 def test_bad_json_is_named_on_the_command_line() -> None:
     result = run("call", "8082", "ping", '{"a":')
     assert result.exit_code == 2
@@ -131,17 +125,60 @@ def test_bad_json_is_named_on_the_command_line() -> None:
 
 def test_the_parameters_may_come_from_standard_input(called: list[tuple[Target, str, dict[str, object]]]) -> None:
     assert run("call", "8082", "tools/call", "-", input='{"name": "Grüße"}').exit_code == 0
-    assert called[0][1:] == ("tools/call", {"name": "Grüße"})
+    assert called[0][1:] == ("tools/call", {"name": Raw('"Grüße"'.encode())})
     assert run("call", "8082", "tools/call", "-", input=b"\xff").exit_code == 2
 
 
 def test_a_tool_is_called_by_its_name(called: list[tuple[Target, str, dict[str, object]]]) -> None:
     assert run("tool", "8082", "add", '{"a": 1}').exit_code == 0
     assert run("tool", "8082", "now").exit_code == 0
+    assert run("tool", "8082", "add", '{"a": 1}', "b=2", "c=d").exit_code == 0
     assert [call[1:] for call in called] == [
-        ("tools/call", {"name": "add", "arguments": {"a": 1}}),
+        ("tools/call", {"name": "add", "arguments": {"a": Raw(b"1")}}),
         ("tools/call", {"name": "now", "arguments": {}}),
+        ("tools/call", {"name": "add", "arguments": {"a": Raw(b"1"), "b": Raw(b"2"), "c": "d"}}),
     ]
+
+
+def test_a_resource_is_read_and_a_prompt_filled_in(called: list[tuple[Target, str, dict[str, object]]]) -> None:
+    assert run("read", "8082", "file:///a").exit_code == 0
+    assert run("prompt", "8082", "greet", "name=5").exit_code == 0
+    assert [call[1:] for call in called] == [
+        ("resources/read", {"uri": "file:///a"}),
+        ("prompts/get", {"name": "greet", "arguments": {"name": "5"}}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (
+            ["tool", "8082", "add", "five"],
+            "Invalid value for ARGUMENTS: must be NAME=VALUE or a JSON object (got 'five')",
+        ),
+        (["tool", "8082", "\udce9"], r"Invalid value for NAME: is not UTF-8 (got '\udce9')"),
+        (["tool", "8082", "add", "a=\udce9"], r"Invalid value for ARGUMENTS: is not UTF-8 (got 'a=\udce9')"),
+        (["read", "8082", "\udce9"], r"Invalid value for URI: is not UTF-8 (got '\udce9')"),
+        (
+            ["tool", "8082", "add", "--text", "--json"],
+            "--text and --json exclude each other (mcpws tool --help says more)",
+        ),
+        (["toolz", "8082"], "No such command 'toolz'. Did you mean tool? (mcpws --help says more)"),
+        (["serf"], "No such command 'serf'"),
+        (["zzz", "8082"], "No such command 'zzz' (mcpws --help says more)"),
+        (["--zzz"], "No such option '--zzz'"),
+        (["tools"], "Missing argument 'URL' (mcpws tools --help says more)"),
+        (["tools", "8082", "more"], "Got unexpected extra argument (more) (mcpws tools --help says more)"),
+        (["tools", "8082", "--zzz"], "No such option '--zzz'"),
+        (["config", "zzz"], "No such command 'zzz' (mcpws config --help says more)"),
+    ],
+)
+def test_what_is_not_used_right_is_named(arguments: list[str], problem: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert result.stderr.startswith("mcpws: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str, object]]]) -> None:
@@ -160,17 +197,29 @@ def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str
     assert (config.url, config.timeout_seconds, config.max_message_size) == (url, None, 100)
 
 
-@pytest.mark.parametrize("command", [["call", "8082", "a"], ["tool", "8082", "a"], ["tools", "8082"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["call", "8082", "a"],
+        ["prompt", "8082", "a"],
+        ["prompts", "8082"],
+        ["read", "8082", "a"],
+        ["resources", "8082"],
+        ["tool", "8082", "a"],
+        ["tools", "8082"],
+    ],
+)
 def test_the_era_may_be_said(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     eras: list[object] = []
 
-    def record(target: Target, work: object, era: str, notifications: object = None) -> object:
+    def record(target: Target, work: object, era: str, equip: object = None) -> object:
         eras.append(era)
-        return Raw(b"[]") if command[0] != "tools" else []
+        return [] if command[0].endswith("s") else Raw(b'{"contents": [], "messages": []}')
 
-    monkeypatch.setattr(commands, "with_session", record)
+    monkeypatch.setattr(calling, "with_session", record)
+    monkeypatch.setattr(listing, "with_session", record)
     for options in [], ["--era", "legacy"], ["--era", "modern"]:
-        run(*command, *options)
+        assert run(*command, *options).exit_code == 0
     assert eras == ["auto", "legacy", "modern"]
     assert run(*command, "--era", "ice age").exit_code == 2
 

@@ -50,10 +50,37 @@ def test_a_setting_is_named_without_the_url_which_may_hold_a_password() -> None:
     assert line("ws://me:secret@host", error) == "url: must not hold credentials (got 'ws://...')"
 
 
-def test_the_data_of_the_servers_error_is_told() -> None:
-    assert line(URL, RemoteError(-32602, "Invalid params", {"path": "$.a"})) == (
-        f"{URL}: Invalid params (code -32602) {{'path': '$.a'}}"
-    )
+@pytest.mark.parametrize(
+    ("message", "data", "told"),
+    [
+        ("Invalid params", None, "Invalid params (code 1)"),
+        (
+            "Invalid params",
+            {"path": "$.a", "reason": "Expected `int`"},
+            "Invalid params: Expected `int` at $.a (code 1)",
+        ),
+        ("Invalid params", {"reason": "no"}, "Invalid params (code 1)"),
+        (
+            "Invalid: $.a: Expected `int`",
+            {"path": "$.a", "reason": "Expected `int`"},
+            "Invalid: $.a: Expected `int` (code 1)",
+        ),
+        ("Unknown tool: add", {"path": "$.name", "reason": "no tool 'add'"}, "Unknown tool: add (code 1)"),
+        ("Method not found: a", {"method": "a"}, "Method not found: a (code 1)"),
+        ("Internal error", {"reference": "1f"}, 'Internal error (code 1) {"reference":"1f"}'),
+        ("Too large", {"size": 5, "limit": 4}, 'Too large (code 1) {"size":5,"limit":4}'),
+        ("5 is more than 4", {"size": 5, "limit": 4}, "5 is more than 4 (code 1)"),
+        ("No", {"path": "$.a"}, 'No (code 1) {"path":"$.a"}'),
+        ("No", {"reason": 5, "path": 6}, 'No (code 1) {"reason":5,"path":6}'),
+        ("No", "because", 'No (code 1) "because"'),
+        ("No because", "because", "No because (code 1)"),
+        ("No", ["a"], 'No (code 1) ["a"]'),
+        ("No", "x" * 1000, 'No (code 1) "' + "x" * 499 + "..."),
+        ("a\x1b[2J", {"reason": "b\nc"}, "a?[2J: b c (code 1)"),
+    ],
+)
+def test_what_the_server_says_is_told_once(message: str, data: object, told: str) -> None:
+    assert line(URL, RemoteError(1, message, data)) == f"{URL}: {told}"
 
 
 @pytest.mark.parametrize(
