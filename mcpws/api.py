@@ -1,6 +1,7 @@
 """All public names. `mcpws` has them from here, when the first of them is asked for."""
 
 from mcpws.backends.app import App
+from mcpws.backends.app.away import ThreadContext
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
 from mcpws.backends.eras import DualEra, EraTranslation
@@ -125,6 +126,7 @@ __all__ = [
     "Subscription",
     "SubscriptionRefused",
     "Text",
+    "ThreadContext",
     "Tool",
     "ToolAnnotations",
     "ToolError",

@@ -223,12 +223,12 @@ class ResultTooLarge(RpcError):
 
 
 class TooManyRequests(RpcError):
-    """The connection has `limit` requests in flight already, and as many wait as may."""
+    """There are `limit` requests in flight on the connection already, as many wait as may; or so many of `of`."""
 
     code = 429
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"More than {limit} requests in flight", {"limit": limit})
+    def __init__(self, limit: int, of: str = "requests in flight") -> None:
+        super().__init__(f"More than {limit} {of}", {"limit": limit})
 
 
 class BackendLost(RpcError):

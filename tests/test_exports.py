@@ -17,8 +17,8 @@ PUBLIC = {
     "PromptResult", "QueueFull", "RemoteError", "Request", "RequestId", "RequestTimeout", "Resource",
     "ResourceContents", "ResourceLink", "ResourceTemplate", "Result", "RpcError", "ServerFactory", "ServerProtocol",
     "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio", "Subscription", "SubscriptionRefused",
-    "Text", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult", "UnsupportedVersion", "Upstream",
-    "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__", "connect", "run",
+    "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult", "UnsupportedVersion",
+    "Upstream", "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__", "connect", "run",
 }  # fmt: skip
 
 

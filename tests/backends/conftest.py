@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from mcpws.backends.app import App
 from mcpws.core.codec import decode, encode
@@ -119,6 +123,45 @@ class StatelessClient(AppClient):
     def begin_plainly(self, method: str, **params: Any) -> int:
         """Send a request that says nothing of who asks; returns its id."""
         return super().begin(method, **params)
+
+
+PATIENCE = 60
+"""Seconds that a test waits for a thread before it has failed: it never waits that long for one that works."""
+
+
+@implementer(IReactorFromThreads)
+class TurningClock(Clock):
+    """A reactor of which only the time, and what comes from threads, is played: it turns when a test says so."""
+
+    running = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
+
+    def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
+        self._calls.put(partial(callable, *args, **kwargs))
+
+    def turn_until(self, done: Callable[[], object]) -> None:
+        """Do what threads ask for, in order, until it is `done`."""
+        while not done():
+            try:
+                self._calls.get(timeout=PATIENCE)()
+            except Empty:
+                raise AssertionError("no thread has anything to do any more") from None
+            self.advance(0)
+
+    def turn(self) -> None:
+        """Do what threads have asked for."""
+        while not self._calls.empty():
+            self._calls.get()()
+        self.advance(0)
+
+
+@pytest.fixture
+def turning() -> TurningClock:
+    """A clock that threads may come back to."""
+    return TurningClock()
 
 
 @pytest.fixture

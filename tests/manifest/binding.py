@@ -541,6 +541,7 @@ BINDING: dict[str, tuple[str, ...]] = {
     ),
     "E-10": (
         "Too many requests: 429 with the limit.",
+        "tests/backends/app/test_threads.py::test_so_many_run_so_many_wait_and_further_ones_are_refused",
         "tests/ws/test_connection.py::test_over_the_limit_requests_wait_and_over_that_they_are_refused",
         "tests/test_front.py::test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded",
         "tests/test_binding.py::test_the_codes_of_the_errors_are_those_of_the_table",

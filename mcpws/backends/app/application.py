@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from mcpws.backends.app.away import On
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Stateless
 from mcpws.backends.app.content import UNCACHED, CacheHint
@@ -18,7 +19,9 @@ from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
 from mcpws.backends.app.modern import Modern, ModernMethod
+from mcpws.backends.app.places import Places
 from mcpws.backends.app.prompts import Completion, Prompt
+from mcpws.backends.app.registering import check_first, check_function, check_options
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.rpc import RpcFunction
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions, Watcher
@@ -30,7 +33,7 @@ from mcpws.hearing import Hearing
 from mcpws.interfaces import Channel, Description, Link
 from mcpws.mcp.content import Implementation, ToolAnnotations
 from mcpws.policy.state import MIN_KEY, Seal
-from mcpws.steady import steady
+from mcpws.steady import SteadyTime, steady
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,14 +48,21 @@ class App:
             "Add two integers."
             return a + b
 
-    Every decorator returns the function as it was. A function may return at once, return a Deferred, or be a
-    coroutine; a parameter annotated with Context gets the Context of the call. Parameters are described to clients by
-    their annotations (what msgspec knows), defaults and docstring, and what clients send is checked against them. What
-    cannot be registered raises ConfigError.
+    Every decorator returns the function as it was. A parameter annotated with Context gets the Context of the call.
+    The others are described to clients by their annotations (what msgspec knows), defaults and docstring, and what
+    clients send is checked against them. What cannot be registered raises ConfigError.
 
     An RpcError answers the request as it says, and the text of a ToolError is a result with `isError`, for the model to
     read. Any other exception, that of `sys.exit()` included, is logged with its traceback under a reference. The client
     gets no more than that reference: of a tool as a result with `isError`, else as error -32603.
+
+    A function runs in the turns of the reactor: it returns soon, returns a Deferred, or is a coroutine that awaits
+    Deferreds. Others say where they run. With `on="thread"`, as in `@app.tool(on="thread")`, one that blocks runs in a
+    thread and holds up nobody; its Context is a ThreadContext. With `on="asyncio"` a coroutine is a task of asyncio,
+    for httpx, anyio and all that is made for it, on any reactor; what Context returns is awaited there as elsewhere.
+    Where no reactor runs, as in a test with `mcpws.testing`, both run in place, and the caller waits.
+
+    When a call is cancelled a task is cancelled too. A thread goes on, but nobody waits for it.
 
     Tools, resources and prompts may come and go at any time: clients are told.
 
@@ -71,6 +81,10 @@ class App:
     :param state_key: 32 random bytes or more, kept secret: seals what a client carries while a function waits for its
         answer. Apps that share it, and their name, continue each other's calls; by default nobody else can.
     :param now: seconds since an epoch that they share as well, for the end of the ten minutes which that may take.
+    :param on: where functions run of which their decorator does not say it, as far as it suits them: plain functions in
+        threads for "thread", coroutine functions as tasks for "asyncio". The others run on the reactor.
+    :param max_threads: functions that run in threads at the same time.
+    :param max_thread_queue: calls that wait for one of them to end. Further ones are refused with error 429.
     :param show_errors: whether clients are shown type and text of any exception, as is good while one writes tools.
     :param stop_grace: seconds that `stop` waits for functions that go on after they were cancelled.
     """
@@ -90,6 +104,9 @@ class App:
         cache: CacheHint = UNCACHED,
         state_key: bytes | None = None,
         now: Callable[[], float] = time.time,
+        on: On = "reactor",
+        max_threads: int = 16,
+        max_thread_queue: int = 64,
         show_errors: bool = False,
         stop_grace: float = 5,
     ) -> None:
@@ -97,13 +114,17 @@ class App:
             ("max_pending", max_pending),
             ("max_notifications", max_notifications),
             ("max_notification_bytes", max_notification_bytes),
+            ("max_threads", max_threads),
         ):
             if limit < 1:
                 raise ConfigError(key, limit, "must be 1 or more")
+        if max_thread_queue < 0:
+            raise ConfigError("max_thread_queue", max_thread_queue, "must be 0 or more")
         if not stop_grace > 0:
             raise ConfigError("stop_grace", stop_grace, "must be above 0")
         self._catalog = Catalog(Implementation(name, version, title), instructions, page_size)
-        self._clock = None if clock is None else steady(clock)
+        self._given_clock = clock
+        self._clock: IReactorTime | None = None
         self._max_pending = max_pending
         self._max_notifications = max_notifications
         self._max_notification_bytes = max_notification_bytes
@@ -117,6 +138,7 @@ class App:
         self._stateless: Stateless = Modern(self._catalog.info, self._modern_methods, safe, cache).answer
         self._subscriptions: Subscriptions[Subscriber] = Subscriptions()
         self._in_flight = InFlight()
+        self._places = Places(on, self._in_flight, max_threads, max_thread_queue)
         self._channels: dict[AppChannel, None] = {}
         self._stopping = False
 
@@ -131,6 +153,7 @@ class App:
         title: str | None = None,
         description: str | None = None,
         annotations: ToolAnnotations | None = None,
+        on: On | None = None,
     ) -> Callable[[F], F]: ...
     def tool(
         self,
@@ -141,6 +164,7 @@ class App:
         title: str | None = None,
         description: str | None = None,
         annotations: ToolAnnotations | None = None,
+        on: On | None = None,
     ) -> F | Callable[[F], F]:
         """Offer a function to models. Name and description are by default the function's.
 
@@ -150,11 +174,14 @@ class App:
         """
 
         def register(function: F) -> F:
-            tool = Tool(function, name=name, title=title, description=description, annotations=annotations)
+            check_function("tool", function)
+            where = self._places.where(on)
+            tool = Tool(function, where, name=name, title=title, description=description, annotations=annotations)
             self._catalog.tools.add(tool.name, tool)
             self._list_changed("tools")
             return function
 
+        check_options("tool", name=name, title=title, description=description, annotations=annotations)
         return register if function is None else register(function)
 
     def resource(
@@ -167,6 +194,7 @@ class App:
         mime_type: str | None = None,
         cache: CacheHint = UNCACHED,
         confined: bool = True,
+        on: On | None = None,
     ) -> Callable[[F], F]:
         """Let clients read what a function returns: text, bytes, or anything else as JSON.
 
@@ -180,9 +208,11 @@ class App:
         """
 
         def register(function: F) -> F:
+            check_function("resource", function)
             resource = Resource(
                 uri,
                 function,
+                self._places.where(on),
                 name=name,
                 title=title,
                 description=description,
@@ -194,13 +224,21 @@ class App:
             self._list_changed("resources")
             return function
 
+        check_first("resource", uri)
+        check_options("resource", name=name, title=title, description=description, mime_type=mime_type, cache=cache)
         return register
 
     @overload
     def prompt(self, function: F, /) -> F: ...
     @overload
     def prompt(
-        self, /, *, name: str | None = None, title: str | None = None, description: str | None = None
+        self,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        on: On | None = None,
     ) -> Callable[[F], F]: ...
     def prompt(
         self,
@@ -210,53 +248,64 @@ class App:
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
+        on: On | None = None,
     ) -> F | Callable[[F], F]:
         """Offer a prompt to users: a function that returns a string, a PromptMessage, content, or a list of these."""
 
         def register(function: F) -> F:
-            prompt = Prompt(function, name=name, title=title, description=description)
+            check_function("prompt", function)
+            where = self._places.where(on)
+            prompt = Prompt(function, where, name=name, title=title, description=description)
             self._catalog.prompts.add(prompt.name, prompt)
             self._list_changed("prompts")
             return function
 
+        check_options("prompt", name=name, title=title, description=description)
         return register if function is None else register(function)
 
-    def completion(self, reference: str, argument: str) -> Callable[[F], F]:
+    def completion(self, reference: str, argument: str = "", *, on: On | None = None) -> Callable[[F], F]:
         """Help users type an `argument` of the prompt, or of the URI template, that `reference` names.
 
         The function takes what was typed so far and returns all strings that it can become, best first.
         """
 
         def register(function: F) -> F:
+            check_function("completion", function)
             key = canonical(reference), argument
             if key in self._catalog.completions:
                 raise ConfigError("completion", (reference, argument), "is registered already")
-            self._catalog.completions[key] = Completion(function)
+            self._catalog.completions[key] = Completion(function, self._places.where(on))
             return function
 
+        check_first("completion", reference, argument)
         return register
 
-    def method(self, name: str) -> Callable[[F], F]:
+    def method(self, name: str, *, on: On | None = None) -> Callable[[F], F]:
         """Answer requests for the JSON-RPC method `name` with what a function returns.
 
         The function gets the parameters as one object: of the type that it annotates, else a dict.
         """
 
         def register(function: F) -> F:
+            check_function("method", function)
             self._check_free(name)
-            self._methods[name] = self._modern_methods[name] = RpcFunction(name, function, "method").answer
+            answer = RpcFunction(name, function, "method", self._places.where(on)).answer
+            self._methods[name] = self._modern_methods[name] = answer
             return function
 
+        check_first("method", name)
         return register
 
-    def notification(self, name: str) -> Callable[[F], F]:
+    def notification(self, name: str, *, on: On | None = None) -> Callable[[F], F]:
         """Give notifications `name` to a function, as `method` does with requests. What it returns is not wanted."""
 
         def register(function: F) -> F:
+            check_function("notification", function)
             self._check_free(name)
-            self._notifications[name] = RpcFunction(name, function, "notification").listen
+            self._notifications[name] = RpcFunction(name, function, "notification", self._places.where(on)).listen
             return function
 
+        check_first("notification", name)
         return register
 
     def remove_tool(self, name: str) -> None:
@@ -287,11 +336,7 @@ class App:
         """Begin a conversation; fails with ShuttingDown after `stop`."""
         if self._stopping:
             return fail(ShuttingDown())
-        if self._clock is None:
-            # Not earlier: an App is often made while modules are imported, before a reactor is chosen.
-            from twisted.internet import reactor
-
-            self._clock = steady(IReactorTime(reactor))
+        clock = self._clock or self._begin()
         channel = AppChannel(
             link,
             self._catalog,
@@ -301,11 +346,13 @@ class App:
             subscriptions=self._subscriptions,
             in_flight=self._in_flight,
             hearing=Hearing(link.identity.peer, self._max_notifications, self._max_notification_bytes),
-            clock=self._clock,
+            clock=clock,
             max_pending=self._max_pending,
             failures=self._failures,
             ended=self._ended,
         )
+        if not self._channels:
+            self._places.watch(True)
         self._channels[channel] = None
         opened: Channel = channel
         return succeed(opened)
@@ -319,12 +366,18 @@ class App:
         for channel in list(self._channels):
             channel.end(ShuttingDown())
         # Without a clock there was no client yet.
-        return succeed(None) if self._clock is None else self._in_flight.when_none(self._clock, self._stop_grace)
+        if self._clock is None:
+            return succeed(None)
+        none = self._in_flight.when_none(self._clock, self._stop_grace)
+        return none.addCallback(self._end_places, self._clock)
 
     def counted(self) -> dict[str, int]:
-        """Notifications that were dropped since `max_notifications` or `max_notification_bytes` was reached."""
+        """What was dropped or refused since a limit was reached.
+
+        Notifications, for `max_notifications` or `max_notification_bytes`; calls, for `max_thread_queue`.
+        """
         dropped = self._dropped_before + sum(channel.hearing.dropped for channel in self._channels)
-        return {"app.notifications_dropped": dropped}
+        return {"app.notifications_dropped": dropped, "app.threads_refused": self._places.threads.refused}
 
     def described(self) -> Description:
         """Name, version, and how much there is of what."""
@@ -341,6 +394,23 @@ class App:
         if channel in self._channels:
             del self._channels[channel]
             self._dropped_before += channel.hearing.dropped
+            if not self._channels:
+                self._places.watch(False)
+
+    def _begin(self) -> IReactorTime:
+        """The clock, from now on. Not earlier: an App is often made while modules are imported, before a reactor is
+        chosen."""
+        clock = self._given_clock
+        if clock is None:
+            from twisted.internet import reactor
+
+            clock = IReactorTime(reactor)
+        self._clock = clock = steady(clock)
+        self._places.use(clock.reactor if isinstance(clock, SteadyTime) else clock)
+        return clock
+
+    def _end_places(self, _: None, clock: IReactorTime) -> Deferred[None]:
+        return self._places.end(clock)
 
     def _list_changed(self, feature: str) -> None:
         for channel in list(self._channels):

@@ -231,7 +231,7 @@ def _field(parameter: Parameter) -> Any:
 def _check(signature: Signature, parameter: Parameter) -> inspect.Type:
     """What msgspec tells of a parameter's type; ConfigError if it cannot be announced as what it is."""
     if parameter.type is MISSING:
-        raise signature.refusal(parameter.name, MISSING, "needs a type annotation")
+        raise signature.no_annotation(parameter.name)
     try:
         msgspec.json.Decoder(parameter.type)
         info = inspect.type_info(parameter.type)

@@ -235,6 +235,8 @@ class AppChannel:
         if self._closed:
             return
         self._closed = True
+        for id in list(self._contexts):
+            self._withdrawn(id)
         gone = ConnectionClosed(GOING_AWAY, reason)
         self.conversation.lost(gone)
         self.hearing.end()
@@ -292,7 +294,7 @@ class AppChannel:
         """A coroutine may go on after it was cancelled, but not report any more."""
         context = None if id is None else self._contexts.pop(id, None)
         if context is not None:
-            context.settled()
+            context.withdrawn()
 
     def _over(self, result: Any, id: RequestId, context: Context) -> Any:
         context.settled()

@@ -82,7 +82,7 @@ class Context:
     run: a question that has changed, by as little as the time in its text, is a new question.
     """
 
-    __slots__ = ("_client", "_conversation", "_gate", "_progress", "_token", "identity", "request_id")
+    __slots__ = ("_cancelled", "_client", "_conversation", "_gate", "_progress", "_token", "identity", "request_id")
 
     def __init__(
         self,
@@ -99,6 +99,12 @@ class Context:
         self._gate = gate
         self._token = None if request is None else read_meta(request).progress_token
         self._progress = -inf
+        self._cancelled = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for what the function returns: its client cancelled the call, or is gone."""
+        return self._cancelled
 
     @property
     def client_info(self) -> Implementation | None:
@@ -208,6 +214,11 @@ class Context:
     def settled(self) -> None:
         """The call is answered or cancelled: there is no more progress to report."""
         self._token = None
+
+    def withdrawn(self) -> None:
+        """The call is cancelled."""
+        self._cancelled = True
+        self.settled()
 
     def _ask(
         self, method: str, capability: str, params: dict[str, Any] | None, timeout: float | None, type: Any

@@ -7,6 +7,7 @@ import secrets
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpws.backends.app.hints import hint_for
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import CapabilityMissing, InternalError, InvalidParams, MalformedResult, RpcError, ToolError
 from mcpws.mcp.content import Text, ToolResult
@@ -70,19 +71,21 @@ class Failures:
         if isinstance(error, _TELLING) or (isinstance(error, ToolError) and signature.kind == "tool"):
             return error
         reference = secrets.token_hex(4)
+        hint = hint_for(error, signature)
         log.failure(
-            "{role} failed for {client}, reference {reference}",
+            "{role} failed for {client}, reference {reference}{advice}",
             failure=Failure(error),
             kind=signature.kind,
             role=signature.role,
             function=signature.label,
             client=client,
             reference=reference,
+            advice="" if hint is None else f": {hint}",
         )
-        return FunctionFailed(signature.role, reference, _shown(error) if self._show_errors else None)
+        return FunctionFailed(signature.role, reference, _shown(error, hint) if self._show_errors else None)
 
 
-def _shown(error: BaseException | None) -> str:
+def _shown(error: BaseException | None, hint: str | None) -> str:
     kind = type(error).__name__
     try:
         text = str(error)
@@ -90,4 +93,5 @@ def _shown(error: BaseException | None) -> str:
         text = "its text cannot be had"
     shown = f"{kind}: {text}" if text else kind
     # What no client can be sent, as halves of surrogate pairs in names of files, is spelt out.
-    return shown[:MAX_SHOWN].encode(errors="backslashreplace").decode()
+    shown = shown[:MAX_SHOWN].encode(errors="backslashreplace").decode()
+    return shown if hint is None else f"{shown} ({hint})"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments, schema_of
 from mcpws.backends.app.content import as_content, check_content
+from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.signature import MISSING, Function, Parameter, Signature
 from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
@@ -49,12 +50,13 @@ class Prompt:
     def __init__(
         self,
         function: Function,
+        where: Where = ON_REACTOR,
         *,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
     ) -> None:
-        self.signature = Signature(function, "prompt")
+        self.signature = Signature(function, "prompt", where)
         self.name = self.signature.name if name is None else name
         self.signature.role = f"prompt {self.name}"
         self.arguments = Arguments(self.signature)
@@ -112,8 +114,8 @@ class Completion:
     :raises ConfigError: it does not take one string.
     """
 
-    def __init__(self, function: Function) -> None:
-        self.signature = Signature(function, "completion")
+    def __init__(self, function: Function, where: Where = ON_REACTOR) -> None:
+        self.signature = Signature(function, "completion", where)
         parameters = self.signature.parameters
         if len(parameters) != 1 or not _takes_text(parameters[0].type):
             raise ConfigError("completion", self.signature.label, "must take what was typed, and may take a Context")

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
 from mcpws.backends.app.content import UNCACHED, CacheHint
+from mcpws.backends.app.places import ON_REACTOR, Where
+from mcpws.backends.app.registering import check_uri
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.backends.app.uri import UriTemplate, canonical
 from mcpws.core.messages import Finite, encode_value, to_raw
@@ -35,13 +37,14 @@ class Resource:
 
     `uri` is told to clients in the spelling that a URI may have; `confined` is for UriTemplate.
 
-    :raises ConfigError: no template, or not the function for it.
+    :raises ConfigError: no URI, no template, or not the function for it.
     """
 
     def __init__(
         self,
         uri: str,
         function: Function,
+        where: Where = ON_REACTOR,
         *,
         name: str | None = None,
         title: str | None = None,
@@ -50,11 +53,12 @@ class Resource:
         cache: CacheHint = UNCACHED,
         confined: bool = True,
     ) -> None:
+        check_uri(uri)
         self.template = UriTemplate(uri, confined)
         self.uri = canonical(uri)
         self.cache = cache
         self.mime_type = mime_type
-        self.signature = Signature(function, "resource")
+        self.signature = Signature(function, "resource", where)
         self.signature.role = f"resource {self.uri}"
         self.arguments = Arguments(self.signature)
         taken = {parameter.name for parameter in self.signature.parameters}

@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from mcpws.backends.app.arguments import decode
 from mcpws.backends.app.channel import AppChannel, Scope
+from mcpws.backends.app.places import Where
 from mcpws.backends.app.signature import MISSING, Function, Signature
 from mcpws.core.messages import EMPTY, Notification, Request, to_raw
 from mcpws.errors import ConfigError
@@ -24,8 +25,8 @@ class RpcFunction:
     :raises ConfigError: it takes more than one parameter besides a Context, or one that JSON cannot stand for.
     """
 
-    def __init__(self, name: str, function: Function, kind: str) -> None:
-        self._signature = Signature(function, kind)
+    def __init__(self, name: str, function: Function, kind: str, where: Where) -> None:
+        self._signature = Signature(function, kind, where)
         self._signature.role = f"{kind} {name}"
         self._decoder: msgspec.json.Decoder[Any] | None = None
         parameters = self._signature.parameters

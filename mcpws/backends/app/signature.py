@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType, NoneType, UnionType
+from types import CodeType, FrameType, NoneType, UnionType
 from typing import Annotated, Any, Optional, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
 from twisted.internet.defer import Deferred
 
 from mcpws.backends.app import docstring
+from mcpws.backends.app.away import On, ThreadContext
 from mcpws.backends.app.context import Context
+from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.errors import ConfigError, InvalidParams
 
 Function = Callable[..., Any]
@@ -50,20 +52,28 @@ class Signature:
     under another name says so there.
 
     :param kind: of what it is registered as: tool, resource, prompt, completion, method or notification.
+    :param where: where it is to run; in the turns of the reactor by default.
     :raises ConfigError: `*args`, `**kwargs`, a second Context, annotations that cannot be resolved, a generator, or one
         that does not tell its parameters.
     """
 
-    def __init__(self, function: Function, kind: str = "method") -> None:
+    def __init__(self, function: Function, kind: str = "method", where: Where = ON_REACTOR) -> None:
         self.function = function
         self.kind = kind
         bare = _without_partial(function)
+        inner = inspect.unwrap(_called(bare))
+        self.is_coroutine = inspect.iscoroutinefunction(inner)
+        self.code: CodeType | None = getattr(inner, "__code__", None)
         self.name: str = getattr(bare, "__name__", type(bare).__name__)
         self.label = f"{getattr(bare, '__module__', None)}.{getattr(bare, '__qualname__', self.name)}"
         self.role = f"{kind} {self.name}"
         if _is_generator(bare):
             raise ConfigError(self.label, function, "is a generator, and a call has one result: return it instead")
         hints = _hints(bare, self.label)
+        self._place = where.place_of(
+            self.label, coroutine=self.is_coroutine, deferred=_returns_deferred(bare, hints.get("return"))
+        )
+        self.on: On = "reactor" if self._place is None else self._place.word
         self.description, described = docstring.parse(inspect.getdoc(bare))
         self.returns = _outcome(hints.get("return", MISSING))
         parameters: list[Parameter] = []
@@ -75,7 +85,10 @@ class Signature:
                 raise self.refusal(name, str(parameter), "what it takes must be known beforehand")
             if parameter.kind is parameter.KEYWORD_ONLY:
                 keywords.append(parameter.name)
-            if annotation is not Context and Context not in get_args(annotation):
+            context = _context_in(annotation)
+            if context is ThreadContext and self.on != "thread":
+                raise self.refusal(name, annotation, f"is for {self.decorator('thread')}: write Context")
+            if context is None:
                 if parameter.default is None and annotation is not MISSING:
                     annotation = Optional[annotation]  # noqa: UP045
                 description = annotated_description(annotation) or described.get(name)
@@ -87,11 +100,18 @@ class Signature:
         self.parameters = tuple(parameters)
         self.takes_context = self._context_at is not None
         self._keywords = tuple(keywords)
-        self.simple = not (self.takes_context or keywords)
+        self.simple = not (self.takes_context or keywords or self._place)
         """Whether the function takes just the values, in their order, as `call` would do."""
+        if self._place is None:
+            where.watch(self)
 
     def call(self, values: tuple[Any, ...], context: Context | None = None) -> Any:
-        """Call the function with one value for each of `parameters`."""
+        """Call the function, where it is to run, with one value for each of `parameters`."""
+        if self._place is not None:
+            return self._place.run(partial(self._call, values), self.label, context)
+        return self._call(values, context)
+
+    def _call(self, values: tuple[Any, ...], context: Context | None) -> Any:
         at = self._context_at
         if at is not None:
             values = (*values[:at], context, *values[at:])
@@ -99,6 +119,10 @@ class Signature:
             return self.function(*values)
         first = len(values) - len(self._keywords)
         return self.function(*values[:first], **dict(zip(self._keywords, values[first:], strict=True)))
+
+    def decorator(self, on: str) -> str:
+        """How its author writes that it is to run elsewhere."""
+        return f'@app.{self.kind}({"" if self.kind in ("tool", "prompt") else "..., "}on="{on}")'
 
     def fault(self, problem: Exception) -> TypeError:
         """What is wrong with what the function returned: a defect, for its author to read in the log."""
@@ -111,6 +135,14 @@ class Signature:
     def refusal(self, parameter: str, value: object, problem: str) -> ConfigError:
         """Why the function cannot be registered, for its author."""
         return ConfigError(f"{self.label}, parameter {parameter}", value, problem)
+
+    def no_annotation(self, parameter: str) -> ConfigError:
+        """Why a function cannot be registered of whose `parameter` it is not known what it takes."""
+        problem = f"needs a type annotation, as in {parameter}: str"
+        if parameter in ("self", "cls"):
+            write = f"app.{self.kind}(tools.{self.name})"
+            problem = f"needs a type annotation; a method is registered with its object, as in {write}"
+        return self.refusal(parameter, None, problem)
 
 
 def _without_partial(function: Function) -> Function:
@@ -178,6 +210,21 @@ def _enclosing(function: Any) -> dict[str, Any]:
             names = {**frame.f_locals, **names}
         frame = frame.f_back
     return names
+
+
+def _context_in(annotation: Any) -> type[Context] | None:
+    """The kind of Context that a parameter is annotated with, be it an optional one; None if it is annotated else."""
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, Context):
+            return one
+    return None
+
+
+def _returns_deferred(function: Function, annotation: Any) -> bool:
+    """Whether it is known beforehand: of what inlineCallbacks made, and by what it is annotated to return."""
+    return inspect.isgeneratorfunction(inspect.unwrap(_called(function))) or (
+        (get_origin(annotation) or annotation) is Deferred
+    )
 
 
 def _outcome(annotation: Any) -> Any:

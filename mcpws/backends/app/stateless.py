@@ -161,6 +161,8 @@ class StatelessCall:
 
     def _stop(self) -> None:
         assert self._outcome is not None
+        assert self._context is not None
+        self._context.withdrawn()
         try:
             self._outcome.cancel()
         except BaseException:

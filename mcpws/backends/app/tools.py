@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from mcpws.backends.app.arguments import Arguments
+from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.results import results_of
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.core.messages import to_raw
@@ -35,13 +36,14 @@ class Tool:
     def __init__(
         self,
         function: Function,
+        where: Where = ON_REACTOR,
         *,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
         annotations: ToolAnnotations | None = None,
     ) -> None:
-        self.signature = Signature(function, "tool")
+        self.signature = Signature(function, "tool", where)
         self.name = self.signature.name if name is None else name
         self.signature.role = f"tool {self.name}"
         if not _NAME.fullmatch(self.name):

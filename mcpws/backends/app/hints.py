@@ -1,0 +1,62 @@
+"""Advice to the author of a function that failed because it does not run where its kind of code can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcpws.backends.app.signature import Signature
+
+_LOOP_WANTED = (
+    "no running event loop",
+    "await wasn't used with future",
+    "there is no current event loop",
+    "should be used inside a task",
+    "cannot determine the parent task",
+)
+"""Parts of what asyncio, and what is built on it, says where there is no loop, or no task. In lower case."""
+
+_NO_LIBRARY = ("AsyncLibraryNotFoundError", "NoCurrentAsyncBackend", "NoEventLoopError")
+"""Exceptions of sniffio and anyio for the same; httpx and others raise them."""
+
+_LIBRARIES = frozenset({"aiohttp", "anyio", "asyncio", "sniffio"})
+_DEFERRED_AWAITED = "task got bad yield: <deferred"
+_MAX_CAUSES = 10
+
+
+def hint_for(error: BaseException | None, signature: Signature) -> str | None:
+    """What to write for a function that raised `error`; None if where it runs is not to blame."""
+    if not signature.is_coroutine:
+        return None
+    if signature.on == "reactor" and any(map(_wants_loop, _causes(error))):
+        return f'it needs asyncio, register it with on="asyncio", as in {signature.decorator("asyncio")}'
+    if signature.on == "asyncio" and any(_DEFERRED_AWAITED in str(one).lower() for one in _causes(error)):
+        return f'it awaits a Deferred, register it with on="reactor", as in {signature.decorator("reactor")}'
+    return None
+
+
+def _wants_loop(error: BaseException) -> bool:
+    if type(error).__name__ in _NO_LIBRARY:
+        return True
+    if not isinstance(error, AttributeError | RuntimeError | TypeError):
+        return False
+    text = str(error).lower()
+    return any(part in text for part in _LOOP_WANTED) or _raised_in(error) in _LIBRARIES
+
+
+def _raised_in(error: BaseException) -> str:
+    """The package whose code raised `error`."""
+    traceback = error.__traceback__
+    if traceback is None:
+        return ""
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and what it came of, the latest first."""
+    for _ in range(_MAX_CAUSES):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
