@@ -56,6 +56,7 @@ WHOLE = "must be a whole number, 1 or more"
 PORT = "must have a port, 0 to 65535, as tcp:8082:interface=127.0.0.1 has"
 FORMS = "a port number, tcp:PORT:interface=ADDRESS, unix:PATH, ssl:PORT:privateKey=FILE:certKey=FILE or systemd:..."
 SYSTEMD = "names a socket that systemd has not passed on: a .socket unit has to start the service"
+CALLED = ", and --allow-host NAME for each name that clients call"
 ANOTHER = "start another service for another one"
 
 OPTIONS = [
@@ -83,13 +84,17 @@ OPTIONS = [
     option("--path", "mcp", says="--path: must begin with / (got 'mcp')"),
     option("--path", "", says="--path: must not be empty (got '')"),
     option(
-        "--host", "0.0.0.0", says="--host: to listen there write --listen tcp:8082:interface=0.0.0.0 (got '0.0.0.0')"
+        *("--host", "0.0.0.0"),
+        says=f"--host: to listen there write --listen tcp:8082:interface=0.0.0.0{CALLED} (got '0.0.0.0')",
     ),
-    option("--host", "::", says=r"--host: to listen there write --listen tcp6:8082:interface=\:\: (got '::')"),
+    option(
+        *("--host", "::"),
+        says=rf"--host: to listen there write --listen tcp6:8082:interface=\:\:{CALLED} (got '::')",
+    ),
     option(
         *("--port", "9000", "--host", "192.168.1.5"),
-        says="--host: to listen there write --listen tcp:9000:interface=192.168.1.5, or --allow-host 192.168.1.5 if"
-        " that is what clients call (got '192.168.1.5')",
+        says="--host: to listen there write --listen tcp:9000:interface=192.168.1.5 in place of 9000, and"
+        " --allow-host 192.168.1.5 for clients that call it so (got '192.168.1.5')",
     ),
     option(
         *("--allow-host", "0.0.0.0"),
@@ -224,7 +229,7 @@ ENVIRONMENT = [
     environment("MCPWS_COMPRESSION", "perhaps", says="MCPWS_COMPRESSION: must be true or false (got 'perhaps')"),
     environment(
         *("MCPWS_HOST", "0.0.0.0"),
-        says="MCPWS_HOST: to listen there write --listen tcp:8082:interface=0.0.0.0 (got '0.0.0.0')",
+        says=f"MCPWS_HOST: to listen there write --listen tcp:8082:interface=0.0.0.0{CALLED} (got '0.0.0.0')",
     ),
     environment(
         *("MCPWS_ALLOW_ORIGIN", "https://a.example b.example"),
@@ -265,6 +270,10 @@ FILES = [
     file(
         "[timeouts]\nheartbeat_timeout = 20",
         says="mcpws.toml: timeouts.heartbeat_timeout: must be above --heartbeat-interval, which is 30, or 0 (got 20)",
+    ),
+    file(
+        "[server]\napp = 'a:b'\n[stdio]\ncommand = 'cat'",
+        says="mcpws.toml: server.app: and mcpws.toml: stdio.command: give one of them, not both (got 'a:b')",
     ),
     file("[wire]\ncompression = 'yes'", says="mcpws.toml: wire.compression: must be true or false (got 'yes')"),
     file(

@@ -126,7 +126,11 @@ class Log(Group, table="log", title="The log"):
     log_format: Literal["text", "json"] = setting(
         "text", side="server", key="format", metavar="FORMAT", help="Lines for people, or one JSON object a line."
     )
-    access_log: bool = setting(True, side="server", help="Log who connects and leaves, and which requests fail.")
+    access_log: bool = setting(
+        False,
+        side="server",
+        help="Log every request at info; without it those that fail, and the others at debug.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

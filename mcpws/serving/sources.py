@@ -118,7 +118,7 @@ def _options(given: Given, values: Mapping[str, tuple[str, Any]]) -> _Level:
         texts.setdefault(setting.name, []).append(
             (spelling, "false" if negated else "true" if setting.is_flag else text)
         )
-    port = next((text for _, text in texts.get("listen", []) if text.isdecimal()), DEFAULT_PORT)
+    port = next((text for _, text in texts.get("listen", []) if text.isdecimal()), None)
     for name, ones in texts.items():
         setting = settings[name]
         try:
@@ -170,7 +170,7 @@ def _put_variable(level: _Level, setting: Setting, name: str, text: str) -> None
     if name == variable("host"):
         try:
             for one in text.split():
-                _check_old_host(one, DEFAULT_PORT, name)
+                _check_old_host(one, None, name)
         except ConfigError as error:
             level.mistakes.append(error)
             return
@@ -282,15 +282,26 @@ def _excess(
         yield ConfigError(sources[other.name], bound, f"must be below --{setting.option}, which is {value:g}")
 
 
-def _check_old_host(text: str, port: str, source: str = "--host") -> None:
-    """Raise ConfigError for an address, which elsewhere says what to bind: here it would be what clients call."""
+def _check_old_host(text: str, port: str | None, source: str = "--host") -> None:
+    """Raise ConfigError for an address, which elsewhere says what to bind: here it would be what clients call.
+
+    :param port: the number that was given as the one to listen at, if there is one.
+    """
     try:
         address = ip_address(text.strip("[]"))
     except ValueError:
         return
-    if not address.is_loopback:
-        also = "" if address.is_unspecified else f", or --allow-host {text} if that is what clients call"
-        raise ConfigError(source, text, f"to listen there write --listen {listening_at(str(address), port)}{also}")
+    if address.is_loopback:
+        return
+    instead = f" in place of {port}" if port else ""
+    called = "each name that clients call" if address.is_unspecified else "clients that call it so"
+    name = "NAME" if address.is_unspecified else text
+    raise ConfigError(
+        source,
+        text,
+        f"to listen there write --listen {listening_at(str(address), port or DEFAULT_PORT)}{instead}, and --allow-host "
+        f"{name} for {called}",
+    )
 
 
 @cache

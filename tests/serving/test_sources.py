@@ -166,16 +166,19 @@ def test_the_old_option_for_a_host_stays_where_it_can_mean_only_that(host: str) 
     assert reading(f"--host={host}").config().hosts == (host,)
 
 
+NAMES = ", and --allow-host NAME for each name that clients call"
+
+
 @pytest.mark.parametrize(
     ("options", "instead"),
     [
-        (["--host=0.0.0.0"], "tcp:8082:interface=0.0.0.0"),
-        (["--port=9000", "--host=0.0.0.0"], "tcp:9000:interface=0.0.0.0"),
-        (["--host=::"], r"tcp6:8082:interface=\:\:"),
-        (["--host=[::]"], r"tcp6:8082:interface=\:\:"),
+        (["--host=0.0.0.0"], f"tcp:8082:interface=0.0.0.0{NAMES}"),
+        (["--port=9000", "--host=0.0.0.0"], f"tcp:9000:interface=0.0.0.0 in place of 9000{NAMES}"),
+        (["--host=::"], rf"tcp6:8082:interface=\:\:{NAMES}"),
+        (["--host=[::]"], rf"tcp6:8082:interface=\:\:{NAMES}"),
         (
             ["--host=192.168.1.5"],
-            "tcp:8082:interface=192.168.1.5, or --allow-host 192.168.1.5 if that is what clients call",
+            "tcp:8082:interface=192.168.1.5, and --allow-host 192.168.1.5 for clients that call it so",
         ),
     ],
 )
