@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from mcpws.backends.app.hints import hint_for
@@ -75,6 +75,7 @@ class Failures:
         log.failure(
             "{role} failed for {client}, reference {reference}{advice}",
             failure=Failure(error),
+            level=LogLevel.error,
             kind=signature.kind,
             role=signature.role,
             function=signature.label,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from threading import Event, Thread, get_ident
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from twisted.logger import Logger
 
@@ -56,9 +57,8 @@ class Holds:
     """
 
     def __init__(self) -> None:
-        # By the identity of their code, which takes a hundredth of the time to look up; what is registered no more is
-        # forgotten.
-        self._signatures: WeakValueDictionary[int, Signature] = WeakValueDictionary()
+        # By the identity of their code: a code is compared by all that is in it. Weak, for what is registered no more.
+        self._signatures: dict[int, ref[Signature]] = {}
         self._warned: dict[str, float] = {}
         self._held: _Hold | None = None
         self._line = 0
@@ -67,7 +67,8 @@ class Holds:
     def add(self, signature: Signature) -> None:
         """Look out for a function."""
         if signature.code is not None:
-            self._signatures[id(signature.code)] = signature
+            key = id(signature.code)
+            self._signatures[key] = ref(signature, partial(self._forget, key))
 
     def look(self, now: float, frame: FrameType | None) -> None:
         """See what the thread does whose innermost frame is `frame`, at `now`."""
@@ -83,15 +84,20 @@ class Holds:
             self._warn(held, now, "held up the reactor for")
         self._told = False
         self._held = None
-        signature = None if found is None else self._signatures.get(id(found.f_code))
+        signature = None if found is None else self._signatures[id(found.f_code)]()
         if found is not None and signature is not None:
             # Of a coroutine the frame is the same in each of its steps, but not who runs the step.
             self._held = _Hold(signature, found, found.f_back, now)
             self._line = found.f_lineno
 
-    def forget(self) -> None:
-        """Keep no frame any more."""
-        self._held = None
+    @property
+    def has_any(self) -> bool:
+        """Whether there was a function at work at the last look."""
+        return self._held is not None
+
+    def _forget(self, key: int, gone: ref[Signature]) -> None:
+        if self._signatures.get(key) is gone:
+            del self._signatures[key]
 
     def _find(self, frame: FrameType | None) -> FrameType | None:
         """The outermost frame of a function that is registered."""
@@ -159,11 +165,10 @@ class Watch:
 
     def _watch(self, watched: int, now: Callable[[], float] = monotonic) -> None:
         while not self._over.wait(LOOK_EVERY):
-            if not self._awake.is_set():
-                self._holds.forget()
+            try:
+                self._holds.look(now(), sys._current_frames().get(watched))
+            except Exception:
+                log.failure("what holds up the reactor could not be looked for")
+            # Not before a function that is at work has ended: its client may be the last, and gone at once.
+            if not self._awake.is_set() and not self._holds.has_any:
                 self._awake.wait()
-            else:
-                try:
-                    self._holds.look(now(), sys._current_frames().get(watched))
-                except Exception:
-                    log.failure("what holds up the reactor could not be looked for")

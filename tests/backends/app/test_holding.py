@@ -214,6 +214,7 @@ def test_what_is_registered_no_more_is_forgotten(looking: Looking) -> None:
     gone()
     looking.look()
     assert looking.warnings == []
+    assert looking.holds._signatures == {}
 
 
 def test_only_functions_in_the_turns_of_the_reactor_are_looked_for() -> None:
@@ -222,45 +223,61 @@ def test_only_functions_in_the_turns_of_the_reactor_are_looked_for() -> None:
 
     places = Places("reactor", InFlight(), 1, 1)
     kept = [Signature(here, "tool", places.where(None)), Signature(there, "tool", places.where("thread"))]
-    assert [signature.function for signature in places.holds._signatures.values()] == [here]
+    assert [of() for of in places.holds._signatures.values()] == kept[:1]
     assert len(kept) == 2
 
 
 class Recording(Holds):
-    """Keeps the names of what it is shown, and says when there was something."""
+    """Keeps the names of the functions that it was shown, and says when it has looked."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = threading.Event()
         self.names: set[str] = set()
-        self.forgot = threading.Event()
+        self.looks = threading.Semaphore(0)
 
     def look(self, now: float, frame: FrameType | None) -> None:
+        super().look(now, frame)
         while frame is not None:
             self.names.add(frame.f_code.co_name)
             frame = frame.f_back
-        self.seen.set()
-
-    def forget(self) -> None:
-        self.forgot.set()
+        self.looks.release()
 
 
-def test_a_watch_looks_at_the_thread_that_began_it_until_it_rests_or_ends() -> None:
+def test_a_watch_looks_at_the_thread_that_began_it_until_it_ends() -> None:
     holds = Recording()
     watch = Watch(holds)
     watch.begin()
-    assert holds.seen.wait(60)
-    assert test_a_watch_looks_at_the_thread_that_began_it_until_it_rests_or_ends.__name__ in holds.names
+    assert holds.looks.acquire(timeout=60)
+    assert test_a_watch_looks_at_the_thread_that_began_it_until_it_ends.__name__ in holds.names
     watch.rest()
-    assert holds.forgot.wait(60)
-    holds.seen.clear()
     watch.begin()
-    assert holds.seen.wait(60)
+    assert holds.looks.acquire(timeout=60)
     assert watch._thread is not None
     assert watch._thread.daemon
     watch.end()
     watch._thread.join(60)
     assert not watch._thread.is_alive()
+
+
+def test_a_watch_does_not_rest_before_what_is_at_work_has_ended() -> None:
+    def work() -> None:
+        while not holds.has_any:
+            assert holds.looks.acquire(timeout=60)
+        watch.rest()
+        for _ in range(3):
+            assert holds.looks.acquire(timeout=60)
+
+    holds = Recording()
+    signature = Signature(work, "tool")
+    holds.add(signature)
+    watch = Watch(holds)
+    watch.begin()
+    work()
+    while holds.has_any:
+        assert holds.looks.acquire(timeout=60)
+    watch.end()
+    assert watch._thread is not None
+    watch._thread.join(60)
 
 
 def test_it_watches_while_there_are_clients(new_client: Callable[..., "AppClient"], turning: "TurningClock") -> None:
