@@ -14,9 +14,11 @@ from typing import Literal, TypeAlias
 
 from twisted.logger import Logger, LogLevel
 
+from mcpws.config import WebSocketConfig
 from mcpws.core.naming import cut
 from mcpws.interfaces import Identity
 from mcpws.observer import Call, ClientInfo, Closing, Ended, Exit, MessageObserver, Observer, Party, Refused
+from mcpws.settings import settings_of
 
 CONNECTION = Logger("mcpws.connection")
 REQUEST = Logger("mcpws.request")
@@ -30,7 +32,6 @@ _LEVELS = {"debug": LogLevel.debug, "info": LogLevel.info, "warn": LogLevel.warn
 # Needs no quotes: printable ASCII without blanks, quotes and backslashes.
 _PLAIN = re.compile(r"[!#-&(-\[\]-~]+")
 
-_OPTIONS = {"hosts": "--allow-host", "origins": "--allow-origin", "paths": "--path"}
 _WAYS = {
     "hosts": "allows it",
     "origins": "allows it",
@@ -42,7 +43,8 @@ _WAYS = {
 
 def option_of(setting: str) -> str:
     """How a setting is spelled on the command line."""
-    return _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
+    known = settings_of(WebSocketConfig).get(setting)
+    return f"--{setting.replace('_', '-') if known is None else known.option}"
 
 
 def slot(name: str, value: object) -> str:

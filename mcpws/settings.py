@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from mcpws.errors import ConfigError
-from mcpws.kinds import Flag, Kind, Number, Unfit, kind_of
+from mcpws.kinds import Flag, Kind, Maybe, Number, Unfit, kind_of
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ class Setting:
     @property
     def is_flag(self) -> bool:
         """Whether its option takes no value."""
-        return isinstance(self.kind, Flag)
+        return isinstance(self.kind.other if isinstance(self.kind, Maybe) else self.kind, Flag)
 
     @property
     def default_text(self) -> str:

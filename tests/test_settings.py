@@ -38,6 +38,7 @@ class Looks(Group, table="looks"):
     parts: tuple[str, ...] | None = setting(None, key="list", read=split, least=1, help="Of the whole.")
     kind: Literal["flat", "house"] = setting("flat", help="Of dwelling.")
     lit: bool = setting(True, help="Whether there is light.")
+    warm: bool | None = setting(None, help="Whether there is heat.", shown="in winter")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ SETTINGS = settings_of(House)
 
 
 def test_settings_are_those_of_all_groups_as_they_are_written() -> None:
-    assert list(SETTINGS) == ["max_width", "height", "low", "high", "colours", "parts", "kind", "lit"]
+    assert list(SETTINGS) == ["max_width", "height", "low", "high", "colours", "parts", "kind", "lit", "warm"]
 
 
 def test_names_are_made_of_the_name_of_the_field() -> None:
@@ -80,6 +81,10 @@ def test_what_is_given_as_one_text_is_not_given_several_times() -> None:
     assert SETTINGS["colours"].repeated
     assert not SETTINGS["parts"].repeated
     assert not SETTINGS["max_width"].repeated
+
+
+def test_what_is_on_or_off_or_neither_takes_no_value() -> None:
+    assert [one.name for one in SETTINGS.values() if one.is_flag] == ["lit", "warm"]
 
 
 def test_a_group_is_made_and_cannot_be_changed() -> None:
@@ -121,6 +126,7 @@ def test_what_is_to_exceed_another_may_be_off() -> None:
         ("parts", "a+b", "a+b", ("a", "b")),
         ("parts", "a", ["a"], ("a",)),
         ("lit", "off", False, False),
+        ("warm", "on", True, True),
     ],
 )
 def test_a_value_is_read_from_wherever_it_is(name: str, variable: str, toml: object, value: object) -> None:
@@ -140,4 +146,14 @@ def test_a_mistake_names_where_it_was_made() -> None:
 
 
 def test_the_default_is_told_as_it_is_written() -> None:
-    assert [one.default_text for one in SETTINGS.values()] == ["100", "2.5", "1", "2", "none", "none", "flat", "true"]
+    assert [one.default_text for one in SETTINGS.values()] == [
+        "100",
+        "2.5",
+        "1",
+        "2",
+        "none",
+        "none",
+        "flat",
+        "true",
+        "in winter",
+    ]

@@ -126,10 +126,11 @@ class Log(Group, table="log", title="The log"):
     log_format: Literal["text", "json"] = setting(
         "text", side="server", key="format", metavar="FORMAT", help="Lines for people, or one JSON object a line."
     )
-    access_log: bool = setting(
-        False,
+    access_log: bool | None = setting(
+        None,
         side="server",
-        help="Log every request at info; without it those that fail, and the others at debug.",
+        help="Log every request at info, or none at all.",
+        shown="those that fail at info, the others at debug",
     )
 
 

@@ -20,7 +20,7 @@ def test_the_defaults_serve_the_demo_to_this_machine_only() -> None:
     assert (config.listen, config.app, config.stdio) == (("8082",), None, None)
     assert (config.stdio_mode, config.cwd, config.env, config.clean_env) == ("per-client", None, (), False)
     assert (config.translate, config.probe_timeout, config.park_timeout, config.max_servers) == (True, 3, 300, 4)
-    assert (config.log_level, config.log_format, config.access_log) == ("info", "text", False)
+    assert (config.log_level, config.log_format, config.access_log) == ("info", "text", None)
     assert {one.name: getattr(config, one.name) for one in fields(WebSocketConfig)} == {
         one.name: getattr(WebSocketConfig(), one.name) for one in fields(WebSocketConfig)
     }
