@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -11,6 +12,7 @@ from typing import IO, Any
 import click
 from click.shell_completion import CompletionItem
 
+from mcpws.cli import INTERRUPTED, ended_by_interrupt
 from mcpws.cli.report import USAGE, printable
 from mcpws.version import __version__
 
@@ -60,8 +62,11 @@ class Commands(click.Group):
             return super().make_context(*arguments, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _in_one_line():
-            return super().invoke(ctx)
+        try:
+            with _in_one_line():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,7 +83,8 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _ = _COMMANDS[cmd_name]
-        command = getattr(import_module(f"mcpws.cli.{module}"), cmd_name)
+        with ended_by_interrupt():
+            command = getattr(import_module(f"mcpws.cli.{module}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

@@ -119,7 +119,7 @@ def _hint(url: str, error: McpwsError) -> str | None:
         problem = error.problem.lower()
         if "certificate" in problem:
             return "to trust another authority, name the file of its certificate in SSL_CERT_FILE"
-        if "refused" in problem:
+        if "connection refused" in problem:
             return "is the server running there?"
         if "ssl" in problem:
             return "does the server speak TLS there? without it the URL begins with ws:"

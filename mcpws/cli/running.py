@@ -27,7 +27,7 @@ from mcpws.client.factory import connect
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
 from mcpws.core.urls import shown
-from mcpws.errors import ConnectFailed, ConnectionClosed
+from mcpws.errors import ConnectFailed, ConnectionClosed, MalformedResult, RemoteError
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ def with_session(
                 origin=target.origin,
                 **equip(reactor),
             )
-        except ConnectionClosed as error:
+        except (ConnectionClosed, MalformedResult, RemoteError) as error:
             raise ConnectFailed(shown(target.url), str(error)) from error
         try:
             return await work(session)

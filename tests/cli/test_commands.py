@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,27 @@ def test_without_click_it_says_what_to_install(
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "mcpws: the command needs click: pip install 'mcpws[cli]'\n")
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN, print])
+def test_an_interrupt_ends_imports_unless_somebody_sees_to_it(handler: Any) -> None:
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with cli.ended_by_interrupt():
+            meanwhile = signal.getsignal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert meanwhile is (signal.SIG_DFL if handler is signal.default_int_handler else handler)
+
+
+def test_an_interrupt_ends_with_130_whatever_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listing, "with_session", interrupt)
+    result = run("tools", "8082")
+    assert (result.exit_code, result.output) == (130, "")
 
 
 def test_main_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

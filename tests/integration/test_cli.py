@@ -27,7 +27,7 @@ from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from mcpws import App, Context, ServerFactory, ToolError
+from mcpws import App, Context, DualEra, ServerFactory, SharedStdio, Stdio, ToolError
 
 pytestmark = pytest.mark.integration
 
@@ -139,6 +139,24 @@ def example_app() -> App:
         context.progress(1, 2, "half")
         await deferLater(reactor, seconds)
         return "done"
+
+    @app.resource("notes://today", mime_type="text/plain")
+    def today() -> str:
+        """Things to do."""
+        return "buy milk"
+
+    @app.resource("notes://picture")
+    def picture() -> bytes:
+        return b"\x89PNG\x00\n"
+
+    @app.resource("notes://{day}")
+    def notes(day: str) -> str:
+        return day
+
+    @app.prompt
+    def greet(name: str, language: str = "English") -> str:
+        """Ask for a greeting."""
+        return f"Greet {name} in {language}."
 
     return app
 
@@ -281,6 +299,73 @@ async def test_the_tools_are_listed() -> None:
 
 
 @ensureDeferred
+async def test_arguments_are_taken_as_the_tool_has_them() -> None:
+    async with serving() as server:
+        text = await run("tool", server.url, "echo", "text=5", "--text")
+        numbers = await run("tool", server.url, "add", '{"a": 1}', "b=2", "--text")
+        wrong = await run("tool", server.url, "add", "a=one", "b=2")
+        unknown = await run("tool", server.url, "nothing", "a=one")
+    assert (text.status, text.out, text.err) == (0, b"5\n", "")
+    assert (numbers.status, numbers.out, numbers.err) == (0, b"3\n", "")
+    assert (wrong.status, wrong.out) == (2, b"")
+    assert wrong.complaint().startswith("mcpws: Invalid value for ARGUMENTS: a must be integer (got 'one')")
+    assert unknown.status == 1
+    assert unknown.complaint() == f"mcpws: {server.url}: Unknown tool: nothing (code -32602)"
+
+
+@ensureDeferred
+async def test_half_of_a_surrogate_pair_is_left_to_the_server() -> None:
+    argument = r'{"text": "\ud83d"}'
+    async with serving() as server:
+        tool = await run("tool", server.url, "echo", argument, "--json")
+        call = await run("call", server.url, "tools/call", rf'{{"name": "echo", "arguments": {argument}}}', "--json")
+    assert tool.status == call.status == 1
+    assert tool.out == call.out
+    assert b"a string holds half of a surrogate pair" in tool.out
+
+
+@ensureDeferred
+async def test_resources_and_prompts_are_listed_and_fetched() -> None:
+    async with serving() as server:
+        resources = await run("resources", server.url)
+        text = await run("read", server.url, "notes://today")
+        data = await run("read", server.url, "notes://picture")
+        nothing = await run("read", server.url, "notes://a/b")
+        prompts = await run("prompts", server.url)
+        prompt = await run("prompt", server.url, "greet", "name=Ann")
+        whole = await run("prompt", server.url, "greet", "name=Ann", "--json")
+    assert resources.out == b"notes://today  text/plain\n    Things to do.\nnotes://picture\nnotes://{day}\n"
+    assert (text.status, text.out, text.err) == (0, b"buy milk\n", "")
+    assert (data.status, data.out, data.err) == (0, b"\x89PNG\x00\n", "")
+    assert nothing.status == 1
+    assert nothing.complaint().startswith(f"mcpws: {server.url}: Resource not found: notes://a/b")
+    assert prompts.out == b"greet(name, language?)\n    Ask for a greeting.\n"
+    assert (prompt.status, prompt.out, prompt.err) == (0, b"user: Greet Ann in English.\n", "")
+    assert json.loads(whole.out)["messages"][0]["role"] == "user"
+
+
+@ensureDeferred
+async def test_a_shell_completes_commands_and_the_tools_of_the_server() -> None:
+    async def completed(*words: str) -> list[str]:
+        line = " ".join(["mcpws", *words])
+        count = str(len(words))
+        ran = await run(COMP_WORDS=line, COMP_CWORD=count, _MCPWS_COMPLETE="bash_complete")
+        assert (ran.status, ran.err) == (0, "")
+        return ran.out.decode().split()
+
+    async with serving() as server:
+        port = server.url.rpartition(":")[2]
+        assert await completed("to") == ["plain,tool", "plain,tools"]
+        assert await completed("tool", port, "e") == ["plain,echo"]
+        assert await completed("tool", "--era", "legacy", port, "-q", "f") == ["plain,fail"]
+        assert await completed("prompt", port, "g") == ["plain,greet"]
+        assert await completed("read", port, "notes") == ["plain,notes://today", "plain,notes://picture"]
+        assert await completed("tool", port, "--era", "l") == ["plain,legacy"]
+    assert await completed("tool", port, "e") == []
+    assert await completed("tool", "http://x", "e") == []
+
+
+@ensureDeferred
 async def test_progress_and_log_messages_go_to_standard_error() -> None:
     async with serving() as server:
         told = await run("tool", server.url, "wait", '{"seconds": 0}')
@@ -352,6 +437,35 @@ async def test_a_signal_ends_an_attempt_to_connect() -> None:
         running.process.send_signal(signal.SIGINT)
         ran = await running.ends()
     assert (ran.status, ran.out, ran.err) == (128 + signal.SIGINT, b"", "")
+
+
+IMPORTING = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name == "MODULE":
+            sys.stderr.write("importing\\n")
+            sys.stderr.flush()
+            time.sleep(600)
+sys.meta_path.insert(0, Slow())
+from mcpws.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "mcpws.cli.commands", "mcpws.client.factory", "twisted.internet.reactor"])
+@ensureDeferred
+async def test_a_signal_ends_a_command_that_is_still_being_imported(module: str) -> None:
+    class Importing(Running):
+        command = (sys.executable, "-c", IMPORTING.replace("MODULE", module))
+
+    running = Importing("tools", "8082")
+    assert await running.complains() == b"importing\n"
+    running.process.send_signal(signal.SIGINT)
+    ran = await running.ends()
+    # A shell makes 130 of either.
+    assert ran.status in (-signal.SIGINT, 128 + signal.SIGINT)
+    assert (ran.out, ran.err) == (b"", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -427,6 +541,23 @@ async def test_to_look_a_host_up_takes_no_longer_than_the_timeout(command: str) 
 
 
 # Connections that cannot be
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy", "modern"])
+@pytest.mark.parametrize("shared", [False, True])
+@ensureDeferred
+async def test_a_server_whose_child_dies_is_not_reached(shared: bool, era: str) -> None:
+    child = Stdio([sys.executable, "-c", "raise SystemExit(3)"], reactor=reactor)
+    backend = SharedStdio(child, clock=reactor) if shared else DualEra(child, clock=reactor)
+    factory = ServerFactory(backend, reactor=reactor)
+    async with listening(factory) as port:
+        ran = await run("tools", str(port), "--era", era, "--json")
+        await factory.stop(0)
+        await backend.stop()
+    assert ran.status == 3
+    assert ran.complaint().startswith(f"mcpws: cannot connect to ws://127.0.0.1:{port}: ")
+    assert "The server process exited with status 3" in ran.complaint()
+    assert json.loads(ran.out)["error"]["type"] == "ConnectFailed"
 
 
 @ensureDeferred
