@@ -108,6 +108,8 @@ class Session(Methods):
             return fail(self._queue_full())
         if timeout is UNSET:
             timeout = self.timeout
+        elif timeout is not None and not timeout >= 0:
+            return fail(_no_time(timeout))
         return self._era.request(method, params, timeout, on_progress, log_level or self.log_level, type)
 
     def batch(
@@ -163,7 +165,11 @@ class Session(Methods):
             self._hearing.hear(on_notification, method, self._size, method, params)
 
         wanted = Filter(tools, prompts, resources, tuple(dict.fromkeys(uris)))
-        return self._era.listen(wanted, heard, self.timeout if timeout is UNSET else timeout)
+        if timeout is UNSET:
+            timeout = self.timeout
+        elif timeout is not None and not timeout >= 0:
+            return fail(_no_time(timeout))
+        return self._era.listen(wanted, heard, timeout)
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the server; does nothing once the connection is gone. Raises MessageTooLarge."""
@@ -263,6 +269,10 @@ class Session(Methods):
         self._conversation.lost(reason)
         self._era.lost(reason)
         self._lost.fire(reason)
+
+
+def _no_time(timeout: float) -> ConfigError:
+    return ConfigError("timeout", timeout, "must be a number of seconds, or None to wait for ever")
 
 
 def _decoded(params: Raw | None) -> dict[str, Any]:

@@ -4,9 +4,9 @@
 
     def test_adding() -> None:
         pair = connected(app)
-        sum = pair.session.request("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}})
+        sum = pair.session.call_tool("add", a=1, b=2)
         pair.flush()
-        assert result_of(sum)["structuredContent"] == {"result": 3}
+        assert result_of(sum) == {"result": 3}
 
 Both ends are the real ones. Nothing moves until `flush`, and no time passes but by `advance`.
 """

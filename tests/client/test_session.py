@@ -16,6 +16,7 @@ from mcpws.core.messages import Error, Notification, Request, to_raw
 from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.core.peer import Progress
 from mcpws.errors import (
+    ConfigError,
     ConnectionClosed,
     InvalidParams,
     MalformedResult,
@@ -154,6 +155,19 @@ def test_a_request_that_takes_too_long_is_cancelled_and_its_late_answer_dropped(
     assert msgspec.json.decode(cancelled.params or b"")["requestId"] == request.id
     rig.answer("late", request)
     assert rig.session.in_flight == 0
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan")])
+def test_a_time_that_is_none_is_named_and_nothing_is_sent(timeout: float) -> None:
+    rig = Rig()
+    asked = rig.session.request("a", timeout=timeout), rig.session.call_tool("a", timeout=timeout)
+    listening = rig.session.listen(tools=True, on_notification=print, timeout=timeout)
+    for one in (*asked, listening):
+        failed = failure_of(one)
+        assert isinstance(failed, ConfigError)
+        assert failed.key == "timeout"
+    rig.flush()
+    assert rig.conversation.received == []
 
 
 def test_an_answer_in_time_leaves_no_timer() -> None:
