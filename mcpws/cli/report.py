@@ -48,7 +48,7 @@ _HINTS = {
 }
 
 
-_NO_INPUT = "this command has neither a person nor a model to ask: write a client, with `mcpws.connect(requests=...)`"
+_NO_INPUT = "this command has no model and no roots to offer: write a client, with `mcpws.connect(requests=...)`"
 
 
 def exit_status(error: McpwsError) -> int:

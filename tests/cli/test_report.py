@@ -128,7 +128,7 @@ def test_a_failed_connection_comes_with_what_to_do(problem: str, hint: str) -> N
     "error", [RemoteError(-32021, "Missing client capability: roots"), InputRequired("tools/call", "roots/list")]
 )
 def test_a_server_that_wants_input_is_told_apart_from_one_that_fails(error: McpwsError) -> None:
-    assert "neither a person nor a model to ask" in line(URL, error)
+    assert "no model and no roots to offer" in line(URL, error)
     assert exit_status(error) == FAILED
 
 
