@@ -10,13 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from msgspec import Raw, Struct
 from twisted.logger import Logger
 
 from mcpws.core.counters import Counts
-from mcpws.core.messages import ErrorObject, Message, RequestId
+from mcpws.core.messages import ErrorObject, Message, Request, RequestId
+from mcpws.core.naming import subject_of
 from mcpws.interfaces import Identity
 
 log = Logger()
+
+MAX_KEPT = 4096
+"""Bytes of a request whose parameters are kept, to tell later what it was about."""
 
 Kind: TypeAlias = Literal["client", "server", "child"]
 
@@ -67,18 +72,34 @@ class Refused:
     setting: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request of a client that has no answer yet.
+class Call(Struct, frozen=True, gc=False):
+    """A request of a client.
 
-    :param subject: the name of the tool or prompt, or the URI, that it names; None of other methods.
+    :param method: as the client sent it.
     :param began: when it came, in seconds of its front's clock.
+    :param params: as the client sent them; None if they are long.
+    :param named: the `subject`, if they are.
     """
 
     id: RequestId
     method: str
-    subject: str | None
     began: float
+    params: Raw | None = None
+    named: str | None = None
+
+    @classmethod
+    def of(cls, request: Request, now: float) -> Call:
+        """A request that has come `now`."""
+        data = request.data
+        if data is not None and len(data) <= MAX_KEPT:
+            return cls(request.id, request.method, now, request.params)
+        # They may be long, and who else has them may be done with them soon.
+        return cls(request.id, request.method, now, None, subject_of(request.method, request.params))
+
+    @property
+    def subject(self) -> str | None:
+        """The name of the tool or prompt, or the URI, that it names, cut; None of other methods."""
+        return self.named or subject_of(self.method, self.params)
 
 
 Outcome: TypeAlias = Literal["ok", "failed", "error", "cancelled", "abandoned"]
@@ -86,8 +107,7 @@ Outcome: TypeAlias = Literal["ok", "failed", "error", "cancelled", "abandoned"]
 or not before its client was gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True, gc=False):
     """How a Call has ended.
 
     :param seconds: since it came.
@@ -183,7 +203,12 @@ def tell(method: Callable[..., None], *arguments: object) -> None:
     try:
         method(*arguments)
     except BaseException:
-        log.failure("an observer failed: {method}", method=method)
+        raised(method)
+
+
+def raised(method: object) -> None:
+    """Log that this method of an Observer has raised what is being handled."""
+    log.failure("an observer failed: {method}", method=method)
 
 
 class Observers(Observer):

@@ -9,12 +9,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.core.counters import Counters
 from mcpws.core.ledger import CANCELLED, INITIALIZE, cancelled_id
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.core.messages import Answer, Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.core.meta import DISCOVER, read_modern
-from mcpws.core.naming import client_of_initialize, client_of_meta, cut, has_failed, subject_of
+from mcpws.core.naming import IS_ERROR, client_of_initialize, client_of_meta, cut, has_failed
 from mcpws.errors import McpwsError
 from mcpws.interfaces import Carrier
-from mcpws.observer import Call, ClientInfo, Closing, Ended, MessageObserver, Observer, Outcome, Party, tell
+from mcpws.observer import Call, ClientInfo, Closing, Ended, MessageObserver, Observer, Outcome, Party, raised, tell
 
 if TYPE_CHECKING:
     from mcpws.front import Front
@@ -96,14 +96,22 @@ class Watch:
 
 
 class MessageWatch(Watch):
-    """A Watch for a MessageObserver: tells of all messages, and how each request ended."""
+    """A Watch for a MessageObserver: tells of all messages, and how each request ended.
+
+    It is passed by everything that a client sends and gets, so it calls no more functions than it must.
+    """
 
     of_messages = True
-    _observer: MessageObserver
     _real: Carrier
 
     def __init__(self, observer: MessageObserver, party: Party, clock: IReactorTime) -> None:
         super().__init__(observer, party, clock)
+        # Those that an observer has not made its own do nothing.
+        kind = type(observer)
+        self._told_received = observer.received if kind.received is not MessageObserver.received else None
+        self._told_sent = observer.sent if kind.sent is not MessageObserver.sent else None
+        self._told_answered = observer.answered
+        self._told_dropped = observer.dropped
         self._calls: dict[RequestId, Call] = {}
         self._again: Call | None = None
 
@@ -116,59 +124,62 @@ class MessageWatch(Watch):
         return super().begin(front, lambda: None)
 
     def dropped(self, message: Message) -> None:
-        tell(self._observer.dropped, self.party, message)
+        tell(self._told_dropped, self.party, message)
 
     def closed(self, code: int | None, reason: str, by_us: bool, counters: Counters) -> None:
         for call in self._calls.values():
-            self._end(call, "abandoned")
+            self._end(call, "abandoned", 0, None)
         self._calls.clear()
         super().closed(code, reason, by_us, counters)
 
     def _receive(self, message: Message) -> None:
-        assert self._front is not None
-        tell(self._observer.received, self.party, message)
+        if self._told_received is not None:
+            tell(self._told_received, self.party, message)
+        calls = self._calls
         if type(message) is Request:
-            self._asked(message)
-        self._front.receive(message)
+            call = Call.of(message, self._clock.seconds())
+            if message.id not in calls:
+                calls[message.id] = call
+                if len(calls) > MAX_CALLS:
+                    del calls[next(iter(calls))]
+            else:
+                # The front refuses it, at once, and goes on with the first.
+                self._again = call
+        front = self._front
+        assert front is not None
+        front.receive(message)
         self._again = None
         if type(message) is Notification and message.method == CANCELLED:
             self._cancelled(cancelled_id(message))
-        self._look(message)
-
-    def _asked(self, request: Request) -> None:
-        call = Call(request.id, cut(request.method), subject_of(request), self._clock.seconds())
-        if request.id in self._calls:
-            # The front refuses it, at once, and goes on with the first.
-            self._again = call
-            return
-        self._calls[request.id] = call
-        if len(self._calls) > MAX_CALLS:
-            del self._calls[next(iter(self._calls))]
+        if self._introduced is not None:
+            self._look(message)
 
     def _cancelled(self, id: RequestId | None) -> None:
         assert self._front is not None
         if id in self._calls and id not in self._front.unanswered:
             assert id is not None
-            self._end(self._calls.pop(id), "cancelled")
+            self._end(self._calls.pop(id), "cancelled", 0, None)
 
-    def _answered(self, answer: Answer, data: bytes) -> None:
-        if self._again is not None and answer.id == self._again.id:
+    def _answered(self, answer: Answer, size: int, failed: bool) -> None:
+        id = answer.id
+        call: Call | None
+        if self._again is not None and id == self._again.id:
             call, self._again = self._again, None
-        elif answer.id is None or (found := self._calls.pop(answer.id, None)) is None:
+        else:
+            call = None if id is None else self._calls.pop(id, None)
+        if call is None:
             return
-        else:
-            call = found
         if type(answer) is Error:
-            self._end(call, "error", len(data), answer)
+            self._end(call, "error", size, answer.error)
         else:
-            assert type(answer) is Result
-            failed = call.method == "tools/call" and has_failed(answer, data)
-            self._end(call, "failed" if failed else "ok", len(data))
+            self._end(call, "failed" if failed and call.method == "tools/call" else "ok", size, None)
 
-    def _end(self, call: Call, outcome: Outcome, size: int = 0, answer: Error | None = None) -> None:
-        error = None if answer is None else answer.error
+    def _end(self, call: Call, outcome: Outcome, size: int, error: ErrorObject | None) -> None:
         ended = Ended(outcome, self._clock.seconds() - call.began, size, error)
-        tell(self._observer.answered, self.party, call, ended)
+        try:
+            self._told_answered(self.party, call, ended)
+        except BaseException:
+            raised(self._told_answered)
 
     # interfaces.Carrier
 
@@ -177,9 +188,12 @@ class MessageWatch(Watch):
         return self._real.behind
 
     def deliver(self, message: Message, data: bytes) -> None:
-        tell(self._observer.sent, self.party, message)
-        if type(message) is Result or type(message) is Error:
-            self._answered(message, data)
+        if self._told_sent is not None:
+            tell(self._told_sent, self.party, message)
+        if type(message) is Result:
+            self._answered(message, len(data), IS_ERROR in data and has_failed(message))
+        elif type(message) is Error:
+            self._answered(message, len(data), False)
         self._real.deliver(message, data)
 
     def limited(self, setting: str) -> None:

@@ -19,7 +19,8 @@ _BY_NAME = frozenset({"tools/call", "prompts/get"})
 _BY_URI = frozenset({"resources/read", "resources/subscribe", "resources/unsubscribe"})
 _BY_REFERENCE = "completion/complete"
 
-_IS_ERROR = b'"isError"'
+IS_ERROR = b'"isError"'
+"""In the result of a tool that has failed, among others."""
 
 
 class _Named(Struct, gc=False):
@@ -57,10 +58,8 @@ def cut(text: str) -> str:
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
 
 
-def subject_of(request: Request) -> str | None:
-    """The name of the tool or prompt, or the URI, that a request of MCP names; None if it names none as it should."""
-    method = request.method
-    params = request.params
+def subject_of(method: str, params: Raw | None) -> str | None:
+    """What a request names: the tool or prompt, or the URI of a resource; None if it names none as it should."""
     if params is None:
         return None
     try:
@@ -78,10 +77,8 @@ def subject_of(request: Request) -> str | None:
     return None if found is None else _text(found)
 
 
-def has_failed(result: Result, data: bytes) -> bool:
-    """Whether a tool says in its result, which is `data` with its envelope, that it has failed."""
-    if _IS_ERROR not in data:
-        return False
+def has_failed(result: Result) -> bool:
+    """Whether a tool says in its result that it has failed."""
     try:
         return _read_verdict(result.result).is_error
     except ValueError:
