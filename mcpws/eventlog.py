@@ -17,6 +17,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.core.naming import cut
 from mcpws.interfaces import Identity
 from mcpws.observer import Call, ClientInfo, Closing, Ended, Exit, MessageObserver, Observer, Party, Refused
+from mcpws.policy.pace import Pace
 from mcpws.settings import settings_of
 
 CONNECTION = Logger("mcpws.connection")
@@ -27,6 +28,12 @@ LIMIT = Logger("mcpws.limit")
 Level: TypeAlias = Literal["debug", "info", "warn"]
 
 _LEVELS = {"debug": LogLevel.debug, "info": LogLevel.info, "warn": LogLevel.warn}
+
+FAILED_PER_SECOND = 50
+"""Requests that failed of which the log tells, where it does not tell of all."""
+
+REFUSED_PER_SECOND = 50
+"""Connections that were refused of which the log of one server tells."""
 
 # Needs no quotes: printable ASCII without blanks, quotes and backslashes.
 _is_plain = re.compile(r"[!#-&(-\[\]-~]+").fullmatch
@@ -84,6 +91,11 @@ def log_refused(refused: Refused) -> None:
         setting=refused.setting,
         option=option,
     )
+
+
+def log_more_refused(count: int) -> None:
+    """So many were refused besides those that the log tells of."""
+    CONNECTION.info("{line}", line=f"{count} more connections were refused", event="refusals_not_shown", count=count)
 
 
 def log_limit(who: Identity, setting: str, limit: object) -> None:
@@ -186,14 +198,23 @@ class ConnectionLog(Observer):
 class AccessLog(ConnectionLog, MessageObserver):
     """Writes a line for each request of a client besides, once it has ended.
 
-    :param level: of those that have gone well, None to leave them out; the others are info.
+    :param level: of those that have gone well. None to leave them out; then clients cannot fill the log either: of the
+        others, which are info, it has no more than `FAILED_PER_SECOND`, and how many there were besides.
     """
 
     def __init__(self, level: Level | None = "info") -> None:
         self._level = level
+        self._pace = Pace(FAILED_PER_SECOND)
 
     def answered(self, party: Party, call: Call, ended: Ended) -> None:
-        level = self._level if ended.outcome == "ok" else "info"
+        level = self._level
+        if ended.outcome != "ok":
+            if level is None and not self._pace.passes(call.began + ended.seconds):
+                return
+            if hidden := self._pace.hidden():
+                said = f"{hidden} more requests that failed"
+                REQUEST.info("{line}", line=said, event="requests_not_shown", count=hidden)
+            level = "info"
         if level is None:
             return
         subject, seconds, error = call.subject, round(ended.seconds, 6), ended.error
@@ -219,3 +240,17 @@ class AccessLog(ConnectionLog, MessageObserver):
             code=None if error is None else error.code,
             error=None if error is None else error.message,
         )
+
+
+def service_log(access_log: bool | None, level: str) -> Observer | None:
+    """What writes the connections and requests of a service to the log.
+
+    :param access_log: whether every request is info. None for those that fail only, unless `level` is debug; False for
+        none, which costs nothing.
+    :param level: the least important that the log has; above info there is nothing to write, and nobody to be told.
+    """
+    if level not in ("debug", "info"):
+        return None
+    if access_log is None:
+        return AccessLog("debug" if level == "debug" else None)
+    return AccessLog() if access_log else ConnectionLog()

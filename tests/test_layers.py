@@ -16,7 +16,7 @@ LAYERS = (
     ("interfaces", "kinds", "settings", "config", "steady", "observer"),
     ("conversation", "front", "hearing", "watch", "eventlog", "distance"),
     ("ws",),
-    ("service", "endpoints", "proxied", "program"),
+    ("service", "logs", "endpoints", "proxied", "program"),
     ("client",),
     ("backends",),
     ("transport", "serving", "bridge", "testing", "orphans"),

@@ -17,9 +17,10 @@ from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.core.messages import Notification, to_raw
 from mcpws.core.naming import cut
 from mcpws.errors import ConfigError
-from mcpws.eventlog import log_refused
+from mcpws.eventlog import REFUSED_PER_SECOND, log_more_refused, log_refused
 from mcpws.interfaces import Backend, Identity, counted_by, is_backend
 from mcpws.observer import Observer, Refused, tell
+from mcpws.policy.pace import Pace
 from mcpws.policy.stats import ServerStatistics, Totals
 from mcpws.steady import steady
 from mcpws.ws import handshake
@@ -157,6 +158,7 @@ class ServerFactory(WebSocketServerFactory):
         self._connections: dict[int, ServerConnection] = {}
         self._open = 0
         self._totals = Totals(self.time.seconds())
+        self._refusals = Pace(REFUSED_PER_SECOND)
         self._heartbeat = Heartbeat(self.time, period(self.config), self._connections.values)
         self._draining = False
         self.restarting = False
@@ -277,7 +279,10 @@ class ServerFactory(WebSocketServerFactory):
 
     def _refused(self, refused: Refused) -> None:
         self._totals.refused += 1
-        log_refused(refused)
+        if self._refusals.passes(self.time.seconds()):
+            if hidden := self._refusals.hidden():
+                log_more_refused(hidden)
+            log_refused(refused)
         if self.observer is not None:
             tell(self.observer.refused, refused)
 
