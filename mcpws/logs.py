@@ -62,9 +62,10 @@ class Lines:
 
 def text_line(event: LogEvent) -> str:
     """An event for people, as twistd writes it but for what is escaped: `TIME [NAMESPACE#LEVEL] what it says`."""
-    place = f"{event.get('log_namespace', '-')}#{_level(event)}"
+    # Of old, a log said so itself.
+    place = event.get("log_system") or f"{event.get('log_namespace', '-')}#{_level(event)}"
     traceback = "".join(f"\t{escaped(line)}\n" for line in _traceback(event).splitlines())
-    return f"{_time(event)} [{place}] {escaped(_said(event))}\n{traceback}"
+    return f"{_time(event)} [{escaped(str(place))}] {escaped(_said(event))}\n{traceback}"
 
 
 def json_line(event: LogEvent) -> str:

@@ -15,18 +15,13 @@ from types import FrameType
 from typing import Any
 
 from twisted.application.service import MultiService, Service
-from twisted.logger import (
-    FilteringLogObserver,
-    Logger,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
+from twisted.logger import Logger
 
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.eventlog import service_log
 from mcpws.interfaces import Backend, description_of
+from mcpws.logs import begin as begin_log
 from mcpws.service import WebSocketService
 from mcpws.ws.server import ServerFactory
 
@@ -58,9 +53,8 @@ def run(backend: Backend, port: int | str = 8082, *, config: WebSocketConfig | N
 
     reactor: Any = installed
     if log:
-        shown = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.info)])
-        globalLogBeginner.beginLoggingTo([shown], redirectStandardIO=False)
-    factory = ServerFactory(backend, config, reactor=reactor)
+        begin_log()
+    factory = ServerFactory(backend, config, reactor=reactor, observer=service_log(access_log=None, level="info"))
     try:
         serving = WebSocketService(factory, [str(port)], reactor)
     except ConfigError as error:

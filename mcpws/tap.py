@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NoReturn, cast
@@ -20,14 +20,16 @@ from mcpws.backends.demo import demo_app
 from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio, Stdio
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.eventlog import service_log
 from mcpws.interfaces import Backend
 from mcpws.orphans import look_after_orphans
 from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics
-from mcpws.program import Signals, Start, Whole
+from mcpws.program import Signals, Start
 from mcpws.service import WebSocketService
 from mcpws.serving.config import SHARED
 from mcpws.serving.twistd import SettingsOptions
+from mcpws.serving.twistd_log import Logged, Reopening, RunnerLog
 from mcpws.ws.server import ServerFactory
 
 
@@ -56,6 +58,8 @@ class Options(SettingsOptions):
     def postOptions(self) -> None:
         self.reading = self.read()
         self.config = self.reading.config()
+        runner = cast(MutableMapping[str, Any], {} if self.parent is None else self.parent)
+        self.log = RunnerLog(runner, self.config.log_format, self.config.log_level)
 
     def backend(self, statistics: Callable[[], ServerStatistics], reactor: Any) -> Backend:
         """What is to be served."""
@@ -129,12 +133,17 @@ def makeService(options: Options) -> IService:
         return factory.statistics()
 
     try:
-        factory = ServerFactory(options.backend(statistics, reactor), options.config, reactor=reactor)
+        factory = ServerFactory(
+            options.backend(statistics, reactor),
+            options.config,
+            reactor=reactor,
+            observer=service_log(options.config.access_log, options.config.log_level),
+        )
         serving = WebSocketService(factory, options.config.listen, reactor)
     except ConfigError as error:
         fail(options.reading.named(error))
     start = Start(runner)
-    whole = Whole(start)
+    whole = Logged(start, options.log)
     serving.setServiceParent(whole)
 
     def abandon() -> None:
@@ -146,6 +155,7 @@ def makeService(options: Options) -> IService:
     if options.stdio is not None:
         seconds += options.stdio.stop_seconds
     Signals(reactor, seconds, abandon).setServiceParent(whole)
+    Reopening(reactor, options.log).setServiceParent(whole)
     return whole
 
 

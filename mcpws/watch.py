@@ -69,27 +69,29 @@ class Watch:
 
     def _receive(self, message: Message) -> None:
         assert self._front is not None
-        self._front.receive(message)
         self._look(message)
+        self._front.receive(message)
+        self._look_again()
 
     def _look(self, message: Message) -> None:
-        """Find out who the client is, after its `message` was received."""
-        if self._introduced is None:
-            return
-        assert self._front is not None
+        """See what `message`, which comes, says of the client."""
         if type(message) is Request:
             if message.method == INITIALIZE:
                 self._client = client_of_initialize(message)
             elif message.method != DISCOVER and (meta := read_modern(message)) is not None:
                 # Who only asks what there is may yet come back with an `initialize`.
                 self._introduce(ClientInfo(*client_of_meta(meta)))
-                return
+
+    def _look_again(self) -> None:
+        """See, after a message, whether an `initialize` was answered."""
+        assert self._front is not None
         version = self._front.ledger.version
         if self._client is not None and version is not None:
             self._introduce(ClientInfo(*self._client, cut(version)))
 
     def _introduce(self, client: ClientInfo) -> None:
         introduced, self._introduced = self._introduced, None
+        self._client = None
         tell(self._observer.introduced, self.party, client)
         if introduced is not None:
             introduced()
@@ -145,14 +147,17 @@ class MessageWatch(Watch):
             else:
                 # The front refuses it, at once, and goes on with the first.
                 self._again = call
+        introducing = self._introduced is not None
+        if introducing:
+            self._look(message)
         front = self._front
         assert front is not None
         front.receive(message)
         self._again = None
         if type(message) is Notification and message.method == CANCELLED:
             self._cancelled(cancelled_id(message))
-        if self._introduced is not None:
-            self._look(message)
+        if introducing:
+            self._look_again()
 
     def _cancelled(self, id: RequestId | None) -> None:
         assert self._front is not None

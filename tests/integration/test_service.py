@@ -227,7 +227,7 @@ def test_the_log_names_the_client_of_a_proxy(serve: Serve, header: bytes, peer: 
             client.sendall(sent + b"GET /other HTTP/1.1\r\n\r\n")
             with suppress(ConnectionResetError):
                 assert client.recv(4096).startswith(b"HTTP/1.1 404 Not Found" if answered else b"")
-    assert f"refused {peer}: 404" in service.log()
+    assert f"{peer} refused with 404" in service.log()
     assert "Traceback" not in service.log()
 
 
