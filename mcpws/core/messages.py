@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import isfinite
+from pathlib import PurePath
 from typing import Any, TypeAlias
 
 import msgspec
@@ -151,8 +152,20 @@ _MAX_STEPS = 32
 _LONGEST = 20
 """Digits of an id that programs may have taken for one of the other type."""
 
-_encode = msgspec.json.Encoder().encode
-_pack = msgspec.msgpack.Encoder().encode
+
+def _written(value: Any) -> Any:
+    """What is written in the place of a value of a type that msgspec does not know."""
+    if isinstance(value, PurePath):
+        return str(value)
+    # What pydantic makes of a class of its, without a look at pydantic.
+    serializer = getattr(type(value), "__pydantic_serializer__", None)
+    if serializer is not None:
+        return serializer.to_python(value, mode="json", by_alias=True)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_written).encode
+_pack = msgspec.msgpack.Encoder(enc_hook=_written).encode
 # A double whose exponent has all its bits, in MessagePack. No text in UTF-8 has such bytes.
 _is_no_number = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
 _decode_answered = msgspec.json.Decoder(_Read).decode
@@ -166,7 +179,8 @@ def to_raw(value: Any) -> Raw:
 def encode_value(value: Any) -> bytes:
     """`value` as JSON.
 
-    Takes what msgspec encodes: the JSON types, Structs, dataclasses, datetimes, enumerations.
+    Takes what msgspec encodes: the JSON types, Structs, dataclasses, datetimes, enumerations; and paths, and models of
+    pydantic's.
     Raises TypeError for anything else, lone surrogates, values within themselves, nan and infinities included; it says
     where that is.
     """
@@ -204,8 +218,9 @@ def _check_numbers(value: Any) -> None:
             ahead.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
 
 
-def _opaque(value: object) -> None:
-    """For Raw: it is JSON already."""
+def _opaque(value: object) -> Any:
+    """As `_written`, but for Raw: it is JSON already."""
+    return None if isinstance(value, Raw) else _written(value)
 
 
 def _not_json(error: Exception, value: Any) -> TypeError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, Protocol, TypeVar, get_origin, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Raw, inspect
 
+from mcpws.backends.app.hooks import dec_hook, schema_hook
 from mcpws.backends.app.integers import plain_integers
 from mcpws.backends.app.shape import Shapes, within
 from mcpws.backends.app.signature import MISSING, Parameter, Signature, annotated_description
@@ -23,6 +24,24 @@ _MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`
 
 MAX_REASON = 500
 """Characters. What is wrong may be quoted, and may be as long as the whole request."""
+
+
+class ArgumentsOfFunction(Protocol):
+    """The parameters of a function as one JSON object: `schema` describes it."""
+
+    schema: dict[str, Any]
+
+    def decode(self, raw: Raw, at: str) -> tuple[Any, ...]:
+        """The values in the JSON object `raw`, which stands at the path `at`; InvalidParams if they do not fit."""
+
+    def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
+        """What is called, and the values, from the `params` of a call in one pass; None if that cannot be."""
+
+    def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
+        """The same from strings: a number is one in a string, a list or an object is JSON in a string."""
+
+    def is_json(self, name: str) -> bool:
+        """Whether `convert` wants JSON for this parameter."""
 
 
 class Arguments:
@@ -41,9 +60,9 @@ class Arguments:
         fields = [(field, parameter.type, _field(parameter)) for field, parameter in numbered.items()]
         names = {field: parameter.name for field, parameter in numbered.items()}
         self._type = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True, rename=names)
-        self._decode = msgspec.json.Decoder(self._type).decode
+        self._decode = msgspec.json.Decoder(self._type, dec_hook=dec_hook).decode
         call = msgspec.defstruct("Call", [("name", str), ("arguments", self._type)])
-        self._decode_call = msgspec.json.Decoder(call).decode
+        self._decode_call = msgspec.json.Decoder(call, dec_hook=dec_hook).decode
         self.schema = schema_of(self._type)
         del self.schema["title"]
         for parameter in signature.parameters:
@@ -51,7 +70,7 @@ class Arguments:
             if parameter.description is not None:
                 member.setdefault("description", parameter.description)
             if not parameter.required:
-                member.setdefault("default", msgspec.to_builtins(parameter.default))
+                member.setdefault("default", msgspec.json.decode(to_raw(parameter.default)))
 
     def decode(self, raw: Raw, at: str) -> tuple[Any, ...]:
         """The values in the JSON object `raw`, which stands at the path `at`; InvalidParams if they do not fit."""
@@ -72,7 +91,9 @@ class Arguments:
         """The same from strings: a number is one in a string, a list or an object is JSON in a string."""
         read = {name: self._read(name, text, f"{at}.{name}") for name, text in values.items()}
         try:
-            return msgspec.structs.astuple(msgspec.convert(read, self._type, strict=False, str_keys=True))
+            return msgspec.structs.astuple(
+                msgspec.convert(read, self._type, strict=False, str_keys=True, dec_hook=dec_hook)
+            )
         except ValueError as error:
             raise invalid_params(error, at) from None
 
@@ -163,7 +184,9 @@ def schema_of(type: Any) -> dict[str, Any]:
 
     :raises TypeError: JSON has nothing for this type. What the type itself raises may come too.
     """
-    (schema,), definitions = msgspec.json.schema_components([type], ref_template=f"{_REF}{{name}}")
+    (schema,), definitions = msgspec.json.schema_components(
+        [type], schema_hook=schema_hook, ref_template=f"{_REF}{{name}}"
+    )
     for part in within(inspect.type_info(type)):
         _describe(part, definitions)
     if schema.keys() == {"$ref"}:
@@ -222,6 +245,7 @@ def _field(parameter: Parameter) -> Any:
         return NODEFAULT
     try:
         hash(default)
+        msgspec.to_builtins(default)
     except TypeError:
         # Shared by all calls, as Python shares it.
         return msgspec.field(default_factory=lambda: default)
@@ -233,7 +257,7 @@ def _check(signature: Signature, parameter: Parameter) -> inspect.Type:
     if parameter.type is MISSING:
         raise signature.no_annotation(parameter.name)
     try:
-        msgspec.json.Decoder(parameter.type)
+        msgspec.json.Decoder(parameter.type, dec_hook=dec_hook)
         info = inspect.type_info(parameter.type)
         to_raw(schema_of(parameter.type))
         raw = None if parameter.required else to_raw(parameter.default)

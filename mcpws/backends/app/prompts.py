@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mcpws.backends.app.arguments import Arguments, schema_of
+from mcpws.backends.app.arguments import schema_of
 from mcpws.backends.app.content import as_content, check_content
+from mcpws.backends.app.modelled import Model, arguments_of, is_modelled
 from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.signature import MISSING, Function, Parameter, Signature
 from mcpws.core.messages import Finite, encode_value, to_raw
@@ -59,7 +60,7 @@ class Prompt:
         self.signature = Signature(function, "prompt", where)
         self.name = self.signature.name if name is None else name
         self.signature.role = f"prompt {self.name}"
-        self.arguments = Arguments(self.signature)
+        self.arguments = arguments_of(self.signature)
         self._description = self.signature.description if description is None else description
         arguments = [
             _Argument(parameter.name, self._told(parameter), parameter.required)
@@ -71,7 +72,9 @@ class Prompt:
         """What clients are told of a parameter: MCP has no place for its type."""
         if not self.arguments.is_json(parameter.name):
             return parameter.description
-        schema = encode_value(schema_of(parameter.type)).decode()
+        type = parameter.type
+        told = Model(self.signature, parameter.name, type).schema if is_modelled(type) else schema_of(type)
+        schema = encode_value(told).decode()
         return " ".join(filter(None, (parameter.description, f"(JSON: {schema})")))
 
     def result(self, value: Any) -> GetPromptResult:

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mcpws.backends.app.arguments import Arguments
 from mcpws.backends.app.content import UNCACHED, CacheHint
+from mcpws.backends.app.modelled import arguments_of
 from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.registering import check_uri
 from mcpws.backends.app.signature import Function, Signature
@@ -60,7 +60,7 @@ class Resource:
         self.mime_type = mime_type
         self.signature = Signature(function, "resource", where)
         self.signature.role = f"resource {self.uri}"
-        self.arguments = Arguments(self.signature)
+        self.arguments = arguments_of(self.signature)
         taken = {parameter.name for parameter in self.signature.parameters}
         for variable in self.template.variables:
             if variable not in taken:

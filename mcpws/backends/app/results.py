@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Annotated, Any, Never, NoReturn, TypeAlias, Union, get_args, get_origin
 
@@ -12,6 +13,7 @@ from msgspec import Raw, inspect
 from mcpws.backends.app.arguments import decode, schema_of
 from mcpws.backends.app.content import as_content, check_content
 from mcpws.backends.app.mixed import BEGIN, as_parts, taken_apart
+from mcpws.backends.app.modelled import Model, is_modelled
 from mcpws.backends.app.shape import Shapes, within
 from mcpws.backends.app.signature import MISSING, Signature
 from mcpws.core.messages import encode_value, to_raw
@@ -46,6 +48,9 @@ def results_of(signature: Signature) -> tuple[Convert, dict[str, Any] | None]:
         return Undescribed(signature, True).result, None
     if all(member in _UNTOLD for member in members):
         return Undescribed(signature, False).result, None
+    if is_modelled(returns):
+        modelled = Modelled(signature)
+        return modelled.result, modelled.schema
     try:
         info = inspect.type_info(returns)
         if any(_is_content(getattr(part, "cls", None)) for part in within(info)):
@@ -128,7 +133,7 @@ class Described:
         except (TypeError, InvalidParams) as error:
             raise self._signature.fault(error) from None
         if content is None:
-            content = [Text(value if type(value) is str else encoded.decode())]
+            content = [Text(str(value) if isinstance(value, str | PurePath) else encoded.decode())]
         return ToolResult(content, Raw(encoded if self._is_object else b'{"result":%b}' % encoded))
 
     def _own(self, result: ToolResult) -> ToolResult:
@@ -138,6 +143,34 @@ class Described:
                 raise TypeError("without structured content, which its outputSchema promises")
             decode(self._structured, result.structured, "$.structuredContent")
         return result
+
+
+class Modelled:
+    """Results that pydantic describes, and checks.
+
+    :raises ConfigError: it has no JSON for what the function is annotated to return.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+        self._model = Model(signature, "return", signature.returns, "serialization")
+        schema = self._model.schema
+        self._is_object = schema.get("type") == "object"
+        if not self._is_object:
+            definitions = {"$defs": schema.pop("$defs")} if "$defs" in schema else {}
+            schema = {"type": "object", "properties": {"result": schema}, "required": ["result"], **definitions}
+        self.schema = schema
+
+    def result(self, value: Any) -> ToolResult:
+        """A Convert."""
+        try:
+            if isinstance(value, ToolResult):
+                return _checked(value)
+            encoded = encode_value(self._model.written(value))
+        except (TypeError, InvalidParams) as error:
+            raise self._signature.fault(error) from None
+        structured = encoded if self._is_object else b'{"result":%b}' % encoded
+        return ToolResult([Text(encoded.decode())], Raw(structured))
 
 
 def _parted(value: Any, encoded: bytes) -> tuple[bytes, list[Content] | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,6 +11,8 @@ from msgspec import Raw
 
 from mcpws.backends.app.arguments import decode
 from mcpws.backends.app.channel import AppChannel, Scope
+from mcpws.backends.app.hooks import dec_hook
+from mcpws.backends.app.modelled import Model, is_modelled
 from mcpws.backends.app.places import Where
 from mcpws.backends.app.signature import MISSING, Function, Signature
 from mcpws.core.messages import EMPTY, Notification, Request, to_raw
@@ -28,14 +32,17 @@ class RpcFunction:
     def __init__(self, name: str, function: Function, kind: str, where: Where) -> None:
         self._signature = Signature(function, kind, where)
         self._signature.role = f"{kind} {name}"
-        self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._decode: Callable[[Raw, str], Any] | None = None
         parameters = self._signature.parameters
         if len(parameters) > 1:
             raise ConfigError(self._signature.label, parameters[1].name, "the parameters come as one")
         for parameter in parameters:
             wanted = dict[str, Any] if parameter.type is MISSING else parameter.type
+            if is_modelled(wanted):
+                self._decode = Model(self._signature, parameter.name, wanted).decode
+                continue
             try:
-                self._decoder = msgspec.json.Decoder(wanted)
+                self._decode = partial(decode, msgspec.json.Decoder(wanted, dec_hook=dec_hook))
             except Exception as error:
                 # The type's own code runs here too.
                 problem = f"JSON cannot stand for it: {error}"
@@ -53,9 +60,9 @@ class RpcFunction:
             channel.hear(self._signature, self._values(params), size)
 
     def _values(self, params: Raw | None) -> tuple[Any, ...]:
-        if self._decoder is None:
+        if self._decode is None:
             return ()
-        return (decode(self._decoder, EMPTY if params is None else params, "$.params"),)
+        return (self._decode(EMPTY if params is None else params, "$.params"),)
 
     def _result(self, value: Any) -> Raw:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Union
 from uuid import UUID
 
@@ -60,6 +61,8 @@ class Shapes:
                 return _constrained(dict[self.of(key), self.of(value)], info)  # type: ignore[misc]
             case inspect.StructType() | inspect.DataclassType() | inspect.TypedDictType() | inspect.NamedTupleType():
                 return self._of_object(info)
+            case inspect.CustomType(cls=cls) if issubclass(cls, PurePath):
+                return str
             case _:
                 return _constrained(_LEAVES.get(type(info), Any), info)
 

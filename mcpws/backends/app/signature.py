@@ -10,7 +10,6 @@ from functools import partial
 from types import CodeType, FrameType, NoneType, UnionType
 from typing import Annotated, Any, Optional, Union, get_args, get_origin, get_type_hints
 
-from msgspec import Meta
 from twisted.internet.defer import Deferred
 
 from mcpws.backends.app import docstring
@@ -23,6 +22,9 @@ Function = Callable[..., Any]
 
 MISSING: Any = inspect.Parameter.empty
 """Stands for no default, and for no annotation."""
+
+MADE: Any = object()
+"""Stands for a default that pydantic makes."""
 
 # Where the type that counts stands among the arguments of what an asynchronous function is annotated with.
 _OUTCOME = {"Deferred": 0, "Awaitable": 0, "Coroutine": 2, "Generator": 2}
@@ -41,6 +43,11 @@ class Parameter:
     def required(self) -> bool:
         """Whether a caller has to give it."""
         return self.default is MISSING
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its default is made anew for each call, by what its annotation says."""
+        return self.default is MADE
 
 
 class Signature:
@@ -89,10 +96,9 @@ class Signature:
             if context is ThreadContext and self.on != "thread":
                 raise self.refusal(name, annotation, f"is for {self.decorator('thread')}: write Context")
             if context is None:
-                if parameter.default is None and annotation is not MISSING:
-                    annotation = Optional[annotation]  # noqa: UP045
+                annotation, default = _with_default(annotation, parameter.default)
                 description = annotated_description(annotation) or described.get(name)
-                parameters.append(Parameter(name, annotation, parameter.default, description))
+                parameters.append(Parameter(name, annotation, default, description))
             elif self._context_at is None:
                 self._context_at = index
             else:
@@ -163,7 +169,8 @@ def annotated_description(annotation: Any) -> str | None:
     """What `Annotated` says of a parameter, as a string or as msgspec has it; of an optional one too."""
     if get_origin(annotation) is Annotated:
         for said in annotation.__metadata__:
-            text = said.description if isinstance(said, Meta) else said
+            # A Meta of msgspec's, a Field of pydantic's, or a string.
+            text = getattr(said, "description", said)
             if isinstance(text, str):
                 return text
     parts = get_args(annotation) if get_origin(annotation) in (Annotated, Union, UnionType) else ()
@@ -210,6 +217,29 @@ def _enclosing(function: Any) -> dict[str, Any]:
             names = {**frame.f_locals, **names}
         frame = frame.f_back
     return names
+
+
+def _with_default(annotation: Any, default: Any) -> tuple[Any, Any]:
+    """The annotation and the default of a parameter, whose default may say more of its type: that it may be None, or
+    what a Field of pydantic's says.
+    """
+    if annotation is MISSING:
+        return annotation, default
+    if default is None:
+        return Optional[annotation], None  # noqa: UP045
+    if _is_pydantic_field(default):
+        annotation, default = Annotated[annotation, default], MISSING
+    if default is MISSING:
+        for field in filter(_is_pydantic_field, getattr(annotation, "__metadata__", ())):
+            if field.default_factory is not None:
+                default = MADE
+            elif not field.is_required():
+                default = field.default
+    return annotation, default
+
+
+def _is_pydantic_field(value: Any) -> bool:
+    return type(value).__module__ == "pydantic.fields" and type(value).__name__ == "FieldInfo"
 
 
 def _context_in(annotation: Any) -> type[Context] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mcpws.backends.app.arguments import Arguments
+from mcpws.backends.app.modelled import arguments_of
 from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.results import results_of
 from mcpws.backends.app.signature import Function, Signature
@@ -48,7 +48,7 @@ class Tool:
         self.signature.role = f"tool {self.name}"
         if not _NAME.fullmatch(self.name):
             raise ConfigError("tool", self.name, "a name has 1 to 128 letters, digits, dots, dashes and underscores")
-        self.arguments = Arguments(self.signature)
+        self.arguments = arguments_of(self.signature)
         self.result, output_schema = results_of(self.signature)
         self.definition = to_raw(
             _Definition(
