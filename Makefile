@@ -1,4 +1,4 @@
-# make serve   MCP over WebSocket on PORT; ARGS go to twistd mcpws: make serve ARGS="--stdio my-server"
+# make serve   MCP over WebSocket on PORT; ARGS go to mcpws serve: make serve ARGS="--reload tools.py"
 # make test    the whole test suite
 # make lint    ruff and mypy
 # make bench   ours and the peers side by side: make bench ARGS="--only in-process --rounds 3"
@@ -23,7 +23,7 @@ $(shell test -x $(RUN)/python || rm -f $(VENV)/pyvenv.cfg)
 .PHONY: serve test lint coverage bench
 
 serve: $(VENV)/installed-cli
-	$(RUN)/twistd -n --pidfile= mcpws --port $(PORT) $(ARGS)
+	@$(RUN)/mcpws serve --port $(PORT) $(ARGS)
 
 test: $(VENV)/installed-test
 	@tests/integration/foreign/setup.sh

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from mcpws.config import WebSocketConfig
@@ -74,17 +75,19 @@ def run_service(
     began: Callable[[], None],
     stop_seconds: float = 0,
     abandon: Callable[[], None] = lambda: None,
+    interruptible: bool = True,
 ) -> Signals:
     """Run `reactor` with `serving` until a signal, and let it end in order; what has received the signals.
 
     :param began: called once it listens. SystemExit with one line, and status 1, if it cannot.
     :param stop_seconds: that the backend may take to stop, for whoever waits.
     :param abandon: called before the program ends at once.
+    :param interruptible: whether SIGINT is heeded.
     """
     whole = Whole(Start({}))
     serving.setServiceParent(whole)
     config = serving.factory.config
-    signals = Signals(reactor, config.drain_seconds + config.close_timeout + stop_seconds, abandon)
+    signals = Signals(reactor, config.drain_seconds + config.close_timeout + stop_seconds, abandon, interruptible)
     signals.setServiceParent(whole)
     whole.startService()
     began()
@@ -210,9 +213,11 @@ class Signals(Service):
 
     :param seconds: that an orderly stop may take.
     :param abandon: called before the program ends at once: nothing is waited for after it.
+    :param interruptible: whether SIGINT is heeded; if not, whatever was set for it stays.
     """
 
-    def __init__(self, reactor: Any, seconds: float, abandon: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, seconds: float, abandon: Callable[[], None], interruptible: bool = True) -> None:
+        self._interruptible = interruptible
         self._reactor = reactor
         self._seconds = seconds
         self._abandon = abandon
@@ -235,7 +240,7 @@ class Signals(Service):
         signal.signal(signal.SIGTERM, self._received)
         interrupt = signal.getsignal(signal.SIGINT)
         # What is ignored stays so, as for a job in the background.
-        if callable(interrupt):
+        if self._interruptible and callable(interrupt):
             self._interrupt = interrupt
             signal.signal(signal.SIGINT, self._received)
 
@@ -260,4 +265,9 @@ class Signals(Service):
         if number == signal.SIGINT and self._interrupt is not None:
             self._interrupt(number, frame)
         else:
-            self._reactor.callFromThread(self._reactor.stop)
+            self._reactor.callFromThread(self._stop)
+
+    def _stop(self) -> None:
+        # Somebody else may have stopped it meanwhile.
+        with suppress(ReactorNotRunning):
+            self._reactor.stop()

@@ -7,6 +7,7 @@ can be told without serving is told in the same words by `twistd mcpws` (status 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from mcpws.cli.commands import mcpws
 from mcpws.errors import ConfigError
-from mcpws.policy.stats import ServerStatistics, Totals
+from mcpws.serving.assembly import assemble
 from mcpws.tap import Options
 
 FILE = "mcpws.toml"
@@ -58,6 +59,8 @@ FORMS = "a port number, tcp:PORT:interface=ADDRESS, unix:PATH, ssl:PORT:privateK
 SYSTEMD = "names a socket that systemd has not passed on: a .socket unit has to start the service"
 CALLED = ", and --allow-host NAME for each name that clients call"
 ANOTHER = "start another service for another one"
+NAMED = "must be a file (tools.py) or a module (package.tools), with or without :NAME"
+NO_APP = 'has no App in it: write app = App("name", "1.0"), or name what makes one, as {}:NAME'
 
 OPTIONS = [
     option("--max-connections", "many", says=f"--max-connections: {WHOLE} (got 'many')"),
@@ -295,13 +298,21 @@ SETTINGS = [*OPTIONS, *COMMANDS, *ENDPOINTS, *ENVIRONMENT, *FILES]
 """Told by whatever reads the settings."""
 
 APPS = [
-    option("--app", "tools", says="--app: must be package.module:name (got 'tools')"),
+    option("--app", "tools.py", says="--app: there is no file tools.py (got 'tools.py')"),
+    option("--app", "no such", says=f"--app: {NAMED} (got 'no such')"),
+    option("--app", "os", says=f"--app: {NO_APP.format('os')} (got 'os')"),
     option("--app", "os:nothing", says="--app: os has no nothing (got 'os:nothing')"),
-    option("--app", "os:sep", says="--app: is neither an App nor a Backend (got 'os:sep')"),
+    option("--app", "os:sep", says="--app: sep is a str, no App or Backend (got 'os:sep')"),
+    option(
+        "--app", "os:fspath", says="--app: fspath is a function that takes path, no App or Backend (got 'os:fspath')"
+    ),
+    option(
+        "--app", "mcpws:App", says="--app: App is a class that takes name, version, no App or Backend (got 'mcpws:App')"
+    ),
     option(
         "--app",
         "no_such:app",
-        says="--app: cannot be imported: ModuleNotFoundError: No module named 'no_such' (got 'no_such:app')",
+        says=f"--app: there is no module no_such in FOLDER, nor installed for {sys.executable} (got 'no_such:app')",
     ),
 ]
 PROGRAMS = [
@@ -318,10 +329,6 @@ MISSPELLED = [
     option("8082", says="takes options alone, as --listen 8082 (got '8082')"),
 ]
 """Told by twistd's own options: what else there is has words of its own."""
-
-
-def statistics() -> ServerStatistics:
-    return Totals(0).snapshot((), 0)
 
 
 @pytest.fixture(autouse=True)
@@ -342,7 +349,7 @@ def served(row: Row) -> str:
     reactor: Any = MemoryReactorClock()
     try:
         options.parseOptions(row.options)
-        options.backend(statistics, reactor)
+        assemble(options.config, reactor)
     except SystemExit as end:
         return str(end.code).removeprefix("mcpws: ")
     except ConfigError as error:

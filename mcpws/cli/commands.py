@@ -25,6 +25,7 @@ _COMMANDS = {
     "prompts": ("listing", "List the prompts of a server."),
     "read": ("reading", "Read a resource."),
     "resources": ("listing", "List the resources of a server."),
+    "serve": ("serve", "Serve an App of yours, any stdio MCP server, or a demo."),
     "tool": ("calling", "Call a tool and print its result."),
     "tools": ("listing", "List the tools of a server."),
 }

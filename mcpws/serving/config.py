@@ -47,9 +47,9 @@ class Serving(Group, table="server", title="What is served, and where"):
         None,
         side="server",
         short="a",
-        metavar="MODULE:NAME",
+        metavar="[FILE|MODULE][:NAME]",
         twice="one service has one App; start another service for another one",
-        help="App or Backend of your own to serve: package.module:name.",
+        help="App or Backend of your own to serve: tools.py, package.tools, or either with :NAME.",
         shown="a demo server, unless there is a stdio command",
     )
 

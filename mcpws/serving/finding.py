@@ -23,7 +23,7 @@ _OTHER_SERVERS = {"mcp", "fastmcp"}
 """Top-level packages whose servers are served as processes of their own."""
 
 
-def find_backend(name: str, key: str = "--app") -> Backend:
+def find_backend(name: str, key: str = "app") -> Backend:
     """The App or Backend that `name` names: `tools.py`, `package.tools`, or either with `:NAME`.
 
     Without NAME it is the only one that the module has. NAME may have dots in it; a function or a class that takes no
@@ -37,6 +37,18 @@ def find_backend(name: str, key: str = "--app") -> Backend:
     wanted = _Name.parsed(name, key)
     module = wanted.module()
     return wanted.the_only_one(module) if wanted.attribute is None else wanted.named(module, wanted.attribute)
+
+
+def places_of(name: str) -> set[str]:
+    """Where the file of what `name` names is, or would be.
+
+    :raises ConfigError: it is a file that is not there.
+    """
+    wanted = _Name.parsed(name, "app")
+    if wanted.place.endswith(".py"):
+        return {wanted.file()}
+    stem = os.path.join(os.getcwd(), *wanted.place.split("."))
+    return {f"{stem}.py", os.path.join(stem, "__init__.py")}
 
 
 def their_files() -> set[str]:
@@ -77,9 +89,7 @@ class _Name:
             if os.path.isdir(self.place) and getattr(module, "__file__", None) is None:
                 raise self.error("is a directory: name the file in it")
             return module
-        path = os.path.realpath(self.place)
-        if not os.path.isfile(path):
-            raise self.error(f"there is no file {shown_path(os.path.abspath(self.place))}")
+        path = self.file()
         name, folder = _module_at(path)
         if not os.path.basename(path).removesuffix(".py").isidentifier():
             raise self.error("cannot be imported by its name: give the file one of letters, digits and _")
@@ -88,6 +98,12 @@ class _Name:
         if origin is None or os.path.realpath(origin) != path:
             raise self.error(f"give the file another name: {name} is another module, {origin or 'of Python itself'}")
         return module
+
+    def file(self) -> str:
+        path = os.path.realpath(self.place)
+        if not os.path.isfile(path):
+            raise self.error(f"there is no file {shown_path(os.path.abspath(self.place))}")
+        return path
 
     def the_only_one(self, module: ModuleType) -> Backend:
         found = _backends(module)

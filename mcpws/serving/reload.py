@@ -19,8 +19,8 @@ LEAVE_SECONDS = 5.0
 class Worker(Protocol):
     """A process that loads the code, and then serves when it is told to."""
 
-    def serve(self) -> None:
-        """Accept clients from now on."""
+    def serve(self, first: bool) -> None:
+        """Accept clients from now on, as the `first` to do so or in another one's place."""
 
     def restart(self) -> None:
         """Close all clients, who will find the next one, and end."""
@@ -54,6 +54,7 @@ class Reload:
         self._loading: Worker | None = None
         self._serving: Worker | None = None
         self._leaving: dict[Worker, float] = {}
+        self._served = False
         self._stopping = False
 
     @property
@@ -84,7 +85,8 @@ class Reload:
         if before is not None:
             self._leaving[before] = now + LEAVE_SECONDS
             before.restart()
-        worker.serve()
+        worker.serve(first=not self._served)
+        self._served = True
         self._watched.expect_more(False)
 
     def failed(self, worker: Worker) -> None:
@@ -93,8 +95,9 @@ class Reload:
             return
         self._loading = None
         self._leaving[worker] = float("inf")
-        self._tell_what_goes_on()
+        # First: who reads what is told may act upon it at once.
         self._watched.expect_more(True)
+        self._tell_what_goes_on()
 
     def ended(self, worker: Worker, how: str) -> None:
         """The process of `worker` is gone: `how` says with which status or signal."""
@@ -110,14 +113,14 @@ class Reload:
         else:
             del self._leaving[worker]
 
-    def stop(self, now: float, seconds: float) -> None:
-        """Let all end, within `seconds`."""
+    def stop(self, now: float, seconds: float = 0) -> None:
+        """Let all end; what serves has `seconds` more than it has when another one takes its place."""
         self._stopping = True
         if self._loading is not None:
             self._loading.kill()
         if self._serving is not None:
             self._serving.stop()
-            self._leaving[self._serving] = now + seconds
+            self._leaving[self._serving] = now + seconds + LEAVE_SECONDS
             self._serving = None
 
     def kill(self) -> None:

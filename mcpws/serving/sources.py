@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from mcpws.endpoints import listening_at
-from mcpws.errors import ConfigError, UnknownSetting
+from mcpws.errors import ConfigError, LoadFailed, UnknownSetting
 from mcpws.serving.config import DEFAULT_PORT, ServiceConfig, service_settings
 from mcpws.settings import PREFIX, Setting, exceeded, variable
 
@@ -58,7 +58,7 @@ class Reading:
 
     def named(self, error: ConfigError) -> ConfigError:
         """`error`, which is about a field, as one that names what the person wrote."""
-        if error.key not in self.sources:
+        if error.key not in self.sources or isinstance(error, LoadFailed):
             return error
         return ConfigError(self.sources[error.key], error.value, error.problem)
 

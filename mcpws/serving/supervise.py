@@ -15,7 +15,7 @@ from types import FrameType
 
 from mcpws.serving.blame import shown_path
 from mcpws.serving.reload import Reload
-from mcpws.serving.turn import RESTART, SERVE, STOP, Turn
+from mcpws.serving.turn import RESTART, SERVE, SERVE_FIRST, STOP, Turn
 from mcpws.serving.watched import Watched
 
 LOOK = 0.2
@@ -51,8 +51,8 @@ class _Forker:
         self._orders = orders
         self._begun = b""
 
-    def serve(self) -> None:
-        self._order(SERVE)
+    def serve(self, first: bool) -> None:
+        self._order(SERVE_FIRST if first else SERVE)
 
     def restart(self) -> None:
         self._order(RESTART)
@@ -89,16 +89,15 @@ class Supervision:
 
     :param watched: the files.
     :param say: tells a person something, in a line.
-    :param stop_seconds: that the end of a server process may take, when all is to end.
+    :param drain_seconds: for what is in flight when all is to end.
     """
 
-    def __init__(self, watched: Watched, say: Callable[[str], None], stop_seconds: float) -> None:
+    def __init__(self, watched: Watched, say: Callable[[str], None], drain_seconds: float) -> None:
         self._watched = watched
         self._say = say
-        self._stop_seconds = stop_seconds
+        self._drain_seconds = drain_seconds
         self._reload = Reload(self._fork, watched, say)
         self._workers: dict[int, _Forker] = {}
-        self._forked_before = False
         self._changed: dict[str, None] = {}
         self._changed_at = 0.0
         self._received: list[int] = []
@@ -180,7 +179,7 @@ class Supervision:
 
     def _heed(self, now: float) -> None:
         if len(self._received) == 1 and not self._reload.stopping:
-            self._reload.stop(now, self._stop_seconds)
+            self._reload.stop(now, self._drain_seconds)
         elif len(self._received) > 1:
             self._reload.kill()
 
@@ -198,8 +197,7 @@ class Supervision:
             for other in self._workers.values():
                 # With a copy of what orders come through nobody would see its end.
                 other.close()
-            raise _Forked(Turn(orders, reports, first=not self._forked_before))
-        self._forked_before = True
+            raise _Forked(Turn(orders, reports))
         os.close(orders)
         os.close(reports)
         worker = self._workers[pid] = _Forker(pid, give, hear)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-SERVE, RESTART, STOP = b"v", b"r", b"s"
+SERVE, SERVE_FIRST, RESTART, STOP = b"v", b"f", b"r", b"s"
 """Orders. The end of the pipe that they come through is the end of the process that gives them."""
 
 
@@ -17,11 +17,11 @@ class Turn:
 
     :param orders: file descriptor to read them from.
     :param reports: file descriptor to write to what happens here, as lines of JSON.
-    :param first: whether nobody has served before.
     """
 
-    def __init__(self, orders: int, reports: int, first: bool) -> None:
-        self.first = first
+    def __init__(self, orders: int, reports: int) -> None:
+        self.first = False
+        """Whether nobody has served before; known once it is this process's turn."""
         self._orders = orders
         self._reports = reports
         self._told: set[str] = set()
@@ -33,8 +33,10 @@ class Turn:
     def loaded(self, files: Iterable[str]) -> None:
         """The code is loaded, from `files`. Returns when it is this process's turn to serve; SystemExit if never."""
         self._report("loaded", files)
-        if os.read(self._orders, 1) != SERVE:
+        order = os.read(self._orders, 1)
+        if order not in (SERVE, SERVE_FIRST):
             raise SystemExit(0)
+        self.first = order == SERVE_FIRST
 
     def more(self, files: Iterable[str]) -> None:
         """What was imported meanwhile."""

@@ -95,20 +95,18 @@ def _columns(urls: Sequence[str]) -> list[str]:
 
 
 def _who(urls: Sequence[str], config: WebSocketConfig) -> str:
-    names = [name for name in config.hosts if name != "*"]
-    called = "by any name" if "*" in config.hosts else f"as {', '.join(names)}" if names else ""
-    if all(_LOOPBACK.match(url) for url in urls) and not called:
-        programs = "programs on this machine"
-    elif called:
-        programs = f"programs on this machine, and those that call it {called}"
+    if "*" in config.hosts:
+        programs = "whoever reaches it, by any name"
+    elif config.hosts:
+        programs = f"this machine, and whoever calls it {' or '.join(config.hosts)}"
+    elif all(_LOOPBACK.match(url) for url in urls):
+        programs = "this machine alone"
     else:
-        programs = "programs on this machine (others once --allow-host names it)"
+        programs = "this machine alone, until --allow-host names what others call it"
     if config.require_origin:
-        programs = f"of {programs}, those that send an Origin"
-    if "*" in config.origins:
-        return f"{programs};\n    any web page"
-    pages = ", ".join(["pages that this machine serves", *config.origins])
-    return f"{programs};\n    in browsers {pages}"
+        programs += ", with an Origin"
+    pages = "any" if "*" in config.origins else ", ".join(["those of this machine", *config.origins])
+    return f"{programs}; web pages: {pages}"
 
 
 def _host_block(name: str, url: str, command: OwnCommand) -> list[str]:

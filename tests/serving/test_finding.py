@@ -9,7 +9,7 @@ import pytest
 
 from mcpws import App
 from mcpws.errors import ConfigError, LoadFailed
-from mcpws.serving.finding import find_backend, their_files
+from mcpws.serving.finding import find_backend, places_of, their_files
 
 Write = Callable[..., Path]
 
@@ -186,6 +186,26 @@ def test_a_function_that_fails_is_told_with_its_line(write: Write) -> None:
     write("own.py", "def make():\n    raise RuntimeError('no database')\n")
     with pytest.raises(LoadFailed, match=r"^own:make cannot be loaded: RuntimeError: no database \(own.py, line 2\)$"):
         find_backend("own:make")
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("own.py:app", {"own.py"}),
+        ("own", {"own.py", "own/__init__.py"}),
+        ("a.b:app", {"a/b.py", "a/b/__init__.py"}),
+    ],
+)
+def test_where_a_module_is_or_would_be_is_known_before_it_is_loaded(
+    write: Write, tmp_path: Path, name: str, files: set[str]
+) -> None:
+    write("own.py")
+    assert places_of(name) == {str(tmp_path / file) for file in files}
+
+
+def test_a_file_that_is_not_there_is_told_before_it_is_loaded(write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"there is no file no_such.py"):
+        places_of("no_such.py")
 
 
 @pytest.mark.parametrize("name", ["json", "sys", "mcpws"])

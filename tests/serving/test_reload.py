@@ -13,8 +13,8 @@ class Process:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def serve(self) -> None:
-        self.told.append("serve")
+    def serve(self, first: bool) -> None:
+        self.told.append("serve first" if first else "serve")
 
     def restart(self) -> None:
         self.told.append("restart")
@@ -66,16 +66,16 @@ def test_the_first_serves_once_it_has_loaded(rig: Rig) -> None:
     rig.reload.begin()
     assert rig.started[0].told == []
     rig.reload.loaded(rig.started[0], 0)
-    assert rig.started[0].told == ["serve"]
+    assert rig.started[0].told == ["serve first"]
 
 
 def test_the_old_one_serves_until_the_new_one_has_loaded(rig: Rig) -> None:
     old = rig.serving()
     rig.reload.begin()
     new = rig.started[1]
-    assert old.told == ["serve"]
+    assert old.told == ["serve first"]
     rig.reload.loaded(new, 1)
-    assert old.told == ["serve", "restart"]
+    assert old.told == ["serve first", "restart"]
     assert new.told == ["serve"]
 
 
@@ -85,11 +85,11 @@ def test_the_old_one_goes_on_if_the_new_one_fails(rig: Rig) -> None:
     new = rig.started[1]
     rig.reload.failed(new)
     rig.reload.ended(new, "status 1")
-    assert old.told == ["serve"]
+    assert old.told == ["serve first"]
     assert rig.said == ["the server goes on with the code from before; the next change of the code is tried again"]
     assert rig.files.expecting
     rig.serving()
-    assert old.told == ["serve", "restart"]
+    assert old.told == ["serve first", "restart"]
     assert not rig.files.expecting
 
 
@@ -98,7 +98,7 @@ def test_what_fails_at_first_is_tried_again_with_the_next_change(rig: Rig) -> No
     rig.reload.failed(rig.started[0])
     rig.reload.ended(rig.started[0], "status 1")
     assert rig.said == ["nothing is served yet; the next change of the code is tried again"]
-    assert rig.serving().told == ["serve"]
+    assert rig.serving().told == ["serve first"]
 
 
 def test_what_crashes_as_it_loads_has_failed(rig: Rig) -> None:
@@ -109,7 +109,7 @@ def test_what_crashes_as_it_loads_has_failed(rig: Rig) -> None:
         "the server process ended with signal SIGSEGV while it was loading the code",
         "the server goes on with the code from before; the next change of the code is tried again",
     ]
-    assert old.told == ["serve"]
+    assert old.told == ["serve first"]
 
 
 def test_a_change_while_one_loads_begins_another(rig: Rig) -> None:
@@ -124,7 +124,7 @@ def test_a_change_while_one_loads_begins_another(rig: Rig) -> None:
     rig.reload.ended(stale, "signal SIGKILL")
     assert rig.said == []
     rig.reload.loaded(rig.started[1], 0)
-    assert rig.started[1].told == ["serve"]
+    assert rig.started[1].told == ["serve first"]
 
 
 def test_a_server_that_ends_by_itself_is_told_and_comes_back_with_a_change(rig: Rig) -> None:
@@ -140,7 +140,7 @@ def test_an_old_one_that_does_not_end_is_killed_once(rig: Rig) -> None:
     assert "kill" not in old.told
     rig.reload.kill_late(LEAVE_SECONDS)
     rig.reload.kill_late(LEAVE_SECONDS + 100)
-    assert old.told == ["serve", "restart", "kill"]
+    assert old.told == ["serve first", "restart", "kill"]
     rig.reload.ended(old, "signal SIGKILL")
     assert rig.said == ["the old server process does not end: it is killed"]
 
@@ -150,20 +150,21 @@ def test_at_the_end_what_serves_stops_and_what_loads_is_killed(rig: Rig) -> None
     rig.reload.begin()
     loading = rig.started[1]
     rig.reload.stop(0, 3)
-    assert serving.told == ["serve", "stop"]
+    end = 3 + LEAVE_SECONDS
+    assert serving.told == ["serve first", "stop"]
     assert loading.told == ["kill"]
     assert not rig.reload.over
     rig.reload.ended(loading, "signal SIGKILL")
-    rig.reload.kill_late(2)
-    assert serving.told == ["serve", "stop"]
-    rig.reload.kill_late(3)
-    assert serving.told == ["serve", "stop", "kill"]
+    rig.reload.kill_late(end - 1)
+    assert serving.told == ["serve first", "stop"]
+    rig.reload.kill_late(end)
+    assert serving.told == ["serve first", "stop", "kill"]
     rig.reload.ended(serving, "signal SIGKILL")
     assert rig.reload.over
 
 
 def test_nothing_begins_once_all_is_to_end(rig: Rig) -> None:
-    rig.reload.stop(0, 3)
+    rig.reload.stop(0)
     rig.reload.begin()
     assert rig.started == []
     assert rig.reload.over

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from mcpws.serving.turn import RESTART, SERVE, STOP, Turn
+from mcpws.serving.turn import RESTART, SERVE, SERVE_FIRST, STOP, Turn
 
 PATIENCE = 30.0
 
@@ -20,7 +20,7 @@ class Pipes:
         self.orders, self.give = os.pipe()
         self.hear, self.reports = os.pipe()
         os.set_blocking(self.hear, False)
-        self.turn = Turn(self.orders, self.reports, first=True)
+        self.turn = Turn(self.orders, self.reports)
 
     def heard(self) -> list[tuple[str, list[str]]]:
         try:
@@ -45,7 +45,14 @@ def pipes() -> Iterator[Pipes]:
 def test_what_is_loaded_is_told_and_then_the_turn_is_waited_for(pipes: Pipes) -> None:
     os.write(pipes.give, SERVE)
     pipes.turn.loaded({"b", "a"})
+    assert not pipes.turn.first
     assert pipes.heard() == [("loaded", ["a", "b"])]
+
+
+def test_the_first_is_told_that_it_is(pipes: Pipes) -> None:
+    os.write(pipes.give, SERVE_FIRST)
+    pipes.turn.loaded(())
+    assert pipes.turn.first
 
 
 @pytest.mark.parametrize("order", [STOP, b""])
