@@ -79,7 +79,9 @@ def run_service(
 ) -> Signals:
     """Run `reactor` with `serving` until a signal, and let it end in order; what has received the signals.
 
-    :param began: called once it listens. SystemExit with one line, and status 1, if it cannot.
+    SystemExit with one line, and status 1, if it cannot listen.
+
+    :param began: called once it does, and `reactor` runs.
     :param stop_seconds: that the backend may take to stop, for whoever waits.
     :param abandon: called before the program ends at once.
     :param interruptible: whether SIGINT is heeded.
@@ -90,7 +92,8 @@ def run_service(
     signals = Signals(reactor, config.drain_seconds + config.close_timeout + stop_seconds, abandon, interruptible)
     signals.setServiceParent(whole)
     whole.startService()
-    began()
+    # After the signals are heeded: who reads that it has begun may end it at once.
+    reactor.callWhenRunning(began)
     reactor.addSystemEventTrigger("before", "shutdown", whole.stopService)
     reactor.run()
     return signals

@@ -171,7 +171,8 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
     def began() -> None:
         description = description_of(assembly.backend)
         if turn is None or turn.first:
-            click.echo(welcome(description, assembly.service.urls, config, this_command(), config.app), err=True)
+            with suppress(OSError):
+                click.echo(welcome(description, assembly.service.urls, config, this_command(), config.app), err=True)
         else:
             say(f"loaded in {time.monotonic() - began_at:.1f} s: {description.summary}")
         # Not earlier, so that the log comes after what somebody wants to read first; it has what was logged before.
