@@ -133,11 +133,17 @@ def _serving(folder: Path) -> Iterator[Callable[..., Service]]:
     numbers = count()
 
     def start(
-        *arguments: str, program: str = "twistd", cwd: Path | None = None, wrapper: tuple[str, ...] = ()
+        *arguments: str,
+        program: str = "twistd",
+        cwd: Path | None = None,
+        wrapper: tuple[str, ...] = (),
+        reactor: str | None = None,
     ) -> Service:
         log = folder / f"service-{next(numbers)}.log"
         # twist logs JSON when nobody watches.
         options = ["-n", "--pidfile="] if program == "twistd" else ["--log-format=text"]
+        if reactor is not None:
+            options.append(f"--reactor={reactor}")
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*wrapper, BIN / program, *options, "mcpws", "--port", "0", *arguments],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 from mcpws.backends.app.signature import Signature
 
@@ -21,6 +22,7 @@ _NO_LIBRARY = ("AsyncLibraryNotFoundError", "NoCurrentAsyncBackend", "NoEventLoo
 _LIBRARIES = frozenset({"aiohttp", "anyio", "asyncio", "sniffio"})
 _DEFERRED_AWAITED = "task got bad yield: <deferred"
 _MAX_CAUSES = 10
+_INNERMOST = 3
 
 
 def hint_for(error: BaseException | None, signature: Signature) -> str | None:
@@ -40,17 +42,17 @@ def _wants_loop(error: BaseException) -> bool:
     if not isinstance(error, AttributeError | RuntimeError | TypeError):
         return False
     text = str(error).lower()
-    return any(part in text for part in _LOOP_WANTED) or _raised_in(error) in _LIBRARIES
+    return any(part in text for part in _LOOP_WANTED) or not _LIBRARIES.isdisjoint(_raised_in(error))
 
 
-def _raised_in(error: BaseException) -> str:
-    """The package whose code raised `error`."""
+def _raised_in(error: BaseException) -> Sequence[str]:
+    """The packages of the innermost frames that `error` went through: where it is raised, others may help."""
+    packages: deque[str] = deque(maxlen=_INNERMOST)
     traceback = error.__traceback__
-    if traceback is None:
-        return ""
-    while traceback.tb_next is not None:
+    while traceback is not None:
+        packages.append(str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0])
         traceback = traceback.tb_next
-    return str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+    return packages
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
