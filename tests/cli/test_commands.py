@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,21 @@ def test_an_interrupt_ends_with_130_whatever_goes_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(listing, "with_session", interrupt)
     result = run("tools", "8082")
     assert (result.exit_code, result.output) == (130, "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["toolz"]])
+def test_what_needs_no_server_is_there_at_once(arguments: list[str]) -> None:
+    code = f"""
+import sys
+sys.argv = ["mcpws", *{arguments!r}]
+from mcpws.cli import main
+try:
+    main()
+finally:
+    print(sorted({{"autobahn", "rich", "twisted"}}.intersection(sys.modules)), file=sys.stderr)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stderr.splitlines()[-1] == "[]"
 
 
 def test_main_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,17 @@ def asking_app() -> tuple[App, Deferred[None]]:
         return f"{answer.action} {answer.content}"
 
     @app.tool
+    async def login(context: Context) -> str:
+        page = {
+            "mode": "url",
+            "message": "Who are you?",
+            "url": "https://login.example.com/a?b=c",
+            "elicitationId": "1",
+        }
+        answer: ElicitResult = await context.request("elicitation/create", page, type=ElicitResult)
+        return answer.action
+
+    @app.tool
     async def work(context: Context, seconds: float) -> str:
         """Work, and tell of it."""
         try:
@@ -168,6 +179,21 @@ async def test_a_form_need_not_be_filled_in(era: str, key: str, answer: str) -> 
         run.types(key)
         status, shown = await run.ends()
     assert status == 0
+    assert shown.endswith(f"{answer}\n")
+
+
+@pytest.mark.parametrize(("key", "answer"), [("y\n", "accept"), ("n\n", "decline"), ("\x04", "cancel")])
+@ensureDeferred
+async def test_a_page_is_shown_and_agreed_to_or_not(key: str, answer: str) -> None:
+    app, _ = asking_app()
+    async with serving(app) as url:
+        run = OnTerminal("tool", url, "login", "--text", "--era", "legacy")
+        await run.shows("Will you?")
+        run.types(key)
+        status, shown = await run.ends()
+    assert status == 0
+    assert "https://login.example.com/a?b=c" in shown
+    assert "The host is login.example.com." in shown
     assert shown.endswith(f"{answer}\n")
 
 
