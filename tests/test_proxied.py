@@ -224,5 +224,5 @@ def test_the_service_knows_such_an_endpoint_by_its_name() -> None:
     assert (port, interface, path) == (1, "127.0.0.1", "/s")
     assert isinstance(factory, Factory)
     assert factory.wrappedFactory is other.wrappedFactory is served.server  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match="is no Twisted endpoint"):
+    with pytest.raises(ConfigError, match="is no endpoint"):
         WebSocketService(served.server, ["haproxy:nonsense:1"], reactor)
