@@ -592,8 +592,10 @@ def test_children_die_with_a_service_that_is_killed(tmp_path: Path) -> None:
 from twisted.internet import reactor
 from mcpws.backends.stdio import launch
 from mcpws.backends.stdio import Stdio
+from mcpws.interfaces import Identity
 
 class Client:
+    identity = Identity("test")
     def send(self, message): print("up", flush=True)
     def lost(self, reason): print(reason, flush=True)
 
