@@ -18,6 +18,7 @@ import click
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 
+from mcpws.backends.app import App
 from mcpws.cli.report import FAILED, exit_status
 from mcpws.cli.service_options import ServiceCommand, service_options
 from mcpws.endpoints import endpoint_description, make_endpoint
@@ -163,18 +164,26 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
     except ConfigError as error:
         raise reading.named(error) from error.__cause__
     if turn is not None:
+        if isinstance(assembly.backend, App):
+            # Whoever changes the code is the one who calls it.
+            assembly.backend.show_errors = True
         turn.loaded(their_files())
         # Ctrl-C is for all processes of a terminal, and the one that keeps the ports says what becomes of it. What
         # tools start does not inherit this.
         signal.signal(signal.SIGINT, lambda number, frame: None)
 
-    def began() -> None:
+    def announce() -> None:
         description = description_of(assembly.backend)
         if turn is None or turn.first:
             with suppress(OSError):
                 click.echo(welcome(description, assembly.service.urls, config, this_command(), config.app), err=True)
         else:
             say(f"loaded in {time.monotonic() - began_at:.1f} s: {description.summary}")
+
+    def began() -> None:
+        # Programs, which read JSON, have no use for it.
+        if config.log_format == "text":
+            announce()
         # Not earlier, so that the log comes after what somebody wants to read first; it has what was logged before.
         begin_log(config.log_level, config.log_format)
         if turn is not None:

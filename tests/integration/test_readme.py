@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mcpws import ConnectionClosed, connect
+from mcpws.cli.serve import serve
 from mcpws.tap import Options
 
 pytestmark = pytest.mark.integration
@@ -93,7 +94,7 @@ def run(*command: object) -> str:
 
 
 def test_the_server_is_called_by_the_client(port: int) -> None:
-    with running(sys.executable, "-c", block("python", "run(app", port)):
+    with running(sys.executable, "-c", block("python", "app.run(", port)):
         wait_for(port)
         assert run(sys.executable, "-c", block("python", "session.call_tool", port)) == "{'result': 3}\n"
 
@@ -101,7 +102,7 @@ def test_the_server_is_called_by_the_client(port: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @ensureDeferred
 async def test_the_server_ends_in_order(port: int, number: signal.Signals) -> None:
-    code = block("python", "run(app", port).replace("\nif __name__", MORE_TOOLS)
+    code = block("python", "app.run(", port).replace("\nif __name__", MORE_TOOLS)
     with running(sys.executable, "-c", code + '    print("returned", flush=True)', stdout=subprocess.PIPE) as process:
         await threads.deferToThread(wait_for, port)
         session = await connect(f"ws://127.0.0.1:{port}")
@@ -119,7 +120,7 @@ async def test_the_server_ends_in_order(port: int, number: signal.Signals) -> No
 
 @ensureDeferred
 async def test_the_server_ends_at_once_when_it_is_told_so_twice(port: int) -> None:
-    code = block("python", "run(app", port).replace("\nif __name__", MORE_TOOLS)
+    code = block("python", "app.run(", port).replace("\nif __name__", MORE_TOOLS)
     with running(sys.executable, "-c", code, stderr=subprocess.PIPE) as process:
         await threads.deferToThread(wait_for, port)
         session = await connect(f"ws://127.0.0.1:{port}")
@@ -153,7 +154,7 @@ def test_the_server_says_where_it_cannot_listen_and_ends(where: str, problem: st
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        code = block("python", "run(app", port).replace(f"port={port}", f"port={where or port}")
+        code = block("python", "app.run(", port).replace(f"port={port}", f"port={where or port}")
         ended = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False
         )
@@ -168,7 +169,7 @@ def test_the_gateway_is_called_from_the_command_line(port: int, sdk1: Path) -> N
     )
     # The reader has the server installed beside mcpws; here it has an environment of its own.
     serve[serve.index("mcp-server-time")] = str(sdk1 / "mcp-server-time")
-    with running(BIN / serve[0], "--pidfile=", *serve[1:]):
+    with running(BIN / serve[0], *serve[1:]):
         wait_for(port)
         assert "get_current_time" in run(BIN / tools[0], *tools[1:])
         assert "Europe/Paris" in run(BIN / call[0], *call[1:])
@@ -198,7 +199,12 @@ def test_the_transport_demo_says_how_it_is_started(arguments: list[str]) -> None
 
 
 def test_every_service_command_line_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    commands = re.findall(r"^\$ twistd -n (?:--pidfile= )?mcpws (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
-    assert len(commands) >= 4
-    for command in commands:
+    daemons = re.findall(r"^\$ twistd (?:-n )?(?:--pidfile= )?mcpws (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    assert len(daemons) >= 3
+    for command in daemons:
         Options({}).parseOptions(shlex.split(command))
+    foreground = re.findall(r"^\$ mcpws serve (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    assert len(foreground) >= 2
+    for command in foreground:
+        if "--help" not in command:
+            serve.make_context("mcpws serve", shlex.split(command))

@@ -179,6 +179,16 @@ async def test_one_signal_ends_all_of_it_soon(start: Start, tools: Path, number:
     assert "Traceback" not in served.said()
 
 
+@ensureDeferred
+async def test_whoever_writes_a_tool_is_shown_what_it_raises(start: Start, tools: Path) -> None:
+    tools.write_text(APP + "\n\n@app.tool\ndef fail() -> None:\n    raise ValueError('of my own')\n")
+    served = await begin(start, tools)
+    session = await connect(served.url)
+    result = await session.request("tools/call", {"name": "fail"})
+    assert "ValueError: of my own" in result["content"][0]["text"]
+    await session.close()
+
+
 BLOCKING = APP + "\n\n@app.tool\ndef block() -> None:\n    import time\n    time.sleep(1000)\n"
 
 

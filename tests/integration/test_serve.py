@@ -168,6 +168,14 @@ def test_code_that_fails_ends_it_in_one_line(folder: Path) -> None:
     assert done.stderr == f"mcpws: {said}\n"
 
 
+def test_a_log_for_programs_has_nothing_else_in_it(start: Start, folder: Path) -> None:
+    served = start("tools.py", "--log-format", "json")
+    served.wait_for("listening on")
+    served.interrupt()
+    assert served.end() == 130
+    assert all(isinstance(json.loads(line), dict) for line in served.said().splitlines())
+
+
 def test_python_m_mcpws_is_the_command(start: Start, folder: Path) -> None:
     served = start("tools.py", command=(sys.executable, "-m", "mcpws"))
     url = served.url

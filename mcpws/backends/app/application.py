@@ -142,6 +142,15 @@ class App:
         self._channels: dict[AppChannel, None] = {}
         self._stopping = False
 
+    @property
+    def show_errors(self) -> bool:
+        """Whether clients are shown type and text of any exception. It may be set at any time."""
+        return self._failures.show_errors
+
+    @show_errors.setter
+    def show_errors(self, shown: bool) -> None:
+        self._failures.show_errors = shown
+
     @overload
     def tool(self, function: F, /) -> F: ...
     @overload

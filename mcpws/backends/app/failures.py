@@ -60,7 +60,7 @@ class Failures:
     """
 
     def __init__(self, show_errors: bool) -> None:
-        self._show_errors = show_errors
+        self.show_errors = show_errors
 
     def told(self, error: BaseException | None, signature: Signature, client: str) -> BaseException:
         """What to raise in the place of `error`, which the function of `signature` raised.
@@ -83,7 +83,7 @@ class Failures:
             reference=reference,
             advice="" if hint is None else f": {hint}",
         )
-        return FunctionFailed(signature.role, reference, _shown(error, hint) if self._show_errors else None)
+        return FunctionFailed(signature.role, reference, _shown(error, hint) if self.show_errors else None)
 
 
 def _shown(error: BaseException | None, hint: str | None) -> str:
