@@ -24,6 +24,7 @@ CONNECTION = Logger("mcpws.connection")
 REQUEST = Logger("mcpws.request")
 CHILD = Logger("mcpws.child")
 LIMIT = Logger("mcpws.limit")
+FUNCTION = Logger("mcpws.function")
 
 Level: TypeAlias = Literal["debug", "info", "warn"]
 
@@ -59,6 +60,11 @@ def quoted(text: str) -> str:
     return short if _is_plain(short) else repr(short)
 
 
+def whom(who: Identity) -> str:
+    """Whom a line is about: `#3 tcp4:127.0.0.1:50312`, with the number of the connection if it has one."""
+    return quoted(who.peer) if who.connection is None else f"#{who.connection} {quoted(who.peer)}"
+
+
 def write(log: Logger, level: Level, event: str, who: Identity, said: str, **fields: object) -> None:
     """Write one event.
 
@@ -66,7 +72,7 @@ def write(log: Logger, level: Level, event: str, who: Identity, said: str, **fie
     :param said: the rest of the line. Of texts that are not ours, what `quoted` makes of them.
     :param fields: all that there is to know, by name. Texts are cut, and None is left out.
     """
-    line = f"{quoted(who.peer)} {said}" if who.connection is None else f"#{who.connection} {quoted(who.peer)} {said}"
+    line = f"{whom(who)} {said}"
     given = {name: cut(one) if type(one) is str else one for name, one in fields.items() if one is not None}
     log.emit(_LEVELS[level], "{line}", line=line, event=event, connection=who.connection, peer=cut(who.peer), **given)
 

@@ -177,7 +177,7 @@ class AppChannel:
 
     def told(self, error: BaseException | None, signature: Signature) -> BaseException:
         """What to raise for the client in the place of what a function raised; what was not meant for it is logged."""
-        return self._failures.told(error, signature, self.identity.peer)
+        return self._failures.told(error, signature, self.identity)
 
     def hear(self, signature: Signature, values: tuple[Any, ...], size: int) -> None:
         """Call a registered function for a notification of `size` bytes, for which there is room.

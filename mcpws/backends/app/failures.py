@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import secrets
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from mcpws.backends.app.hints import hint_for
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import CapabilityMissing, InternalError, InvalidParams, MalformedResult, RpcError, ToolError
+from mcpws.eventlog import FUNCTION, whom
+from mcpws.interfaces import Identity
 from mcpws.mcp.content import Text, ToolResult
-
-log = Logger()
 
 MAX_SHOWN = 2000
 """Characters of an exception that are shown to a client."""
@@ -62,7 +62,7 @@ class Failures:
     def __init__(self, show_errors: bool) -> None:
         self.show_errors = show_errors
 
-    def told(self, error: BaseException | None, signature: Signature, client: str) -> BaseException:
+    def told(self, error: BaseException | None, signature: Signature, client: Identity) -> BaseException:
         """What to raise in the place of `error`, which the function of `signature` raised.
 
         That is `error` itself where it says what the client is to be told. Any other, that of `sys.exit()` included, is
@@ -72,14 +72,17 @@ class Failures:
             return error
         reference = secrets.token_hex(4)
         hint = hint_for(error, signature)
-        log.failure(
-            "{role} failed for {client}, reference {reference}{advice}",
+        FUNCTION.failure(
+            "{role} failed for {whom}, reference {reference}{advice}",
             failure=Failure(error),
             level=LogLevel.error,
+            event="function_failed",
             kind=signature.kind,
             role=signature.role,
             function=signature.label,
-            client=client,
+            whom=whom(client),
+            connection=client.connection,
+            peer=client.peer,
             reference=reference,
             advice="" if hint is None else f": {hint}",
         )

@@ -19,6 +19,8 @@ from weakref import ref
 
 from twisted.logger import Logger
 
+from mcpws.eventlog import FUNCTION
+
 if TYPE_CHECKING:
     from mcpws.backends.app.signature import Signature
 
@@ -117,13 +119,14 @@ class Holds:
         if len(self._warned) >= MAX_WARNED:
             del self._warned[next(iter(self._warned))]
         self._warned[signature.label] = now
-        log.warn(
+        FUNCTION.warn(
             "{role} {verb} {seconds:.2f} s, and with it every client, in {place}: {advice}",
+            event="function_slow",
             role=signature.role,
             verb=verb,
             kind=signature.kind,
             function=signature.label,
-            seconds=now - hold.since,
+            seconds=round(now - hold.since, 3),
             place=f"{PurePath(hold.frame.f_code.co_filename).name}:{self._line}",
             advice=_advice(signature),
         )

@@ -12,6 +12,7 @@ from mcpws.backends.app.context import Context
 from mcpws.backends.app.failures import MAX_SHOWN, Failures, FunctionFailed
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import InternalError, RemoteError, RpcError, ToolError
+from mcpws.interfaces import Identity
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient
@@ -79,7 +80,7 @@ def test_what_a_tool_did_not_foresee_is_a_result_that_names_it_and_a_reference(
     [event] = logged_errors.flush(LookupError)
     assert text == f"The tool search failed; the log of its server says why, under reference {event['reference']}."
     assert formatEvent(event) == f"tool search failed for tester:1, reference {event['reference']}"
-    assert (event["kind"], event["client"]) == ("tool", "tester:1")
+    assert (event["kind"], event["event"], event["peer"]) == ("tool", "function_failed", "tester:1")
     assert "secret" in event["log_failure"].getTraceback()
 
 
@@ -158,7 +159,7 @@ def test_who_writes_tools_may_be_shown_type_and_text(
 def test_what_is_shown_can_be_sent(error: BaseException, shown: str, logged_errors: "LoggedErrors") -> None:
     def work() -> None: ...
 
-    told = Failures(show_errors=True).told(error, Signature(work, "tool"), "somebody")
+    told = Failures(show_errors=True).told(error, Signature(work, "tool"), Identity("somebody"))
     assert isinstance(told, FunctionFailed)
     assert told.shown == shown
     assert len(logged_errors.flush()) == 1
