@@ -6,16 +6,21 @@ No socket and no reactor, everything in the processor's caches: the least that P
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 
 from mcpws.core.codec import decode
 from mcpws.core.messages import Message, Request
 from mcpws.errors import McpwsError
+from mcpws.eventlog import AccessLog, Level
 from mcpws.front import Front
 from mcpws.interfaces import Identity
+from mcpws.logs import Format, Lines
 from mcpws.testing import Served
 from mcpws.ws.fastlane import FastLane
 from tests.cost import IN_FLIGHT, PassingBackend, app, call, initialised
@@ -23,6 +28,12 @@ from tests.cost import IN_FLIGHT, PassingBackend, app, call, initialised
 BATCHES = 20
 REPEATS = 200
 LIMIT = 1 << 24
+
+LOGS: tuple[tuple[str, Level | None, Format], ...] = (
+    ("in addition: a log of requests that fail", None, "text"),
+    ("in addition: a log of all requests, as text", "info", "text"),
+    ("in addition: a log of all requests, as JSON", "info", "json"),
+)
 
 
 class Nobody:
@@ -85,6 +96,18 @@ def nanoseconds(serve: Callable[[bytes], object]) -> float:
     return least / BATCHES / IN_FLIGHT * 1e9
 
 
+@contextmanager
+def logging(form: Format) -> Iterator[None]:
+    """A log that goes nowhere."""
+    with open(os.devnull, "w") as nowhere:
+        lines = Lines(nowhere, form)
+        globalLogPublisher.addObserver(lines)
+        try:
+            yield
+        finally:
+            globalLogPublisher.removeObserver(lines)
+
+
 def main() -> None:
     """Print a line for each stage."""
     stages = [
@@ -100,6 +123,10 @@ def main() -> None:
         print(f"{name:50} {taken - before:6.0f} ns")
         before = taken
     print(f"{'in all':50} {before:6.0f} ns")
+    for what, level, form in LOGS:
+        with logging(form):
+            taken = nanoseconds(of_a_server(Served(app, observer=AccessLog(level))))
+        print(f"{what:50} {taken - before:6.0f} ns")
 
 
 if __name__ == "__main__":

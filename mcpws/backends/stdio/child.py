@@ -319,7 +319,7 @@ class Child(ProcessProtocol):
 
     def _refuse(self, line: LineTooLong) -> None:
         self._counters.too_long += 1
-        self._log(LogLevel.warn, "child_line_too_long", "sent {line}, which is skipped", line=str(line))
+        self._log(LogLevel.warn, "child_line_too_long", "sent {output}, which is skipped", output=str(line))
         error = ResultTooLarge(line.size, line.limit)
         about = outline(line.begins, line.ends)
         if about.answers is not None:
@@ -345,10 +345,10 @@ class Child(ProcessProtocol):
             self._give_up(f"sent more than {self._limits.max_garbage} lines a minute that are no messages")
 
     def _log_garbage(self, line: str) -> None:
-        self._log(LogLevel.warn, "child_garbage", "sent what is no message: {line}", line=line)
+        self._log(LogLevel.warn, "child_garbage", "sent what is no message: {output}", output=line)
 
     def _log_error_line(self, line: str) -> None:
-        self._log(LogLevel.info, "child_stderr", "stderr: {line}", line=line)
+        self._log(LogLevel.info, "child_stderr", "stderr: {output}", output=line)
 
     def _log(self, level: Any, event: str, said: str, **fields: object) -> None:
         connection = self.client.identity.connection
