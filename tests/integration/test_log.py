@@ -247,7 +247,7 @@ def normal(line: str) -> str:
 def a_daemon(folder: Path, *options: str) -> Iterator[tuple[Path, int, int]]:
     """Log, port and process id of a `twistd mcpws` in the background."""
     log, pidfile = folder / "mcpws.log", folder / "mcpws.pid"
-    command = [BIN / "twistd", f"--pidfile={pidfile}", f"--logfile={log}", "mcpws", "--port", "0", *options]
+    command = [str(BIN / "twistd"), f"--pidfile={pidfile}", f"--logfile={log}", "mcpws", "--port", "0", *options]
     subprocess.run(command, cwd=folder, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     pid = int(pidfile.read_text())
     try:

@@ -1,0 +1,57 @@
+"""The page on operations says what there is: events with their fields, counters, and an Observer that works."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from mcpws.core.counters import COUNTED
+from mcpws.testing import connected, result_of
+
+PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
+
+ALWAYS = {"time", "level", "logger", "message", "event", "connection", "peer"}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, without its first two lines."""
+    section = PAGE.partition(f"{heading}\n")[2]
+    lines = re.findall(r"^\|.*\|$", re.split(r"\n#+ ", section)[0].split("\n\n| outcome", 1)[0], re.MULTILINE)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_each_event_that_is_shown_is_described_with_all_its_fields() -> None:
+    described = {
+        name: (logger.strip("`"), set(re.findall(r"`(\w+)`", fields)))
+        for events, logger, _, fields in rows("### Events and their fields")
+        for name in re.findall(r"`(\w+)`", events)
+    }
+    shown: list[dict[str, Any]] = [json.loads(line) for line in PAGE.splitlines() if line.startswith('{"time"')]
+    assert len(shown) > 20
+    for event in shown:
+        logger, fields = described[event["event"]]
+        assert event["logger"] == logger
+        assert set(event) <= ALWAYS | fields, event["event"]
+
+
+def test_the_counters_are_those_that_there_are() -> None:
+    assert {name.strip("`"): help for name, help in rows("## The counters")} == COUNTED
+
+
+def test_the_observer_of_the_page_observes() -> None:
+    [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile(code, "operations.md", "exec"), names)
+
+    @names["app"].tool
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    times = names["Times"]()
+    pair = connected(names["app"], observer=times)
+    sum = pair.session.call_tool("add", a=1, b=2)
+    pair.flush()
+    result_of(sum)
+    assert times.seconds == {"add": 0.0}
