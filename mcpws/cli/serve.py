@@ -109,6 +109,9 @@ def serve(given: Given, target: str | None, reload: bool, includes: tuple[str, .
     except McpwsError as error:
         say(str(error))
         sys.exit(FAILED if isinstance(error, LoadFailed) else exit_status(error))
+    except KeyboardInterrupt:
+        # While the code was loaded, which may take long.
+        sys.exit(128 + signal.SIGINT)
 
 
 class _Asked:
@@ -133,7 +136,7 @@ class _Asked:
             values["app"] = (TARGET, self.target)
         if self.command is not None:
             if not self.command:
-                raise ConfigError(COMMAND, "", "write the command of a stdio MCP server after it")
+                raise click.UsageError("--: write the command of a stdio MCP server after it")
             values["stdio"] = (COMMAND, self.command)
         return read_settings(self.given, os.environ, values)
 
@@ -168,9 +171,6 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
             # Whoever changes the code is the one who calls it.
             assembly.backend.show_errors = True
         turn.loaded(their_files())
-        # Ctrl-C is for all processes of a terminal, and the one that keeps the ports says what becomes of it. What
-        # tools start does not inherit this.
-        signal.signal(signal.SIGINT, lambda number, frame: None)
 
     def announce() -> None:
         description = description_of(assembly.backend)
@@ -237,7 +237,7 @@ def _reloading(asked: _Asked) -> int:
     except ConfigError as error:
         raise reading.named(error) from None
     if not files and not asked.includes:
-        raise ConfigError("--reload", True, "there is nothing to watch: name files with --reload-include")
+        raise click.UsageError("--reload: there is nothing to watch: name files with --reload-include")
     watched = Watched(files, asked.includes)
     kept = KeptSockets()
     for description in map(endpoint_description, config.listen):
@@ -249,8 +249,9 @@ def _reloading(asked: _Asked) -> int:
 
 
 def _in_turn(asked: _Asked, turn: Turn, kept: KeptSockets) -> int:
-    # Until it serves it may be interrupted anywhere, which nobody needs to be told of.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Ctrl-C is for all processes of a terminal, and the one that keeps the ports says what becomes of it. It is not
+    # ignored, which what tools start would inherit.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
     # Two versions of a file that are as long and of the same second would have the same bytecode.
     sys.dont_write_bytecode = True
     try:

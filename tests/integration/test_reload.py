@@ -254,6 +254,17 @@ async def test_the_file_of_a_stdio_server_is_watched_and_its_processes_end(start
     await threads.deferToThread(wait_until_gone, *children)
 
 
+def test_ctrl_c_while_the_code_is_loaded_is_the_end_and_nothing_to_tell(start: Start, tools: Path) -> None:
+    tools.write_text("print('loading', flush=True)\nimport time\ntime.sleep(100)\n")
+    served = start("--reload", "tools.py", cwd=tools.parent)
+    served.wait_for("loading")
+    children = served.children()
+    served.interrupt()
+    assert served.end() == 130
+    assert served.said() == "loading\n"
+    assert not any(map(is_alive, children))
+
+
 def test_the_port_is_kept_when_the_first_load_fails(start: Start, tools: Path) -> None:
     tools.write_text("x = (\n")
     with socket.socket() as free:

@@ -160,6 +160,15 @@ def test_a_port_in_use_ends_it_in_one_line(folder: Path) -> None:
             assert f"cannot listen on tcp:{port}:interface=127.0.0.1: Address already in use" in line
 
 
+def test_ctrl_c_while_the_code_is_loaded_is_the_end_and_nothing_to_tell(start: Start, folder: Path) -> None:
+    (folder / "slow.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(100)\n")
+    served = start("slow.py")
+    served.wait_for("loading")
+    served.interrupt()
+    assert served.end() == 130
+    assert served.said() == "loading\n"
+
+
 def test_code_that_fails_ends_it_in_one_line(folder: Path) -> None:
     (folder / "failing.py").write_text("\n1 / 0\n")
     done = run(BIN / "mcpws", "serve", "failing.py", cwd=folder)
