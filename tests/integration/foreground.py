@@ -91,7 +91,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         *arguments: str, cwd: Path | None = None, command: tuple[str | Path, ...] = (BIN / "mcpws",)
     ) -> Foreground:
         said = tmp_path / f"said-{next(numbers)}"
-        port = () if {"--port", "--config"} & set(arguments) else ("--port", "0")
+        port = () if {"--port", "--listen", "--config"} & set(arguments) else ("--port", "0")
         with said.open("wb") as output:
             process = subprocess.Popen(
                 [*command, "serve", *port, *arguments],

@@ -1,17 +1,21 @@
 """`mcpws serve --reload`, with real files, processes and ports."""
 
+import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import trustme
 from pytest_twisted import ensureDeferred
 from twisted.internet import threads
 
 from mcpws import ConnectionClosed, Session, connect
-from tests.integration.foreground import APP, Foreground, Start, is_alive, start, wait_until_gone
+from tests.integration.foreground import APP, BIN, Foreground, Start, is_alive, start, wait_until_gone
 from tests.integration.test_serve import ECHO
 
 pytestmark = pytest.mark.integration
@@ -276,3 +280,25 @@ def test_the_port_is_kept_when_the_first_load_fails(start: Start, tools: Path) -
         pass
     served.interrupt()
     assert served.end() == 130
+
+
+def test_a_port_with_tls_is_kept_as_well(start: Start, tools: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(str(tools.parent / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(tools.parent / "certificate.pem"))
+    authority.cert_pem.write_to_path(str(tools.parent / "authority.pem"))
+    endpoint = "ssl:0:interface=127.0.0.1:privateKey=key.pem:certKey=certificate.pem"
+    served = start("--reload", "tools.py", "--listen", endpoint, cwd=tools.parent)
+    served.wait_for("Ctrl-C ends it.")
+    [url, *_] = re.findall(r"wss://127\.0\.0\.1:[0-9]+", served.said())
+
+    def listed() -> str:
+        trusting = os.environ | {"SSL_CERT_FILE": str(tools.parent / "authority.pem")}
+        command = [str(BIN / "mcpws"), "tools", url]
+        return subprocess.run(command, env=trusting, capture_output=True, text=True, timeout=30, check=True).stdout
+
+    assert listed().startswith("add(")
+    tools.write_text(APP.replace("def add", "def plus"))
+    served.wait_for("loaded in")
+    assert listed().startswith("plus(")
