@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from mcpws.errors import ConfigError
-from mcpws.kinds import Flag, Kind, Maybe, Number, Unfit, kind_of
+from mcpws.kinds import Flag, Kind, Maybe, Number, Pairs, Unfit, kind_of
 
 T = TypeVar("T")
 
@@ -153,7 +153,13 @@ class Setting:
 
     def from_variable(self, text: str, source: str) -> Any:
         """The value that the environment has as `text`, checked."""
-        return self.from_texts([text] if self.read else self.kind.split(text), source)
+        try:
+            return self.from_texts([text] if self.read else self.kind.split(text), source)
+        except ConfigError as error:
+            if not isinstance(self.kind, Pairs):
+                raise
+            # It may be a part of a secret that has a space in it.
+            raise ConfigError(source, "...", f"{error.problem}, several with spaces between them") from None
 
     def from_toml(self, value: object, source: str) -> Any:
         """The value that a TOML file has as `value`, checked."""

@@ -238,7 +238,10 @@ ENVIRONMENT = [
         *("MCPWS_ALLOW_ORIGIN", "https://a.example b.example"),
         says="MCPWS_ALLOW_ORIGIN: must have a scheme, as https://app.example.com has (got 'b.example')",
     ),
-    environment("MCPWS_ENV", "A", says="MCPWS_ENV: must be NAME=VALUE (got 'A')"),
+    environment(
+        *("MCPWS_ENV", "TOKEN=hunter 2"),
+        says="MCPWS_ENV: must be NAME=VALUE, several with spaces between them (got '...')",
+    ),
     environment(
         *("MCPWS_CONFIG", "none.toml"),
         says="MCPWS_CONFIG: cannot be read: No such file or directory (got 'none.toml')",
@@ -281,7 +284,7 @@ FILES = [
     file("[wire]\ncompression = 'yes'", says="mcpws.toml: wire.compression: must be true or false (got 'yes')"),
     file(
         "[stdio]\ncommand = 'cat'\nenv = ['TOKEN=1']",
-        says="""mcpws.toml: stdio.env: must be a table, as { NAME = "value" } (got ['TOKEN=1'])""",
+        says="""mcpws.toml: stdio.env: must be a table, as { NAME = "value" } (got 'list')""",
     ),
     file(
         "[limits\n",

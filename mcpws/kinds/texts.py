@@ -95,9 +95,9 @@ class Pairs(Kind):
         return tuple(pairs.items())
 
     def from_toml(self, value: object) -> tuple[tuple[str, str], ...]:
+        # Values are not shown: they may be secrets.
         if not isinstance(value, dict):
-            raise Unfit(value, 'must be a table, as { NAME = "value" }')
-        # The name is shown and not the value, which may be a secret.
+            raise Unfit(type(value).__name__, 'must be a table, as { NAME = "value" }')
         for name, one in value.items():
             if not isinstance(one, str):
                 raise Unfit(name, "must have a text as its value")
