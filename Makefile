@@ -1,6 +1,7 @@
 # make serve   MCP over WebSocket on PORT; ARGS go to mcpws serve: make serve ARGS="--reload tools.py"
 # make test    the whole test suite
 # make lint    ruff and mypy
+# make docs    the documentation as pages for a browser, in build/docs
 # make bench   ours and the peers side by side: make bench ARGS="--only in-process --rounds 3"
 #
 # Each sets up what it needs first: .venv from PYTHON (3.11 or newer), for the tests the foreign
@@ -20,7 +21,7 @@ $(shell test -x $(RUN)/python || rm -f $(VENV)/pyvenv.cfg)
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: serve test lint coverage bench
+.PHONY: serve test lint coverage docs bench
 
 serve: $(VENV)/installed-cli
 	@$(RUN)/mcpws serve --port $(PORT) $(ARGS)
@@ -40,6 +41,11 @@ coverage: $(VENV)/installed-test
 	$(RUN)/coverage run -m pytest -q tests/core tests/policy
 	$(RUN)/coverage combine --quiet
 	$(RUN)/coverage report --include='mcpws/core/*,mcpws/policy/*' --fail-under=100
+
+# Any warning is an error: a reference to nothing, a page that no other leads to.
+docs: $(VENV)/installed-docs
+	@$(RUN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --doctree-dir build/doctrees docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/installed-bench
 	@benchmarks/setup.sh
