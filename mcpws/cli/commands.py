@@ -109,7 +109,7 @@ class Commands(click.Group):
     epilog="""\b
 Exit status:
   0      all went well
-  1      the server answered with an error, or a tool failed
+  1      the server answered with an error, a tool failed, or nothing can be served
   2      the command is not used right
   3      the server cannot be reached, or refuses the connection
   4      the connection was lost
@@ -118,7 +118,7 @@ Exit status:
 )
 @click.version_option(__version__, prog_name="mcpws", message="%(prog)s %(version)s")
 def mcpws() -> None:
-    """Talk to MCP servers over WebSocket.
+    """Serve MCP over WebSocket, and talk to MCP servers there.
 
     A URL is ws://HOST:PORT/PATH, or wss:// with TLS. 8082 is short for ws://127.0.0.1:8082, and localhost:8082 for
     ws://localhost:8082.
