@@ -179,25 +179,6 @@ def test_the_transport_starts_and_stops(port: int) -> None:
     assert run(sys.executable, "-c", block("python", "WebSocketTransport(", port)) == ""
 
 
-def test_the_transport_demo_talks_to_itself(port: int) -> None:
-    demo = ROOT / "examples" / "websocket_transport_demo.py"
-    with running(sys.executable, demo, "server", f"ws://127.0.0.1:{port}") as server:
-        wait_for(port)
-        assert "2025-11-25" in run(sys.executable, demo, "client", f"ws://127.0.0.1:{port}")
-        assert server.wait(SECONDS) == 0
-
-
-@pytest.mark.parametrize("arguments", [[], ["bogus"]])
-def test_the_transport_demo_says_how_it_is_started(arguments: list[str]) -> None:
-    demo = ROOT / "examples" / "websocket_transport_demo.py"
-    ended = subprocess.run(
-        [sys.executable, demo, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    assert ended.returncode == 1
-    assert "websocket_transport_demo.py server" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
 def test_every_service_command_line_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     daemons = re.findall(r"^\$ twistd (?:-n )?(?:--pidfile= )?mcpws (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
     assert len(daemons) >= 3
