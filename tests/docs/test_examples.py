@@ -87,17 +87,20 @@ def test_the_tests_of_the_calculator_pass() -> None:
                              "--rootdir", EXAMPLES, EXAMPLES / "test_calculator.py")  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("tool", "says"),
-    [("blocking", "slept in a thread"), ("task", "slept as a task"), ("deferred", "slept on the reactor")],
-)
-def test_tools_that_wait_hold_up_nobody(serve: Serve, port: str, tool: str, says: str) -> None:
+def test_tools_that_wait_hold_up_nobody(serve: Serve, port: str) -> None:
     serve(port, BIN / "mcpws", "serve", EXAMPLES / "waiting_tools.py", "--port", port)
-    waiting = subprocess.Popen([BIN / "mcpws", "tool", "--text", port, tool, "seconds=3"], stdout=subprocess.PIPE)
-    with waiting:
-        assert says in run(BIN / "mcpws", "tool", "--text", port, "deferred", "seconds=0") + says
-        assert waiting.poll() is None
-        assert waiting.communicate(timeout=SECONDS)[0] == f"{says}\n".encode()
+    says = {"blocking": "slept in a thread", "task": "slept as a task", "deferred": "slept on the reactor"}
+    with ExitStack() as stack:
+        calls = {
+            tool: stack.enter_context(
+                subprocess.Popen([BIN / "mcpws", "tool", "--text", port, tool, "seconds=4"], stdout=subprocess.PIPE)
+            )
+            for tool in says
+        }
+        assert run(BIN / "mcpws", "tool", "--text", port, "deferred", "seconds=0") == "slept on the reactor\n"
+        assert [tool for tool, call in calls.items() if call.poll() is not None] == []
+        for tool, call in calls.items():
+            assert call.communicate(timeout=SECONDS)[0] == f"{says[tool]}\n".encode()
 
 
 def test_the_client_shows_progress_and_gives_up(serve: Serve, port: str) -> None:

@@ -1,6 +1,8 @@
 """Every block of code in README.md, CONTRIBUTING.md and docs/, run as it is printed; only the ports are free ones."""
 
 import re
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,29 @@ CANNOT_RUN = {
 """Blocks by page that are not run. Each has the reason above it."""
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("page", [page for page in pages() if blocks_of(page)])
-def test_a_reader_can_do_what_the_page_says(page: str) -> None:
-    blocks = blocks_of(page)
+PAGES = [page for page in pages() if blocks_of(page)]
+AT_A_TIME = 2
+"""Pages that are read at the same time: most of what a reader does is to wait for programs that begin."""
+
+
+def read(page: str) -> None:
     with reader() as somebody:
-        somebody.read(blocks)
+        somebody.read(blocks_of(page))
+
+
+@pytest.fixture(scope="session")
+def readings(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]:
+    """The pages whose tests are to run, all of them being read already."""
+    asked = [page for page in PAGES if any(item.name.endswith(f"says[{page}]") for item in request.session.items)]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        yield {page: pool.submit(read, page) for page in asked}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("page", PAGES)
+def test_a_reader_can_do_what_the_page_says(page: str, readings: dict[str, Future[None]]) -> None:
+    readings[page].result()
 
 
 def test_what_cannot_be_run_is_counted_and_has_its_reason() -> None:
