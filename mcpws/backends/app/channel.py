@@ -70,6 +70,9 @@ class Scope(Protocol):
     ) -> object:
         """Call a registered function and convert what it returns, now or when it comes."""
 
+    def told(self, error: BaseException | None, signature: Signature) -> BaseException:
+        """What to raise for the client in the place of what a function raised; what was not meant for it is logged."""
+
 
 class AppChannel:
     """Answers one client. It is the Scope of the requests that began with a handshake.

@@ -26,7 +26,7 @@ from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.stateless import StatelessCall
-from mcpws.backends.app.tool_call import ArgumentsMisfit, read_tool_call
+from mcpws.backends.app.tool_call import ArgumentsFailed, ArgumentsMisfit, read_tool_call
 from mcpws.backends.app.tools import failed
 from mcpws.backends.app.uri import MAX_LENGTH, canonical
 from mcpws.conversation import cause_of, to_come
@@ -132,11 +132,17 @@ def _list(member: str, registry_of: Callable[[Catalog], Registry[Any]]) -> Calla
 def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
     """`told` is for the model to read: a result. So is that the function failed otherwise, but not why."""
 
-    def tell(failure: Failure) -> ToolResult | Failure:
-        error = cause_of(failure)
+    def result_of(error: BaseException | None) -> ToolResult:
         if isinstance(error, FunctionFailed):
             return error.result()
-        return failed(error) if isinstance(error, told) else failure
+        if isinstance(error, told):
+            return failed(error)
+        assert error is not None
+        raise error
+
+    def tell(failure: Failure) -> ToolResult | Failure:
+        error = cause_of(failure)
+        return result_of(error) if isinstance(error, (FunctionFailed, *told)) else failure
 
     def answer(scope: Scope, request: Request) -> object:
         try:
@@ -145,6 +151,8 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
             if scope.client.version in ARGUMENTS_ARE_PARAMETERS:
                 raise
             return failed(error)
+        except ArgumentsFailed as error:
+            return result_of(scope.told(error.error, error.tool.signature))
         try:
             outcome = scope.run(tool.signature, values, request, tool.result)
         except FunctionFailed as error:

@@ -103,6 +103,10 @@ class StatelessCall:
         later.addCallbacks(self._returned, self._failed, (convert, signature), errbackArgs=(signature,))
         return answer
 
+    def told(self, error: BaseException | None, signature: Signature) -> BaseException:
+        """As AppChannel.told."""
+        return self.channel.told(error, signature)
+
     def ask(self, method: str, params: dict[str, Any] | None, type: Any) -> Deferred[Any]:
         """The client's answer, decoded as `type`, if the request brought it; else the call ends soon, to ask for it."""
         problem = self._no_question(method, params)

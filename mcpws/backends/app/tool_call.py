@@ -23,6 +23,15 @@ class ArgumentsMisfit(InvalidParams):
     """The call is as MCP has it, but its arguments do not fit the tool's schema."""
 
 
+class ArgumentsFailed(Exception):
+    """Code of a type of the arguments of `tool` raised `error`, which says nothing of what was sent."""
+
+    def __init__(self, tool: Tool, error: BaseException) -> None:
+        super().__init__(tool.name, error)
+        self.tool = tool
+        self.error = error
+
+
 class _Call(Struct):
     name: str
     arguments: Raw = EMPTY
@@ -36,6 +45,7 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
     """The tool, and what its function is to be called with.
 
     :raises ArgumentsMisfit: the arguments are an object, but do not fit.
+    :raises ArgumentsFailed: it could not be found out whether they do.
     :raises InvalidParams: there is no such tool, or this is no call of one.
     """
     if request.data is not None and len(request.data) >= LARGE and request.params is not None:
@@ -63,6 +73,8 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
         if not bytes(params.arguments).startswith(b"{"):
             raise
         raise ArgumentsMisfit(error.message, error.data) from None
+    except BaseException as error:
+        raise ArgumentsFailed(tool, error) from None
 
 
 def _read_with_halves(raw: Raw) -> _Call | None:
@@ -84,6 +96,9 @@ def _read_at_once(catalog: Catalog, params: Raw) -> tuple[Tool, tuple[Any, ...]]
     tool = None if named is None else catalog.tools.get(named[1].decode())
     if tool is None:
         return None
-    read = tool.arguments.decode_call(params)
+    try:
+        read = tool.arguments.decode_call(params)
+    except BaseException as error:
+        raise ArgumentsFailed(tool, error) from None
     # Of a name that is there twice, the last one counts.
     return None if read is None or read[0] != tool.name else (tool, read[1])

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import formatEvent
@@ -124,10 +125,13 @@ def test_what_is_no_tool_is_answered_with_an_error(
         assert formatEvent(event).startswith(f"{role} failed for tester:1, ")
 
 
+@pytest.mark.parametrize("constructed", [False, True])
 def test_who_writes_tools_may_be_shown_type_and_text(
-    either: Callable[[App], "AppClient"], clock: Clock, logged_errors: "LoggedErrors"
+    either: Callable[[App], "AppClient"], clock: Clock, logged_errors: "LoggedErrors", constructed: bool
 ) -> None:
-    app = App("open", "1", clock=clock, show_errors=True)
+    app = App("open", "1", clock=clock, show_errors=constructed)
+    app.show_errors = True
+    assert app.show_errors
 
     def fail() -> str:
         raise LookupError("no such row")
@@ -268,3 +272,28 @@ def test_a_failure_is_told_without_what_came_of_it() -> None:
     failed = FunctionFailed("tool a", "c0ffee", None)
     assert Failure(failed).value is failed
     assert (failed.code, failed.message, failed.data) == (-32603, "Internal error", {"reference": "c0ffee"})
+
+
+class Fragile(Struct):
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size == 0:
+            raise LookupError("secret")
+        if self.size == 1:
+            raise ToolError("one is not enough")
+
+
+@pytest.mark.parametrize("filling", [0, 32 * 1024])
+def test_code_of_a_type_that_fails_is_a_failure_of_its_tool(
+    app: App, either: Callable[[App], "AppClient"], logged_errors: "LoggedErrors", filling: int
+) -> None:
+    @app.tool
+    def weigh(thing: Fragile, text: str) -> str:
+        return ""
+
+    client = either(app)
+    text = "x" * filling
+    assert text_of(client.tool("weigh", thing={"size": 0}, text=text)).startswith("The tool weigh failed")
+    assert len(logged_errors.flush(LookupError)) == 1
+    assert text_of(client.tool("weigh", thing={"size": 1}, text=text)) == "one is not enough"
