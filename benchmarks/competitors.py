@@ -74,7 +74,8 @@ def _ws(setting: Setting) -> list[str]:
 
 def _mcpws_gateway(setting: Setting) -> list[str]:
     twistd = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile="]
-    return [*twistd, "mcpws", "--port", str(setting.port), "--stdio", CHILD]
+    # Others log no requests either.
+    return [*twistd, "mcpws", "--port", str(setting.port), "--stdio", CHILD, "--no-access-log"]
 
 
 def _supergateway(setting: Setting) -> list[str]:
