@@ -22,6 +22,7 @@ from mcpws.client.opening import Era, Terms
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, McpwsError
+from mcpws.observer import Observer
 from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
 from mcpws.ws.upgrade import Headers
 
@@ -62,6 +63,7 @@ class ClientFactory(ConnectionFactory):
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
         reactor: IReactorTime | None = None,
+        observer: Observer | None = None,
     ) -> None:
         super().__init__(
             url,
@@ -71,6 +73,7 @@ class ClientFactory(ConnectionFactory):
             subprotocols=subprotocols,
             origin=origin,
             reactor=reactor,
+            observer=observer,
         )
         if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
             raise ConfigError("timeout", timeout, "must be a number of seconds above 0, or None")
@@ -156,6 +159,7 @@ def connect(
     headers: Headers | None = None,
     subprotocols: Sequence[str] = ("mcp",),
     origin: str | None = None,
+    observer: Observer | None = None,
 ) -> Connecting:
     """Connect to the MCP server at `url` and begin; fires with the Session. Close it when you are done.
 
@@ -186,6 +190,7 @@ def connect(
         subprotocols=subprotocols,
         origin=origin,
         reactor=reactor,
+        observer=observer,
     )
     if endpoint is None:
         endpoint = endpoint_for(url, reactor, factory.config.timeout_seconds or NO_TIMEOUT, tls)

@@ -25,6 +25,7 @@ from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
+from tests.observing import MessageRecorder
 
 if TYPE_CHECKING:
     from tests.conftest import LoggedErrors
@@ -467,3 +468,16 @@ def test_a_context_that_is_not_reached_fails_as_the_connection_does() -> None:
 def test_a_time_for_answers_that_is_none_is_refused(timeout: Any) -> None:
     with pytest.raises(ConfigError, match="timeout: must be a number of seconds above 0, or None"):
         ClientFactory(URL, timeout=timeout)
+
+
+def test_an_observer_is_told_of_sessions() -> None:
+    recorder = MessageRecorder()
+    served = Served(RecordingBackend())
+    session = served.connect(era="legacy", observer=recorder)
+    closed = session.close()
+    served.flush()
+    result_of(closed)
+    assert [party.kind for party in recorder.parties] == ["server"]
+    assert [getattr(one, "method", None) for one in recorder.went] == ["initialize", "notifications/initialized"]
+    assert len(recorder.came) == 1
+    assert [(one.code, one.by) for one in recorder.closings] == [(1000, "us")]
