@@ -1,5 +1,7 @@
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import inf, isfinite, nan
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import msgspec
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
+from pydantic import BaseModel, Field
 
 from mcpws.core.codec import decode, encode
 from mcpws.core.messages import (
@@ -155,6 +158,20 @@ def within_itself() -> list[Any]:
     values: list[Any] = []
     values.append(values)
     return values
+
+
+@pytest.mark.parametrize("path", [Path("a/b"), PurePosixPath("/etc"), PureWindowsPath("c:\\b")])
+def test_a_path_is_a_string(path: PurePath) -> None:
+    assert bytes(to_raw([path])) == msgspec.json.encode([str(path)])
+
+
+def test_a_model_of_pydantics_is_written_as_it_writes_itself() -> None:
+    class Reading(BaseModel):
+        at: datetime
+        celsius: float = Field(serialization_alias="temperature")
+
+    reading = Reading(at=datetime(2026, 1, 2, tzinfo=UTC), celsius=20.5)
+    assert bytes(to_raw({"last": reading})) == b'{"last":{"at":"2026-01-02T00:00:00Z","temperature":20.5}}'
 
 
 @pytest.mark.parametrize("value", [object(), "\ud800", {"\udfff": 1}, {(1,): 2}, within_itself()])

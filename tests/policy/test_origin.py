@@ -174,6 +174,13 @@ def test_a_host_pattern_that_could_never_match_is_a_config_error(pattern: str) -
     assert (caught.value.key, caught.value.value) == ("hosts", pattern)
 
 
+@pytest.mark.parametrize("pattern", ["0.0.0.0", "0.0.0.0:8082", "[::]", "[::]:8082", "[0:0::0]"])
+def test_an_address_to_listen_on_is_no_host_pattern(pattern: str) -> None:
+    with pytest.raises(ConfigError, match="not where to listen") as caught:
+        check_host_pattern(pattern)
+    assert (caught.value.key, caught.value.value) == ("hosts", pattern)
+
+
 # Origin.
 
 
