@@ -214,6 +214,10 @@ def _diagnose(data: bytes, max_depth: int) -> Message:
         id = None
     if _read(members, "jsonrpc") != "2.0":
         raise _invalid("$.jsonrpc", 'must be "2.0"', id, answers)
+    if kinds == {"result", "error"}:
+        for name in ("error", "result"):
+            if members[name] == NULL:
+                return _without(data, name)
     if bad_id is not None:
         # JSON-RPC 2.0 answers what it cannot attribute with a null id: take that from any peer.
         if bad_id == "null" and kinds == {"error"}:
@@ -224,8 +228,6 @@ def _diagnose(data: bytes, max_depth: int) -> Message:
         raise _invalid("$.id", f"must be a string or an integer, not {bad_id}", answers=answers)
     if "method" in members and not isinstance(_read(members, "method"), str):
         raise _invalid("$.method", "must be a string", id)
-    if kinds == {"result", "error"} and members["error"] == NULL:
-        return _without(data, "error")
     if "error" in members:
         try:
             _decode_error(members["error"])

@@ -314,6 +314,11 @@ awkward: st.SearchStrategy[Any] = st.sampled_from([None, True, 1, 1.5, "", "2.0"
         },
     )
 )
+@example({"id": None, "jsonrpc": "2.0", "error": {"code": 1, "message": "x"}, "result": None})
+@example({"id": None, "jsonrpc": "2.0", "error": None, "result": None})
+@example({"id": 1.5, "jsonrpc": "2.0", "error": {"code": 1, "message": "x"}, "result": None})
+@example({"id": 1, "jsonrpc": "2.0", "error": None, "result": None})
+@example({"id": 1, "jsonrpc": "2.0", "error": 7, "result": None})
 def test_an_object_is_read_as_the_specification_says(message: dict[str, Any]) -> None:
     found = outcome(json.dumps(message).encode())
     expected = read_naively(message)
