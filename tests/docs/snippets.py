@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
@@ -144,6 +145,7 @@ class Reader:
         self.counted = 0
         self._free = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self._server: subprocess.Popen[bytes] | None = None
+        self._log = folder / "server.log"
         self._session: list[tuple[str, str, int, str]] = []
         path = os.pathsep.join([str(BIN), os.environ["PATH"]])
         self.environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "100", "NO_COLOR": "1"}
@@ -219,17 +221,21 @@ class Reader:
                 self._run(block, command, status)
 
     def _run(self, block: Block, command: Command, status: int) -> None:
-        ended = subprocess.run(
-            ["bash", "-c", self._own(command.text)],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        try:
+            ended = subprocess.run(
+                ["bash", "-c", self._own(command.text)],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            served = self._printed(self._log.read_text()) if self._server else "nothing"
+            raise AssertionError(f"{block.place}: $ {command.text}\ndoes not end; the server said:\n{served}") from None
         said = self._printed(ended.stdout)
         assert ended.returncode == status, f"{block.place}: $ {command.text}\nends with {ended.returncode}:\n{said}"
         if command.expected:
@@ -238,7 +244,7 @@ class Reader:
     def _serve(self, block: Block, command: Command) -> None:
         """Start a server, in place of the one that runs, as nobody has two on one port."""
         self._stop_server()
-        log = self.folder / "server.log"
+        log = self._log
         # The default port, where the command names none.
         port = {} if "8082" in command.text or "--config" in command.text else {"MCPWS_PORT": self._free["8082"]}
         with log.open("wb") as output:
@@ -311,15 +317,20 @@ def accepts(port: str) -> bool:
 
 
 def free_ports(number: int) -> list[str]:
-    """Ports of this machine that nobody has, as texts of one length."""
-    sockets = [socket.socket() for _ in range(number)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [str(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports of this machine that nobody has, as texts of one length, each given once.
+
+    They are below those that the system gives to whoever asks for any, so nobody gets one before it is used.
+    """
+    found: list[str] = []
+    while len(found) < number:
+        port = next(_ports)
+        with suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            found.append(str(port))
+    return found
+
+
+_ports = iter(random.sample(range(20_000, 32_000), 12_000))
 
 
 @contextmanager
