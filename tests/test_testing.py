@@ -1,5 +1,6 @@
 """The harness that programs use to test theirs: it has to behave as the real thing does."""
 
+import asyncio
 from typing import Any, Protocol
 
 import pytest
@@ -7,8 +8,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, NoProtocol
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
+from mcpws.backends.app import App
+from mcpws.backends.app.context import Context
+from mcpws.client.opening import Era
 from mcpws.config import WebSocketConfig
 from mcpws.core.messages import Request
 from mcpws.errors import HandshakeRefused, InvalidParams, RemoteError
@@ -216,6 +220,58 @@ def test_a_backend_is_served_to_any_number_of_clients() -> None:
         pair.connect()
     with pytest.raises(AssertionError, match="503"):
         pair.upgraded()
+
+
+def waiting_app() -> App:
+    app = App("waiting", "1.0")
+
+    @app.tool
+    async def sure(context: Context) -> str:
+        answer = await context.elicit("Sure?", {"type": "object", "properties": {}})
+        return answer.action
+
+    @app.tool(on="thread")
+    def blocks() -> str:
+        return "thread"
+
+    @app.tool(on="asyncio")
+    async def naps() -> str:
+        await asyncio.sleep(0)
+        return "asyncio"
+
+    return app
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+@pytest.mark.parametrize(("tool", "said"), [("sure", "accept"), ("blocks", "thread"), ("naps", "asyncio")])
+def test_an_app_that_was_given_no_clock_lives_in_the_time_of_the_pair(tool: str, said: str, era: Era) -> None:
+    app = waiting_app()
+    for _ in range(2):
+        pair = connected(app, requests={"elicitation/create": lambda params: {"action": "accept"}}, era=era)
+        called = pair.session.call_tool(tool)
+        pair.flush()
+        [content] = result_of(called)
+        assert content.text == said
+        pair.session.close()
+        pair.flush()
+
+
+def test_an_app_keeps_the_clock_that_it_was_made_with() -> None:
+    clock = Clock()
+    app = App("own", "1.0", clock=clock)
+
+    @app.tool
+    async def waits() -> int:
+        await deferLater(clock, 5)
+        return 1
+
+    pair = connected(app)
+    called = pair.session.call_tool("waits")
+    pair.advance(6)
+    assert called.called is False
+    clock.advance(6)
+    pair.flush()
+    assert result_of(called) == {"result": 1}
 
 
 def test_a_recording_backend_leaves_the_answers_to_the_test() -> None:

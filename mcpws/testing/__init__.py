@@ -17,6 +17,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from mcpws.backends.app.application import App
 from mcpws.client.factory import connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
@@ -44,7 +45,7 @@ __all__ = [
 
 
 class Served:
-    """A `backend` that is served in memory, to as many clients as you like.
+    """A `backend` that is served in memory, to as many clients as you like; an App without a clock takes this one.
 
     :param config: of the server.
     :param client_config: of the clients.
@@ -63,6 +64,8 @@ class Served:
     ) -> None:
         self.network = Network(clock)
         self.clock = self.network.clock
+        if isinstance(backend, App):
+            backend.use_clock(self.clock)
         self.server = ServerFactory(backend, config, reactor=self.clock, observer=observer)
         self._client_config = client_config or WebSocketConfig(server_mode=False)
 

@@ -72,7 +72,8 @@ class App:
     :param name: of the server, for programs; `title` is for people.
     :param version: of the server.
     :param instructions: for the model, on how to use all this.
-    :param clock: for timeouts; the global reactor by default, looked up with the first client.
+    :param clock: for timeouts; the global reactor by default, looked up with the first client, and in `mcpws.testing`
+        the Clock of the pair.
     :param page_size: entries in one answer to a list request.
     :param max_pending: requests to one client that may wait for an answer.
     :param max_notifications: of one client that functions may be at work on; further ones are dropped and counted.
@@ -341,11 +342,19 @@ class App:
         """Call `watcher` with True when `uri` gets its first subscriber, with False when the last one is gone."""
         self._subscriptions.watch(uri, watcher)
 
+    def use_clock(self, clock: IReactorTime) -> None:
+        """Take `clock` for clients that connect from now on, unless the App was made with one of its own.
+
+        `mcpws.testing` calls it: what is served on a Clock has no other time.
+        """
+        if self._given_clock is None:
+            self._begin(clock)
+
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation; fails with ShuttingDown after `stop`."""
         if self._stopping:
             return fail(ShuttingDown())
-        clock = self._clock or self._begin()
+        clock = self._clock or self._begin(self._given_clock)
         channel = AppChannel(
             link,
             self._catalog,
@@ -406,10 +415,9 @@ class App:
             if not self._channels:
                 self._places.watch(False)
 
-    def _begin(self) -> IReactorTime:
-        """The clock, from now on. Not earlier: an App is often made while modules are imported, before a reactor is
-        chosen."""
-        clock = self._given_clock
+    def _begin(self, clock: IReactorTime | None) -> IReactorTime:
+        """The clock, from now on; the global reactor for None. Not earlier: an App is often made while modules are
+        imported, before a reactor is chosen."""
         if clock is None:
             from twisted.internet import reactor
 
