@@ -131,7 +131,7 @@ class Ledger:
         self.outbound: dict[RequestId, None] = {}
         self._max_name_size = max_name_size
         self._id_type: type | None = None
-        # The type of ids that have no size to be checked, once there was one.
+        # The type of ids that have no size to be checked, once all is initialised and there was one.
         self._common_id: type | None = None
         self._tokens: dict[RequestId, RequestId] = {}
         self._initialize: RequestId | None = None
@@ -208,15 +208,12 @@ class Ledger:
         id = request.id
         if id in self.inbound:
             raise InvalidRequest.in_use(id)
-        meta, token = read_meta(request), None
-        if (
-            meta is not NOTHING
-            or type(id) is not self._common_id
-            or self.phase is not _READY
-            or request.method in _UNCOMMON
-        ):
-            token = meta.progress_token
-            self._examine(request, meta)
+        meta = read_meta(request)
+        if meta is NOTHING and type(id) is self._common_id and request.method not in _UNCOMMON:
+            self.inbound[id] = None
+            return True
+        token = meta.progress_token
+        self._examine(request, meta)
         self.inbound[id] = token
         if token is not None:
             self._tokens[token] = id
@@ -239,7 +236,7 @@ class Ledger:
         if kind is not self._id_type:
             # None before the first, and for ever `object` after one of another type.
             self._id_type = kind if self._id_type is None else object
-        if kind is int:
+        if kind is int and self.phase is _READY:
             self._common_id = int
 
     def check_size(self, request: Request, token: RequestId | None = None) -> None:
