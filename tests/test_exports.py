@@ -13,12 +13,14 @@ PUBLIC = {
     "ConnectionState", "ConnectionStatistics", "Context", "CreateMessageResult", "DualEra", "ElicitResult",
     "EmbeddedResource", "EraTranslation", "Error", "ErrorObject", "HandshakeRefused", "Identity", "Image", "Incoming",
     "InputRequired", "InvalidParams", "Link", "ListenFailed", "MalformedResult", "McpwsError", "Message",
-    "MessageObserver", "Notification", "Observer", "Progress", "Prompt", "PromptArgument", "PromptMessage",
+    "MessageObserver", "MessageTooLarge", "Notification", "Observer", "Progress", "Prompt", "PromptArgument",
+    "PromptMessage",
     "PromptResult", "QueueFull", "RemoteError", "Request", "RequestId", "RequestTimeout", "Resource",
-    "ResourceContents", "ResourceLink", "ResourceTemplate", "Result", "RpcError", "ServerFactory", "ServerProtocol",
-    "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio", "Subscription", "SubscriptionRefused",
-    "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult", "UnsupportedVersion",
-    "Upstream", "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__", "connect", "run",
+    "ResourceContents", "ResourceLink", "ResourceTemplate", "Result", "ResultTooLarge", "RpcError", "ServerFactory",
+    "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio", "Subscription",
+    "SubscriptionRefused", "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult",
+    "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__",
+    "connect", "run",
 }  # fmt: skip
 
 
