@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from mcpws.endpoints import PROXIED, endpoint_description, make_endpoint
 from mcpws.errors import ListenFailed
+from mcpws.ws.peername import address_name
 from mcpws.ws.server import ServerFactory
 
 log = Logger()
@@ -114,7 +115,7 @@ class WebSocketService(Service):
 
     def _listens(self, port: IListeningPort, description: str) -> None:
         self._ports.append((description, port))
-        log.info("listening on {address}", address=port.getHost())
+        log.info("listening on {address}", address=address_name(port.getHost()))
 
 
 def problem_of(failure: Failure) -> str:

@@ -22,7 +22,7 @@ VALIDATING = Path(__file__).parent / "validating"
 BIN = Path(sys.executable).parent
 FOREIGN = ROOT / ".foreign"
 
-LISTENING = re.compile(r"listening on .*host='([^']+)', port=(\d+)")
+LISTENING = re.compile(r"listening on tcp[46]:\S*:(\d+)")
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 
@@ -66,7 +66,7 @@ class Service:
         while time.monotonic() < deadline:
             match = LISTENING.search(self.log())
             if match:
-                return int(match[2])
+                return int(match[1])
             if self.process.poll() is not None:
                 raise AssertionError(f"twistd ended with {self.process.returncode}:\n{self.log()}")
             time.sleep(0.02)
