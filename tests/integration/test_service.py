@@ -232,4 +232,4 @@ def test_the_log_names_the_client_of_a_proxy(serve: Serve, header: bytes, peer: 
 
 
 def test_it_binds_loopback_unless_told_otherwise(serve: Serve) -> None:
-    assert "host='127.0.0.1'" in serve().log()
+    assert "listening on tcp4:127.0.0.1:" in serve().log()
