@@ -36,6 +36,9 @@ _NAMING = frozenset(
     }
 )
 
+_COMMON = "tools/call"
+"""The method of most requests. It is compared: to look up a string that has just been decoded takes its hash first."""
+
 _UNCOMMON = _NAMING | ONLY_MODERN | {INITIALIZE}
 """Methods of which more is to be asked than of others."""
 
@@ -209,7 +212,8 @@ class Ledger:
         if id in self.inbound:
             raise InvalidRequest.in_use(id)
         meta = read_meta(request)
-        if meta is NOTHING and type(id) is self._common_id and request.method not in _UNCOMMON:
+        method = request.method
+        if meta is NOTHING and type(id) is self._common_id and (method == _COMMON or method not in _UNCOMMON):
             self.inbound[id] = None
             return True
         token = meta.progress_token
