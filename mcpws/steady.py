@@ -76,11 +76,10 @@ class SteadyTime:
 
     def __init__(self, reactor: IReactorTime, now: Callable[[], float]) -> None:
         self.reactor = reactor
+        # It is asked with every read: as long as there is nothing to take out, the clock itself is asked.
+        self.seconds = now
         self._now = now
         self._lost = 0.0
-
-    def seconds(self) -> float:
-        return self._now() - self._lost
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> IDelayedCall:
         act = partial(callable, *args, **kw)
@@ -92,6 +91,10 @@ class SteadyTime:
     def has_not_run(self, seconds: float) -> None:
         """Take out of the count what is no silence of others."""
         self._lost += seconds
+        self.seconds = self._seconds_that_it_ran
+
+    def _seconds_that_it_ran(self) -> float:
+        return self._now() - self._lost
 
 
 @implementer(IDelayedCall)
