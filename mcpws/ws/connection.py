@@ -183,10 +183,12 @@ class Connection(ABC):
                 self._protocol.sendFrame(opcode=opcode, payload=deflate(compressor, data), rsv=_RSV1)
             else:
                 outbox, mask_key = self._outbox, self.mask_key
-                if size > WHOLE and mask_key is None:
-                    outbox.write_large(head(size, binary), data)
+                if mask_key is not None:
+                    outbox.write(frame(data, binary, mask_key()))
+                elif size <= WHOLE:
+                    outbox.write(frame(data, binary))
                 else:
-                    outbox.write(frame(data, binary, None if mask_key is None else mask_key()))
+                    outbox.write_large(head(size, binary), data)
                 if outbox.queued:
                     self._check_queue()
 

@@ -79,6 +79,7 @@ class FastLane:
             if not deliver(begun.payload(), begun.is_binary):
                 return data[taken:]
         mask_bit, key_size, limit = self._mask_bit, self._key_size, self._limit
+        shortest = 2 + key_size
         unseen = LOOK_EVERY
         while end - taken >= 2:
             first = data[taken]
@@ -86,7 +87,7 @@ class FastLane:
                 break
             # More than 127 if it is masked and must not be, or the other way round.
             size = data[taken + 1] ^ mask_bit
-            start = taken + 2 + key_size
+            start = taken + shortest
             if size > 125:
                 if size == 126:
                     start += 2
@@ -102,10 +103,12 @@ class FastLane:
                         break
                 else:
                     break
-            stop = start + size
-            if start > end or size > limit:
+            if size > limit:
                 break
+            stop = start + size
             if stop > end:
+                if start > end:
+                    break
                 begun = Begun(data[taken:start], size, data[start - key_size : start])
                 if begun.add(memoryview(data)[start:]):
                     self.begun = begun
@@ -114,7 +117,7 @@ class FastLane:
             payload = data[start:stop]
             if key_size:
                 payload = mask(payload, data[start - 4 : start])
-            if first == FINAL_TEXT and not payload.isascii() and not _is_utf_8(payload):
+            if not payload.isascii() and first == FINAL_TEXT and not _is_utf_8(payload):
                 break
             taken = stop
             if not deliver(payload, first == FINAL_BINARY):

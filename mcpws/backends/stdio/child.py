@@ -283,8 +283,6 @@ class Child(ProcessProtocol):
                     return
                 if isinstance(line, LineTooLong):
                     self._refuse(line)
-                elif line[0] not in _BEGINNINGS and _ID not in line:
-                    self._drop(line)
                 else:
                     try:
                         message = decode(line, max_depth)
@@ -298,6 +296,9 @@ class Child(ProcessProtocol):
 
     def _take_apart(self, line: bytes, error: RpcError) -> None:
         """What is no message may be several (MCP 2025-03-26, batches), or tell who waits for it."""
+        if line[0] not in _BEGINNINGS and _ID not in line:
+            self._drop(line)
+            return
         members: list[Message | RpcError] = [error]
         if is_batch(line):
             with suppress(RpcError):
