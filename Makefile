@@ -23,8 +23,9 @@ $(shell test -x $(RUN)/python || rm -f $(VENV)/pyvenv.cfg)
 .NOTPARALLEL:
 .PHONY: serve test lint coverage docs bench
 
+# Ctrl-C is how it ends: no error that make has to tell of.
 serve: $(VENV)/installed-cli
-	@$(RUN)/mcpws serve --port $(PORT) $(ARGS)
+	@trap : INT; $(RUN)/mcpws serve --port $(PORT) $(ARGS) || test $$? -eq 130
 
 test: $(VENV)/installed-test
 	@tests/integration/foreign/setup.sh
