@@ -251,7 +251,7 @@ def a_daemon(folder: Path, *options: str) -> Iterator[tuple[Path, int, int]]:
     subprocess.run(command, cwd=folder, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     pid = int(pidfile.read_text())
     try:
-        port = re.search(r"port=(\d+)", log.read_text())
+        port = re.search(r"listening on tcp4:127\.0\.0\.1:(\d+)", log.read_text())
         assert port is not None
         yield log, int(port[1]), pid
     finally:
