@@ -14,13 +14,13 @@ from time import perf_counter
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from mcpws.core.codec import decode
-from mcpws.core.messages import Message, Request
 from mcpws.errors import McpwsError
-from mcpws.eventlog import AccessLog, Level
-from mcpws.front import Front
-from mcpws.interfaces import Identity
-from mcpws.logs import Format, Lines
+from mcpws.fronts.front import Front
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Message, Request
+from mcpws.log.events import AccessLog, Level
+from mcpws.log.output import Format, Lines
+from mcpws.seam.interfaces import Identity
 from mcpws.testing import Served
 from mcpws.ws.fastlane import FastLane
 from tests.cost import IN_FLIGHT, PassingBackend, app, call, initialised

@@ -13,7 +13,6 @@ from mcpws.client.session import Session
 from mcpws.client.subscription import Subscription
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.core.peer import Progress
 from mcpws.errors import (
     BackendLost,
@@ -40,7 +39,7 @@ from mcpws.errors import (
     ToolFailed,
     UnsupportedVersion,
 )
-from mcpws.interfaces import Backend, Channel, Identity, Link
+from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.content import (
     Audio,
     CreateMessageResult,
@@ -55,10 +54,11 @@ from mcpws.mcp.content import (
     ToolResult,
 )
 from mcpws.mcp.features import Completion, Prompt, PromptArgument, PromptResult, Resource, ResourceTemplate, Tool
-from mcpws.observer import MessageObserver, Observer
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
-from mcpws.program import run
-from mcpws.service import WebSocketService
+from mcpws.seam.interfaces import Backend, Channel, Identity, Link
+from mcpws.seam.observer import MessageObserver, Observer
+from mcpws.service.listen import WebSocketService
+from mcpws.service.program import run
 from mcpws.transport import Incoming, WebSocketTransport
 from mcpws.version import __version__
 from mcpws.ws.server import ServerFactory, ServerProtocol

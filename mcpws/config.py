@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from mcpws.core.urls import split
 from mcpws.errors import ConfigError
 from mcpws.policy.origin import check_host_pattern, check_origin_pattern
+from mcpws.policy.urls import split
 from mcpws.settings import Group, documented, setting
 
 MIB = 1024 * 1024

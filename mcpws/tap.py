@@ -12,8 +12,8 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from mcpws.errors import ConfigError, McpwsError
-from mcpws.orphans import look_after_orphans
-from mcpws.program import Signals, Start
+from mcpws.service.orphans import look_after_orphans
+from mcpws.service.program import Signals, Start
 from mcpws.serving.assembly import assemble
 from mcpws.serving.twistd import SettingsOptions
 from mcpws.serving.twistd_log import Logged, Reopening, RunnerLog

@@ -21,13 +21,13 @@ from twisted.python.failure import Failure
 from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Message
-from mcpws.core.urls import shown, split
 from mcpws.errors import ConfigError, ConnectionClosed, McpwsError, QueueFull
-from mcpws.interfaces import Channel, Link, Producer
+from mcpws.jsonrpc.messages import Message
 from mcpws.policy.origin import is_localhost
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
-from mcpws.service import WebSocketService
+from mcpws.policy.urls import shown, split
+from mcpws.seam.interfaces import Channel, Link, Producer
+from mcpws.service.listen import WebSocketService
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NO_STATUS, NORMAL
 from mcpws.ws.server import ServerFactory

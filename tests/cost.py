@@ -17,8 +17,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from mcpws import App
-from mcpws.core.messages import EMPTY, Message, Request, Result
-from mcpws.interfaces import Channel, Link
+from mcpws.jsonrpc.messages import EMPTY, Message, Request, Result
+from mcpws.seam.interfaces import Channel, Link
 from mcpws.testing import RawClient, RecordedConversation, RecordingBackend, Served, connected
 from mcpws.ws.fastlane import frame
 

@@ -62,7 +62,7 @@ class Said(NamedTuple):
 
     def emission(self) -> Emission:
         """It, encoded."""
-        from mcpws.core.codec import encode
+        from mcpws.jsonrpc.codec import encode
 
         return Emission(self.sender, self.about, encode(self.message), self.passed_on)
 
@@ -255,7 +255,7 @@ def asking(backend: Any, report: Report, began: Callable[[Side], None] | None = 
 @functools.lru_cache(1)
 def observing(report: Report) -> Any:
     """An Observer for all that leaves to a client, a server or a child."""
-    from mcpws.observer import MessageObserver
+    from mcpws.seam.observer import MessageObserver
 
     class Emitting(MessageObserver):
         def __init__(self) -> None:
@@ -290,7 +290,7 @@ def _observe(owner: Any, report: Report) -> None:
     """All that are made of a class that takes an Observer have this one, too."""
 
     def begin(real: Callable[..., Any], self: Any, *arguments: Any, observer: Any = None, **named: Any) -> None:
-        from mcpws.observer import together
+        from mcpws.seam.observer import together
 
         real(self, *arguments, observer=together(observer, observing(report)), **named)
 
@@ -352,8 +352,8 @@ def _watch_front(front: Any, report: Report) -> None:
 
 
 PLACES: Mapping[str, Callable[[Any, Report], None]] = {
-    "mcpws.front": lambda module, report: _watch_front(module.Front, report),
-    "mcpws.bridge": lambda module, report: _observe(module.StdioFront, report),
+    "mcpws.fronts.front": lambda module, report: _watch_front(module.Front, report),
+    "mcpws.fronts.stdio": lambda module, report: _observe(module.StdioFront, report),
     "mcpws.ws.server": lambda module, report: _observe(module.ServerFactory, report),
     "mcpws.ws.client": lambda module, report: _observe(module.ConnectionFactory, report),
     "mcpws.backends.app.application": lambda module, report: _watch_answers(module.App, report),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mcpws.core.messages import Message
-from mcpws.observer import Call, ClientInfo, Closing, Ended, Exit, MessageObserver, Observer, Party, Refused
+from mcpws.jsonrpc.messages import Message
+from mcpws.seam.observer import Call, ClientInfo, Closing, Ended, Exit, MessageObserver, Observer, Party, Refused
 
 
 class Recorder(Observer):

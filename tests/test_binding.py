@@ -27,9 +27,10 @@ from mcpws.errors import (
     TooManyRequests,
     UnsupportedProtocol,
 )
+from mcpws.http import handshake
 from mcpws.testing import Network, RawServer, RecordingBackend, Served
 from mcpws.testing.raw import TEXT, upgrade_request
-from mcpws.ws import connection, handshake
+from mcpws.ws import connection
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "binding.md").read_text()
 FLOWING = " ".join(DOCUMENT.split())

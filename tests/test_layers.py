@@ -11,21 +11,38 @@ ROOT = Path(__file__).parent.parent
 
 # From left to right: a module imports its own layer and those to its left.
 LAYERS = (
-    ("errors", "core", "version"),
-    ("policy", "mcp"),
-    ("interfaces", "kinds", "settings", "config", "steady", "observer"),
-    ("conversation", "front", "hearing", "watch", "eventlog", "distance"),
+    ("errors", "version"),
+    ("jsonrpc",),
+    ("mcp",),
+    ("core",),
+    ("policy",),
+    ("kinds",),
+    ("settings",),
+    ("config",),
+    ("seam",),
+    ("log",),
+    ("turns",),
+    ("http",),
+    ("fronts",),
     ("ws",),
-    ("service", "logs", "endpoints", "proxied", "program"),
+    ("service",),
     ("client",),
     ("backends",),
-    ("transport", "serving", "bridge", "testing", "orphans"),
+    ("transport", "serving", "testing"),
     ("tap", "cli", "__main__", "api"),
 )
+
+# A backend knows none of the others.
+SIBLINGS = ("backends",)
+
+# Names that hold a state which changes belong to an object that somebody owns; one that is the process's is named here.
+STATELESS = LAYERS[: LAYERS.index(("turns",))]
+MUTATING = ("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update")
+
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 # These do no I/O, are told the time and are handed their randomness.
-PURE = ("core", "policy", "mcp")
+PURE = ("jsonrpc", "mcp", "core", "policy")
 IMPURE = (
     "twisted",
     "txaio",
@@ -115,8 +132,13 @@ def _breaches_of(where: Path, source: str) -> Iterator[tuple[int, str]]:
     part = where.with_suffix("").parts[1]
     if part != "__init__":
         yield from _misplaced(part, uses)
+    if part in SIBLINGS:
+        yield from _of_siblings(where.with_suffix("").parts[2], part, uses)
     if part in PURE:
         yield from _impure(uses)
+    if any(part in layer for layer in STATELESS):
+        yield from _mutated(tree)
+    yield from _private(where, uses)
     for use in uses:
         if use.is_import and part != "ws" and _is_within(use.name, "autobahn"):
             yield use.line, "autobahn is imported by mcpws/ws alone"
@@ -150,6 +172,57 @@ def _impure(uses: Uses) -> Iterator[tuple[int, str]]:
             yield use.line, f"{use.name} is the process's own generator"
 
 
+def _of_siblings(own: str, part: str, uses: Uses) -> Iterator[tuple[int, str]]:
+    for use in uses:
+        if use.is_import and _is_within(use.name, f"mcpws.{part}"):
+            other = use.name.split(".")[2:3]
+            if other and other != [own]:
+                yield use.line, f"{own} imports {use.name}, which is beside it"
+
+
+def _private(where: Path, uses: Uses) -> Iterator[tuple[int, str]]:
+    """Names with an underscore, of which only their own package may know."""
+    own = ".".join(where.parent.parts)
+    for use in uses:
+        package, _, name = use.name.rpartition(".")
+        if (
+            use.is_import
+            and name.startswith("_")
+            and not name.startswith("__")
+            and _is_within(package, "mcpws")
+            and not _is_within(package, own)
+        ):
+            yield use.line, f"{use.name} is private"
+
+
+def _mutated(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Names of the module that functions change, or what they hold, once all is imported."""
+    bound = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name != "__init_subclass__":
+            for node in ast.walk(function):
+                if isinstance(node, ast.Global):
+                    yield node.lineno, f"{', '.join(node.names)} is rebound: a state of the process"
+                elif (name := _changed(node)) in bound:
+                    yield getattr(node, "lineno", 1), f"{name} is changed: a state of the process"
+
+
+def _changed(node: ast.AST) -> str | None:
+    """The name whose value `node` changes, if it is a plain one."""
+    held: ast.AST | None = None
+    if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+        held = node.value
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATING:
+        held = node.func.value
+    return held.id if isinstance(held, ast.Name) else None
+
+
 def _is_within(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}.")
 
@@ -168,6 +241,8 @@ def write_module(root: Path, path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source", "breach"),
     [
+        ("jsonrpc/codec.py", "from mcpws.mcp import versions", "jsonrpc imports mcpws.mcp.versions"),
+        ("mcp/meta.py", "from mcpws.core import ledger", "mcp imports mcpws.core.ledger"),
         ("core/peer.py", "from mcpws.policy import backoff", "core imports mcpws.policy.backoff"),
         ("core/peer.py", "from mcpws import policy", "core imports mcpws.policy"),
         ("core/peer.py", "import mcpws.ws.server", "core imports mcpws.ws.server"),
@@ -176,11 +251,20 @@ def write_module(root: Path, path: str, source: str) -> None:
         ("core/__init__.py", "from ..ws import server", "core imports mcpws.ws.server"),
         ("errors.py", "from .config import Settings", "errors imports mcpws.config.Settings"),
         ("policy/queue.py", "def f():\n    import mcpws.config", "policy imports mcpws.config"),
-        ("interfaces.py", "from mcpws.conversation import Conversation", "interfaces imports"),
-        ("conversation.py", "import mcpws.ws", "conversation imports mcpws.ws"),
+        ("seam/interfaces.py", "from mcpws.turns import conversation", "seam imports mcpws.turns.conversation"),
+        ("turns/conversation.py", "import mcpws.ws", "turns imports mcpws.ws"),
+        ("http/request.py", "from mcpws.fronts import front", "http imports mcpws.fronts.front"),
         ("ws/server.py", "import mcpws.client.session", "ws imports mcpws.client.session"),
         ("client/pool.py", "import mcpws.backends.upstream", "client imports mcpws.backends"),
         ("backends/app.py", "import mcpws.transport", "backends imports mcpws.transport"),
+        ("backends/shared.py", "import mcpws.backends.stdio.child", "shared imports mcpws.backends.stdio.child"),
+        ("backends/app/tools.py", "from mcpws.backends import stdio", "app imports mcpws.backends.stdio"),
+        ("backends/app/tools.py", "from ..eras import backend", "app imports mcpws.backends.eras.backend"),
+        ("ws/server.py", "from mcpws.fronts.front import _Held", "mcpws.fronts.front._Held is private"),
+        ("core/ledger.py", "SEEN = {}\ndef f(x):\n    SEEN[x] = 1", "SEEN is changed"),
+        ("core/ledger.py", "SEEN: list = []\ndef f(x):\n    SEEN.append(x)", "SEEN is changed"),
+        ("mcp/meta.py", "SEEN = 1\nclass A:\n    def f(self):\n        global SEEN", "SEEN is rebound"),
+        ("log/events.py", "SEEN = thing()\ndef f():\n    SEEN.depth += 1", "SEEN is changed"),
         ("service.py", "from mcpws.tap import Options", "service imports mcpws.tap.Options"),
         ("service.py", "from mcpws import App", "mcpws.App is in no layer"),
         ("service.py", "import mcpws", "mcpws is in no layer"),
@@ -234,12 +318,17 @@ def test_a_breach_is_found(tmp_path: Path, path: str, source: str, breach: str) 
         ("policy/backoff.py", "import random\ndef f(r: random.Random):\n    return r.random()"),
         ("policy/backoff.py", "from random import Random\nRandom(1).random()"),
         ("policy/stats.py", "from datetime import timedelta\ndef f(x):\n    return x.now"),
-        ("config.py", "from mcpws.interfaces import Backend"),
+        ("seam/interfaces.py", "from mcpws.config import Limits"),
+        ("backends/app/tools.py", "from mcpws.backends.app.catalog import Catalog\nfrom .channel import Channel"),
+        ("backends/app/tools.py", "from mcpws.backends.app.catalog import _page"),
+        ("core/ledger.py", "SEEN = {}\ndef f(x):\n    seen = {}\n    seen[x] = SEEN[x]"),
+        ("core/ledger.py", "KINDS = set()\nclass A:\n    def __init_subclass__(cls):\n        KINDS.add(cls)"),
+        ("turns/burst.py", "BURST = thing()\ndef f():\n    BURST.depth += 1"),
         ("ws/server.py", "from autobahn.twisted import websocket\nimport time"),
         ("service.py", "def f():\n    from twisted.internet import reactor\n    return reactor"),
         (
             "testing.py",
-            "import mcpws.service\nfrom twisted.internet import interfaces",
+            "import mcpws.service.listen\nfrom twisted.internet import interfaces",
         ),
         ("cli.py", "from mcpws.tap import Options\nimport mcpws.errors"),
         ("config.py", "x = 1\n" * 500),

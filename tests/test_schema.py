@@ -18,13 +18,13 @@ from mcpws.backends.stdio.backend import ProcessReactor, Stdio
 from mcpws.backends.stdio.shared import SharedStdio
 from mcpws.client.identity import ClientIdentity
 from mcpws.client.opening import Era
-from mcpws.conversation import Conversation
-from mcpws.core.codec import decode
-from mcpws.core.messages import Error, ErrorObject, Notification, Request, Result, to_raw
 from mcpws.errors import InvalidRequest
-from mcpws.front import Front
-from mcpws.interfaces import Backend, Channel, Identity, Link
+from mcpws.fronts.front import Front
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Error, ErrorObject, Notification, Request, Result, to_raw
+from mcpws.seam.interfaces import Backend, Channel, Identity, Link
 from mcpws.testing import RecordingBackend, connected, result_of
+from mcpws.turns.conversation import Conversation
 from tests.backends.stdio.test_backend import PlayedReactor
 from tests.emitted import LARGE, LEGACY, MAX_REMEMBERED, META, MODERN, About, Emission, Said, Sender, Side
 from tests.schema import complaint, complaints_about

@@ -14,8 +14,8 @@ from mcpws.backends.app import App
 from mcpws.backends.app.context import Context
 from mcpws.client.opening import Era
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Request
 from mcpws.errors import HandshakeRefused, InvalidParams, RemoteError
+from mcpws.jsonrpc.messages import Request
 from mcpws.testing import Frame, Network, RawClient, RawPeer, RecordingBackend, Served, connected, result_of
 from mcpws.testing.network import WINDOW
 from mcpws.testing.raw import BINARY, TEXT

@@ -12,10 +12,10 @@ from twisted.python.failure import Failure
 
 from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Error, Message, Request, Result
-from mcpws.core.urls import shown, split
 from mcpws.errors import McpwsError, MessageTooLarge, ResultTooLarge, RpcError, ShuttingDown
-from mcpws.interfaces import Channel, Description, Link
+from mcpws.jsonrpc.messages import Error, Message, Request, Result
+from mcpws.policy.urls import shown, split
+from mcpws.seam.interfaces import Channel, Description, Link
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NORMAL
 from mcpws.ws.upgrade import Headers

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from mcpws.cli.schema import KINDS, Reader, kind_of
-from mcpws.core.surrogates import read_as, reader, unmark, whole
+from mcpws.jsonrpc.surrogates import read_as, reader, unmark, whole
 
 Words = Sequence[str]
 

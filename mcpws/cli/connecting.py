@@ -13,12 +13,12 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
-from mcpws.bridge import GRACE, StdioFront
 from mcpws.cli.options import Target, connecting
 from mcpws.cli.report import USAGE
 from mcpws.cli.running import run
-from mcpws.core.urls import shown
 from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
+from mcpws.fronts.stdio import GRACE, StdioFront
+from mcpws.policy.urls import shown
 
 
 @click.command(short_help="Be the stdio MCP server that is really at URL.")

@@ -12,7 +12,7 @@ import click
 
 from mcpws.cli.report import exit_status
 from mcpws.errors import ConfigError, McpwsError
-from mcpws.program import say
+from mcpws.service.program import say
 from mcpws.serving.welcome import this_command
 
 FILES = {

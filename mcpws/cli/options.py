@@ -19,9 +19,9 @@ from mcpws.cli.arguments import is_utf8
 from mcpws.cli.report import as_object, exit_status, line
 from mcpws.client.opening import Era
 from mcpws.config import MIB, WebSocketConfig
-from mcpws.core.surrogates import mark, read_as, unmark
-from mcpws.core.urls import shown
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.jsonrpc.surrogates import mark, read_as, unmark
+from mcpws.policy.urls import shown
 from mcpws.ws.upgrade import Headers
 
 T = TypeVar("T")

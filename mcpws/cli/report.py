@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from mcpws.core.urls import shown
 from mcpws.errors import (
     ConfigError,
     ConnectFailed,
@@ -20,6 +19,7 @@ from mcpws.errors import (
     RequestTimeout,
     UnsupportedVersion,
 )
+from mcpws.policy.urls import shown
 
 OK, FAILED, USAGE, NOT_CONNECTED, LOST, TIMEOUT = range(6)
 

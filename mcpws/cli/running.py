@@ -26,8 +26,8 @@ from mcpws.cli.options import Target
 from mcpws.client.factory import connect
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
-from mcpws.core.urls import shown
 from mcpws.errors import ConnectFailed, ConnectionClosed, MalformedResult, RemoteError
+from mcpws.policy.urls import shown
 
 T = TypeVar("T")
 

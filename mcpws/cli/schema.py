@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mcpws.core.messages import encode_value
+from mcpws.jsonrpc.messages import encode_value
 
 MAX_DEPTH = 4
 """Objects and lists within each other that are shown with their parts; a schema may be part of itself."""

@@ -21,12 +21,12 @@ from twisted.internet.task import LoopingCall
 from mcpws.backends.app import App
 from mcpws.cli.report import FAILED, exit_status
 from mcpws.cli.service_options import ServiceCommand, service_options
-from mcpws.endpoints import endpoint_description, make_endpoint
 from mcpws.errors import ConfigError, LoadFailed, McpwsError
-from mcpws.interfaces import description_of
-from mcpws.logs import begin as begin_log
-from mcpws.orphans import look_after_orphans
-from mcpws.program import run_service, say
+from mcpws.log.output import begin as begin_log
+from mcpws.seam.interfaces import description_of
+from mcpws.service.endpoints import endpoint_description, make_endpoint
+from mcpws.service.orphans import look_after_orphans
+from mcpws.service.program import run_service, say
 from mcpws.serving.assembly import Assembly, assemble
 from mcpws.serving.blame import blamed_files, shown_traceback
 from mcpws.serving.config import ServiceConfig

@@ -12,9 +12,9 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
 from mcpws.client.names import with_names
-from mcpws.core.urls import DEFAULT_PORTS, address, shown, split
 from mcpws.errors import ConfigError, ConnectFailed, McpwsError
 from mcpws.policy.origin import is_localhost
+from mcpws.policy.urls import DEFAULT_PORTS, address, shown, split
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 
 NO_TIMEOUT = 365 * 86_400.0

@@ -22,7 +22,7 @@ from mcpws.client.opening import Era, Terms
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, McpwsError
-from mcpws.observer import Observer
+from mcpws.seam.observer import Observer
 from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
 from mcpws.ws.upgrade import Headers
 

@@ -10,10 +10,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.client.subscription import Filter, OnNotification, Subscription
-from mcpws.conversation import Conversation
-from mcpws.core.messages import Message
 from mcpws.core.peer import OnProgress
 from mcpws.errors import McpwsError, RemoteError
+from mcpws.jsonrpc.messages import Message
+from mcpws.turns.conversation import Conversation
 
 log = Logger()
 

@@ -12,11 +12,11 @@ from twisted.internet.defer import Deferred
 from mcpws.client.pages import all_pages
 from mcpws.client.subscription import RESOURCE_UPDATED, OnNotification, Subscription
 from mcpws.core.lifecycle import LEGACY_VERSIONS, PING
-from mcpws.core.meta import DISCOVER
 from mcpws.core.peer import OnProgress
 from mcpws.errors import SubscriptionRefused, ToolFailed
 from mcpws.mcp.content import Content, ResourceContents, Text
 from mcpws.mcp.features import Completion, Prompt, PromptResult, Resource, ResourceTemplate, Tool
+from mcpws.mcp.meta import DISCOVER
 
 Timeout: TypeAlias = float | UnsetType | None
 """Seconds; None to wait for ever, UNSET for as long as the session says."""

@@ -14,11 +14,11 @@ from mcpws.client.identity import ClientIdentity, RequestFunction
 from mcpws.client.legacy import Legacy
 from mcpws.client.modern import Modern
 from mcpws.client.versions import newest, spoken_instead
-from mcpws.conversation import Conversation
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
 from mcpws.errors import ConfigError, MalformedResult, RemoteError, RequestTimeout, UnsupportedVersion
+from mcpws.mcp.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
+from mcpws.turns.conversation import Conversation
 
 Era = Literal["auto", "legacy", "modern"]
 

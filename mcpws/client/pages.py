@@ -9,8 +9,8 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from mcpws.core.messages import to_raw
 from mcpws.errors import MalformedResult
+from mcpws.jsonrpc.messages import to_raw
 
 log = Logger()
 

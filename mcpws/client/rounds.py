@@ -15,9 +15,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.client.identity import RequestFunction
-from mcpws.core.messages import NULL
-from mcpws.core.surrogates import read_as, reader, unmark
 from mcpws.errors import InputRequired, MalformedResult, McpwsError, RequestTimeout
+from mcpws.jsonrpc.messages import NULL
+from mcpws.jsonrpc.surrogates import read_as, reader, unmark
 
 log = Logger()
 

@@ -16,19 +16,19 @@ from mcpws.client.identity import NotificationFunction, RequestFunction
 from mcpws.client.legacy import Legacy
 from mcpws.client.methods import Methods, Timeout
 from mcpws.client.modern import Modern
-from mcpws.client.once import Once
 from mcpws.client.opening import Opening, Terms
 from mcpws.client.subscription import Filter, OnNotification, Subscription
-from mcpws.conversation import Conversation
-from mcpws.core.batch import VERSION as BATCH_VERSION
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.core.peer import OnProgress, Progress
-from mcpws.core.surrogates import read_as
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
-from mcpws.hearing import Hearing
+from mcpws.jsonrpc.batch import VERSION as BATCH_VERSION
+from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result
+from mcpws.jsonrpc.surrogates import read_as
 from mcpws.policy.stats import ConnectionStatistics
-from mcpws.steady import steady
+from mcpws.turns.conversation import Conversation
+from mcpws.turns.hearing import Hearing
+from mcpws.turns.once import Once
+from mcpws.turns.steady import steady
 from mcpws.ws.client import ClientConnection
 
 

@@ -12,9 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.client.subscription import Filter, OnNotification, Subscription
-from mcpws.core.messages import RequestId
-from mcpws.core.meta import LISTEN
 from mcpws.errors import MalformedResult, McpwsError
+from mcpws.jsonrpc.messages import RequestId
+from mcpws.mcp.meta import LISTEN
 
 log = Logger()
 

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from mcpws.client.once import Once
-from mcpws.conversation import hear
 from mcpws.errors import McpwsError
+from mcpws.turns.conversation import hear
+from mcpws.turns.once import Once
 
 OnNotification = Callable[[str, dict[str, Any]], object]
 """Takes method and parameters of a notification; may return a Deferred or a coroutine."""

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.core.ledger import PROGRESS, reported_token
-from mcpws.core.messages import Error, Message, Notification, RequestId, Result
-from mcpws.core.meta import SUBSCRIPTION_ID
-from mcpws.core.surrogates import reader
+from mcpws.jsonrpc.messages import Error, Message, Notification, RequestId, Result
+from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.meta import SUBSCRIPTION_ID
 
 OVERHEAD = 256
 """Bytes that a waiting message takes besides what it holds, roughly."""

@@ -13,10 +13,10 @@ from msgspec import UNSET, Raw, Struct
 
 from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import Phase
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
-from mcpws.core.meta import LISTEN, NOTHING, ONLY_MODERN, RequestMeta, read_meta
-from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidRequest
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
+from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.meta import LISTEN, NOTHING, ONLY_MODERN, RequestMeta, read_meta
 
 CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from mcpws.core.meta import ONLY_MODERN, PROTOCOL_VERSION
 from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
+from mcpws.mcp.meta import ONLY_MODERN, PROTOCOL_VERSION
 
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The protocol versions that begin with an `initialize` exchange, oldest first."""

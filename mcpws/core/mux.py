@@ -17,10 +17,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, put_together
-from mcpws.core.meta import LISTEN, SUBSCRIPTION_ID
-from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidParams, InvalidRequest, TooManyRequests
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, put_together
+from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.meta import LISTEN, SUBSCRIPTION_ID
 
 M = TypeVar("M", bound=Hashable)
 

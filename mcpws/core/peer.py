@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from msgspec import Raw
 
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS, cancelled_id, reported_token
-from mcpws.core.messages import (
+from mcpws.errors import InvalidRequest, McpwsError, QueueFull, RpcError
+from mcpws.jsonrpc.messages import (
     Answer,
     Error,
     Message,
@@ -25,8 +26,7 @@ from mcpws.core.messages import (
     alike,
     to_raw,
 )
-from mcpws.core.surrogates import reader
-from mcpws.errors import InvalidRequest, McpwsError, QueueFull, RpcError
+from mcpws.jsonrpc.surrogates import reader
 
 
 @dataclass(frozen=True, slots=True)

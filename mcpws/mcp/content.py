@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from mcpws.core.messages import Finite
+from mcpws.jsonrpc.messages import Finite
 
 Role: TypeAlias = Literal["user", "assistant"]
 Action: TypeAlias = Literal["accept", "decline", "cancel"]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcpws.backends.demo import demo_app
 from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio, Stdio
-from mcpws.eventlog import service_log
-from mcpws.interfaces import Backend
+from mcpws.log.events import service_log
 from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics
-from mcpws.service import WebSocketService
+from mcpws.seam.interfaces import Backend
+from mcpws.service.listen import WebSocketService
 from mcpws.serving.config import SHARED, ServiceConfig
+from mcpws.serving.demo import demo_app
 from mcpws.serving.finding import find_backend
 from mcpws.ws.server import ServerFactory
 

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from mcpws.errors import ConfigError, LoadFailed
-from mcpws.interfaces import Backend, is_backend
-from mcpws.program import being_loaded
+from mcpws.seam.interfaces import Backend, is_backend
+from mcpws.service.program import being_loaded
 from mcpws.serving.blame import blamed, is_theirs, shown_path
 
 EXAMPLE = 'app = App("name", "1.0")'

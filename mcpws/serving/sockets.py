@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mcpws.errors import ConfigError, ListenFailed
-from mcpws.service import problem_of
+from mcpws.service.listen import problem_of
 
 Key = tuple[str, int]
 """Interface and port number, as the endpoint asked for them."""

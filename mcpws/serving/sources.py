@@ -15,8 +15,8 @@ from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
-from mcpws.endpoints import listening_at
 from mcpws.errors import ConfigError, LoadFailed, UnknownSetting
+from mcpws.service.endpoints import listening_at
 from mcpws.serving.config import DEFAULT_PORT, ServiceConfig, service_settings
 from mcpws.settings import PREFIX, Setting, exceeded, variable
 

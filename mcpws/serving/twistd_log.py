@@ -18,8 +18,8 @@ from twisted.logger import (
 )
 from twisted.python.components import Componentized
 
-from mcpws.logs import Format, Level, Lines, LogFile
-from mcpws.program import Start, Whole
+from mcpws.log.output import Format, Level, Lines, LogFile
+from mcpws.service.program import Start, Whole
 
 _TWIST_FACTORY, _TWIST_LEVEL = "fileLogObserverFactory", "logLevel"
 _STDOUT = "-"

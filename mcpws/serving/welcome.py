@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcpws.config import WebSocketConfig
-from mcpws.interfaces import Description
+from mcpws.seam.interfaces import Description
 
 WIDTH = 80
 MAX_URLS = 8

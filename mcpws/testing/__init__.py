@@ -21,8 +21,8 @@ from mcpws.backends.app.application import App
 from mcpws.client.factory import connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.interfaces import Backend
-from mcpws.observer import Observer
+from mcpws.seam.interfaces import Backend
+from mcpws.seam.observer import Observer
 from mcpws.testing.network import MemoryTransport, Network, result_of
 from mcpws.testing.raw import Frame, RawClient, RawPeer, RawServer
 from mcpws.testing.recording import RecordedConversation, RecordingBackend

@@ -12,7 +12,7 @@ import msgspec
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from mcpws.core.messages import to_raw
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.testing.network import MemoryTransport
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

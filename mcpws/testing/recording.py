@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred, succeed
 
 from mcpws.core.ledger import INITIALIZE
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.messages import Error, Message, Notification, Request, Result
-from mcpws.core.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
 from mcpws.errors import MethodNotFound, RpcError
-from mcpws.interfaces import Channel, Link
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result
+from mcpws.mcp.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
+from mcpws.seam.interfaces import Channel, Link
 
 _INITIALIZED = "notifications/initialized"
 _SERVER = {"name": "recording", "version": "1"}

@@ -18,10 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Error, Message, Notification, Request
-from mcpws.core.urls import authority, resource, shown, split
 from mcpws.errors import (
     ConfigError,
     ConnectFailed,
@@ -33,14 +30,17 @@ from mcpws.errors import (
     ResultTooLarge,
     RpcError,
 )
-from mcpws.interfaces import Identity
-from mcpws.observer import Closing, MessageObserver, Observer, Party, tell
-from mcpws.steady import steady
+from mcpws.http.handshake import END_OF_HEAD, MAX_HEAD
+from mcpws.jsonrpc.codec import encode
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request
+from mcpws.policy.urls import authority, resource, shown, split
+from mcpws.seam.interfaces import Identity
+from mcpws.seam.observer import Closing, MessageObserver, Observer, Party, tell
+from mcpws.turns.steady import steady
+from mcpws.ws.autobahn import Forwarding
 from mcpws.ws.connection import NORMAL, Connection
-from mcpws.ws.handshake import END_OF_HEAD, MAX_HEAD
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
-from mcpws.ws.protocol import Forwarding
 from mcpws.ws.tuning import expect_messages_of
 from mcpws.ws.upgrade import Headers, Upgrade, after_interim, refusal
 

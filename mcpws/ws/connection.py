@@ -17,17 +17,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.codec import decode, decode_batch, is_batch
 from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Message
 from mcpws.errors import RpcError
+from mcpws.http.linger import Linger
+from mcpws.http.peername import peer_name
+from mcpws.jsonrpc.codec import decode, decode_batch, is_batch
+from mcpws.jsonrpc.messages import Message
 from mcpws.policy.stats import ConnectionStatistics, snapshot
 from mcpws.ws.compression import deflate
 from mcpws.ws.fastlane import frame, head
-from mcpws.ws.linger import Linger
 from mcpws.ws.outbox import WHOLE, Outbox, outbox
-from mcpws.ws.peername import peer_name
 from mcpws.ws.tuning import tune
 
 log = Logger()

@@ -12,7 +12,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITransport
 from zope.interface import implementer
 
-from mcpws.core.burst import burst
+from mcpws.turns.burst import burst
 from mcpws.ws.unread import in_socket
 
 SLICE = 64 * 1024

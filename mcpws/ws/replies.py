@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from mcpws.core.batch import Batch
 from mcpws.core.counters import Counters
-from mcpws.core.messages import Error, Message, RequestId, Result
+from mcpws.jsonrpc.batch import Batch
+from mcpws.jsonrpc.messages import Error, Message, RequestId, Result
 
 
 class Replies:

@@ -14,23 +14,23 @@ from twisted.logger import Logger
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
-from mcpws.core.messages import Notification, to_raw
-from mcpws.core.naming import cut
 from mcpws.errors import ConfigError
-from mcpws.eventlog import REFUSED_PER_SECOND, log_more_refused, log_refused
-from mcpws.interfaces import Backend, Identity, counted_by, is_backend
-from mcpws.observer import Observer, Refused, tell
+from mcpws.http import handshake
+from mcpws.http.handshake import Refusal, UpgradeRequest
+from mcpws.http.peername import address_name
+from mcpws.jsonrpc.messages import Notification, to_raw
+from mcpws.log.events import REFUSED_PER_SECOND, log_more_refused, log_refused
+from mcpws.mcp.naming import cut
 from mcpws.policy.pace import Pace
 from mcpws.policy.stats import ServerStatistics, Totals
-from mcpws.steady import steady
-from mcpws.ws import handshake
+from mcpws.seam.interfaces import Backend, Identity, counted_by, is_backend
+from mcpws.seam.observer import Observer, Refused, tell
+from mcpws.turns.steady import steady
+from mcpws.ws.autobahn import Forwarding
 from mcpws.ws.compression import accept_offer
 from mcpws.ws.connection import GOING_AWAY, SERVICE_RESTART
-from mcpws.ws.handshake import Refusal, UpgradeRequest
 from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
-from mcpws.ws.peername import address_name
-from mcpws.ws.protocol import Forwarding
 from mcpws.ws.server_connection import ServerConnection
 from mcpws.ws.tuning import expect_messages_of
 

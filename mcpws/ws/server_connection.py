@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
 
-from mcpws.core.batch import VERSION as BATCH_VERSION
-from mcpws.core.codec import encode
 from mcpws.core.lifecycle import ConnectionState, Phase
-from mcpws.core.messages import Error, Message, Request, RequestId
 from mcpws.errors import McpwsError, RpcError, ShuttingDown
-from mcpws.eventlog import log_limit
-from mcpws.front import Front
-from mcpws.interfaces import Identity
-from mcpws.observer import Party, tell
-from mcpws.watch import Watch, watch
+from mcpws.fronts.front import Front
+from mcpws.fronts.watch import Watch, watch
+from mcpws.jsonrpc.batch import VERSION as BATCH_VERSION
+from mcpws.jsonrpc.codec import encode
+from mcpws.jsonrpc.messages import Error, Message, Request, RequestId
+from mcpws.log.events import log_limit
+from mcpws.seam.interfaces import Identity
+from mcpws.seam.observer import Party, tell
 from mcpws.ws.connection import INTERNAL_ERROR, NO_INITIALIZE, Connection
 from mcpws.ws.replies import Replies
 

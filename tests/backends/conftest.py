@@ -14,11 +14,11 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mcpws.backends.app import App
-from mcpws.core.codec import decode, encode
-from mcpws.core.messages import Message, RequestId
-from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
 from mcpws.errors import McpwsError, RemoteError
-from mcpws.interfaces import Channel, Identity
+from mcpws.jsonrpc.codec import decode, encode
+from mcpws.jsonrpc.messages import Message, RequestId
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
+from mcpws.seam.interfaces import Channel, Identity
 
 
 class AppClient:

@@ -15,7 +15,6 @@ from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Error, Message, Notification, Request, Result, to_raw
 from mcpws.errors import (
     ConfigError,
     ConnectFailed,
@@ -26,7 +25,8 @@ from mcpws.errors import (
     RemoteError,
     ShuttingDown,
 )
-from mcpws.interfaces import Channel, Identity
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result, to_raw
+from mcpws.seam.interfaces import Channel, Identity
 from mcpws.testing import Network, RawServer, RecordedConversation, RecordingBackend, result_of
 from mcpws.ws.server import ServerFactory
 

@@ -9,7 +9,7 @@ from click import BadParameter
 from msgspec import Raw
 
 from mcpws.cli.arguments import Arguments, to_json_object
-from mcpws.core.messages import to_raw
+from mcpws.jsonrpc.messages import to_raw
 
 SCHEMA = {
     "type": "object",

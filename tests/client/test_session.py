@@ -12,8 +12,6 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Error, Notification, Request, to_raw
-from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.core.peer import Progress
 from mcpws.errors import (
     ConfigError,
@@ -26,6 +24,8 @@ from mcpws.errors import (
     RequestTimeout,
     RpcError,
 )
+from mcpws.jsonrpc.messages import Error, Notification, Request, to_raw
+from mcpws.mcp.meta import SUBSCRIPTION_ID
 from mcpws.testing import RecordedConversation, RecordingBackend, connected, result_of
 from mcpws.testing.raw import TEXT
 

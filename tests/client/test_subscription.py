@@ -9,8 +9,8 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from mcpws.client.subscription import Filter, Subscription
-from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError, ConnectionClosed, RequestTimeout
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.testing import result_of
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import pytest
 
 from mcpws.core.admission import Admission
 from mcpws.core.ledger import Ledger
-from mcpws.core.messages import EMPTY, Message, Notification, Request, RequestId, Result, to_raw
-from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
 from mcpws.errors import InvalidRequest, RpcError, ShuttingDown, TooManyRequests
+from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
 
 MODERN = to_raw({"_meta": {PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: {}}})
 NEWS = Notification("notifications/x")

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from mcpws.core.backlog import OVERHEAD, Backlog, held_bytes, kind_of
-from mcpws.core.codec import decode
-from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result, to_raw
 
 
 def progress(token: RequestId, value: int = 1) -> Notification:

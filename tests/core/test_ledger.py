@@ -13,10 +13,11 @@ from hypothesis.stateful import (
 from msgspec import Raw
 from msgspec.structs import replace
 
-from mcpws.core.codec import decode, encode
 from mcpws.core.ledger import Ledger, cancelled_id, reported_token
 from mcpws.core.lifecycle import Phase
-from mcpws.core.messages import (
+from mcpws.errors import InvalidParams, InvalidRequest, RpcError
+from mcpws.jsonrpc.codec import decode, encode
+from mcpws.jsonrpc.messages import (
     Answer,
     Error,
     ErrorObject,
@@ -27,8 +28,7 @@ from mcpws.core.messages import (
     Result,
     to_raw,
 )
-from mcpws.core.meta import PROTOCOL_VERSION, read_meta
-from mcpws.errors import InvalidParams, InvalidRequest, RpcError
+from mcpws.mcp.meta import PROTOCOL_VERSION, read_meta
 
 REFUSED = ErrorObject(-32603, "no")
 

@@ -15,10 +15,10 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
-from mcpws.core.codec import decode, encode
-from mcpws.core.messages import Message, RequestId
 from mcpws.core.mux import Mux
 from mcpws.errors import InvalidParams, InvalidRequest, TooManyRequests
+from mcpws.jsonrpc.codec import decode, encode
+from mcpws.jsonrpc.messages import Message, RequestId
 
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 VERSION = "io.modelcontextprotocol/protocolVersion"

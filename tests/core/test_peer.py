@@ -14,7 +14,9 @@ from hypothesis.stateful import (
 from msgspec import Raw
 from msgspec.json import decode as parse
 
-from mcpws.core.messages import (
+from mcpws.core.peer import Peer, Progress
+from mcpws.errors import ConnectionClosed, McpwsError, QueueFull, RpcError
+from mcpws.jsonrpc.messages import (
     Answer,
     Error,
     ErrorObject,
@@ -25,8 +27,6 @@ from mcpws.core.messages import (
     Result,
     to_raw,
 )
-from mcpws.core.peer import Peer, Progress
-from mcpws.errors import ConnectionClosed, McpwsError, QueueFull, RpcError
 
 GONE = ConnectionClosed(1006, "")
 

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, Result, Session, connect
 from mcpws.client.endpoint import endpoint_for
-from mcpws.core.messages import to_raw
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 
 pytestmark = pytest.mark.integration

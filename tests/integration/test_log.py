@@ -316,7 +316,7 @@ def test_whoever_gives_twistd_a_logger_gets_that(tmp_path: Path) -> None:
     try:
         own = tmp_path / "own.log"
         wait_for(lambda: own.read_text() if own.exists() else "", "listening on")
-        assert "[mcpws.service#info]" in own.read_text()
+        assert "[mcpws.service.listen#info]" in own.read_text()
     finally:
         process.terminate()
         process.wait(SECONDS)

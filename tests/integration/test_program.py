@@ -179,7 +179,7 @@ def test_a_daemon_that_may_not_change_its_user_says_so(daemon: Daemon) -> None:
 def test_a_daemon_that_is_killed_before_it_has_begun_is_not_waited_for() -> None:
     code = """
 import os, signal
-from mcpws.program import Start
+from mcpws.service.program import Start
 start = Start({"nodaemon": 0, "pidfile": ""})
 if os.fork():
     os._exit(0)  # not reached

@@ -14,7 +14,7 @@ from twisted.internet import threads
 from websockets.sync.client import connect as websockets_connect
 from websockets.typing import Subprotocol
 
-from mcpws.core.meta import PREFIX
+from mcpws.mcp.meta import PREFIX
 
 pytestmark = pytest.mark.integration
 

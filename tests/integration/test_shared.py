@@ -15,7 +15,7 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.task import deferLater
 
 from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, Result
-from mcpws.core.messages import to_raw
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 
 pytestmark = pytest.mark.integration

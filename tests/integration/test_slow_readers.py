@@ -21,9 +21,9 @@ from zope.interface import implementer
 
 from mcpws import App, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
-from mcpws.core.messages import Message, Notification, to_raw
 from mcpws.errors import McpwsError
-from mcpws.interfaces import Identity
+from mcpws.jsonrpc.messages import Message, Notification, to_raw
+from mcpws.seam.interfaces import Identity
 from mcpws.testing.raw import upgrade_request
 from mcpws.ws.fastlane import frame
 from mcpws.ws.server import ServerFactory

@@ -21,10 +21,10 @@ from zope.interface import implementer
 
 from mcpws.backends.stdio import ProcessReactor, Stdio, launch
 from mcpws.backends.stdio.streams import READ, WIDE
-from mcpws.core.codec import decode
-from mcpws.core.messages import Message, Notification, Result
 from mcpws.errors import BackendLost, McpwsError
-from mcpws.interfaces import Channel, Identity
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Message, Notification, Result
+from mcpws.seam.interfaces import Channel, Identity
 
 pytestmark = pytest.mark.integration
 
@@ -469,8 +469,8 @@ sys.{setting}
 from twisted.internet import reactor
 from mcpws import ConfigError
 from mcpws.backends.stdio import Stdio
-from mcpws.core.messages import Request
-from mcpws.interfaces import Identity
+from mcpws.jsonrpc.messages import Request
+from mcpws.seam.interfaces import Identity
 
 class Client:
     identity = Identity("test")
@@ -592,7 +592,7 @@ def test_children_die_with_a_service_that_is_killed(tmp_path: Path) -> None:
 from twisted.internet import reactor
 from mcpws.backends.stdio import launch
 from mcpws.backends.stdio import Stdio
-from mcpws.interfaces import Identity
+from mcpws.seam.interfaces import Identity
 
 class Client:
     identity = Identity("test")

@@ -19,8 +19,8 @@ from mcpws import (
     WebSocketConfig,
     WebSocketTransport,
 )
-from mcpws.core.messages import to_raw
 from mcpws.errors import ListenFailed
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.policy.stats import ConnectionStatistics
 from mcpws.transport import MAX_INCOMING
 

@@ -35,8 +35,8 @@ from twisted.python.failure import Failure
 from mcpws import App, Context, ServerFactory, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
-from mcpws.interfaces import Backend
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
+from mcpws.seam.interfaces import Backend
 from mcpws.testing import Frame, RawClient, RecordingBackend
 from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, upgrade_request
 

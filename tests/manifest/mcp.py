@@ -8,7 +8,7 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2025-11-25/basic#ids": (
         "Ids are strings or integers, never null.",
-        "tests/core/test_codec.py::test_what_is_no_message_is_an_invalid_request_that_says_where_and_why",
+        "tests/jsonrpc/test_codec.py::test_what_is_no_message_is_an_invalid_request_that_says_where_and_why",
         "tests/integration/test_wire.py::test_a_message_that_cannot_be_served_is_answered_in_kind_and_the_connection_lives",
     ),
     "mcp/2025-11-25/basic#unique-ids": (
@@ -19,22 +19,22 @@ MCP: dict[str, tuple[str, ...]] = {
     "mcp/2025-11-25/basic#answers": (
         "An answer has the id of its request, and either a result or an error.",
         "tests/core/test_peer.py::test_a_request_can_be_answered_at_once_or_later",
-        "tests/core/test_codec.py::test_an_object_is_read_as_the_specification_says",
+        "tests/jsonrpc/test_codec.py::test_an_object_is_read_as_the_specification_says",
     ),
     "mcp/2025-11-25/basic#errors": (
         "An error has an integer code and a message, and no id only where none could be read.",
-        "tests/core/test_codec.py::test_an_error_that_is_about_no_request_has_no_id_member",
-        "tests/core/test_messages.py::test_an_error_answers_with_its_code_message_and_data",
+        "tests/jsonrpc/test_codec.py::test_an_error_that_is_about_no_request_has_no_id_member",
+        "tests/jsonrpc/test_messages.py::test_an_error_answers_with_its_code_message_and_data",
     ),
     "mcp/2025-11-25/basic#notifications": (
         "Notifications have no id and no answer.",
-        "tests/core/test_codec.py::test_an_object_is_read_as_the_specification_says",
+        "tests/jsonrpc/test_codec.py::test_an_object_is_read_as_the_specification_says",
         "tests/integration/test_wire.py::test_notifications_and_answers_to_nothing_are_not_answered",
     ),
     "mcp/2025-11-25/basic/lifecycle#initialize-first": (
         "The first request is initialize.",
         "tests/core/test_lifecycle.py::test_the_first_request_is_initialize_or_ping",
-        "tests/test_front.py::test_a_request_before_initialize_is_refused",
+        "tests/fronts/test_front.py::test_a_request_before_initialize_is_refused",
     ),
     "mcp/2025-11-25/basic/lifecycle#request": (
         "The client says its version, its capabilities and its name.",
@@ -73,19 +73,19 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2025-11-25/basic/lifecycle#timeouts": (
         "A request may have a timeout, after which it is cancelled.",
-        "tests/test_conversation.py::test_a_request_fails_when_its_time_is_over_and_the_other_end_is_told",
+        "tests/turns/test_conversation.py::test_a_request_fails_when_its_time_is_over_and_the_other_end_is_told",
         "tests/client/test_session.py::test_a_request_that_takes_too_long_is_cancelled_and_its_late_answer_dropped",
     ),
     "mcp/2025-11-25/basic/utilities/cancellation#stops": (
         "A cancelled request is stopped, freed and not answered.",
         "tests/backends/app/test_channel.py::test_a_cancelled_method_is_stopped_and_not_answered",
-        "tests/test_conversation.py::test_a_cancelled_deferred_answers_nothing",
+        "tests/turns/test_conversation.py::test_a_cancelled_deferred_answers_nothing",
         "tests/core/test_ledger.py::test_a_cancelled_request_gets_neither_progress_nor_answer",
     ),
     "mcp/2025-11-25/basic/utilities/cancellation#not-initialize": (
         "Initialize is not cancelled.",
         "tests/core/test_ledger.py::test_initialize_cannot_be_cancelled",
-        "tests/test_conversation.py::test_the_other_end_is_not_told_that_initialize_is_cancelled",
+        "tests/turns/test_conversation.py::test_the_other_end_is_not_told_that_initialize_is_cancelled",
     ),
     "mcp/2025-11-25/basic/utilities/cancellation#unknown": (
         "Cancellations of nothing, or malformed ones, are ignored.",
@@ -94,13 +94,13 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2025-11-25/basic/utilities/cancellation#late-answers": (
         "The answer to what was cancelled is ignored.",
-        "tests/test_conversation.py::test_a_late_answer_is_dropped",
+        "tests/turns/test_conversation.py::test_a_late_answer_is_dropped",
         "tests/core/test_peer.py::test_a_withdrawn_request_gets_no_answer",
     ),
     "mcp/2025-11-25/basic/utilities/cancellation#race": (
         "Answer and cancellation may cross.",
         "tests/core/test_ledger.py::test_a_cancelled_request_gets_neither_progress_nor_answer",
-        "tests/test_conversation.py::test_between_two_ends_every_request_has_one_fate_whatever_happens",
+        "tests/turns/test_conversation.py::test_between_two_ends_every_request_has_one_fate_whatever_happens",
         "tests/core/test_peer.py::test_between_two_ends_every_request_is_answered_once_unless_it_is_withdrawn",
     ),
     "mcp/2025-11-25/basic/utilities/ping#answer": (
@@ -126,13 +126,13 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2025-11-25/basic/transports#utf-8": (
         "Messages are UTF-8.",
-        "tests/core/test_codec.py::test_what_is_not_utf_8_is_a_parse_error_wherever_it_is",
+        "tests/jsonrpc/test_codec.py::test_what_is_not_utf_8_is_a_parse_error_wherever_it_is",
         "tests/integration/test_autobahn.py::test_text_that_is_not_utf_8_is_1007_at_the_first_wrong_byte",
     ),
     "mcp/2025-11-25/basic/transports#stdio-lines": (
         "On stdio each message is a line, without line feeds in it.",
-        "tests/core/test_lines.py::test_no_newline_of_any_kind_stays_within_a_line",
-        "tests/core/test_lines.py::test_a_json_text_becomes_one_line_of_the_same_meaning",
+        "tests/jsonrpc/test_lines.py::test_no_newline_of_any_kind_stays_within_a_line",
+        "tests/jsonrpc/test_lines.py::test_a_json_text_becomes_one_line_of_the_same_meaning",
     ),
     "mcp/2025-11-25/basic/transports#stdio-stderr": (
         "What a child says on standard error is logged, and means nothing.",
@@ -141,12 +141,12 @@ MCP: dict[str, tuple[str, ...]] = {
     "mcp/2025-11-25/basic/transports#origin": (
         "A server checks Origin, and refuses with 403.",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
-        "tests/ws/test_handshake.py::test_hosts_and_origins_are_those_of_the_settings",
+        "tests/http/test_handshake.py::test_hosts_and_origins_are_those_of_the_settings",
     ),
     "mcp/2025-11-25/basic/transports#localhost": (
         "A local server binds the loopback interface only.",
         "tests/integration/test_service.py::test_it_binds_loopback_unless_told_otherwise",
-        "tests/test_endpoints.py::test_a_number_means_loopback",
+        "tests/service/test_endpoints.py::test_a_number_means_loopback",
     ),
     "mcp/2025-11-25/basic/transports#custom-format": (
         "A custom transport keeps the format of the messages.",
@@ -225,9 +225,9 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2026-07-28/basic#meta": (
         "A request tells version and capabilities in its own _meta, and is -32602 without.",
-        "tests/backends/app/test_modern.py::test_the_capabilities_are_required",
-        "tests/backends/app/test_modern.py::test_what_is_malformed_is_refused_with_its_place",
-        "tests/core/test_meta.py::test_what_the_protocol_defines_is_read_and_left_as_it_came",
+        "tests/backends/app/test_modern_answers.py::test_the_capabilities_are_required",
+        "tests/backends/app/test_modern_answers.py::test_what_is_malformed_is_refused_with_its_place",
+        "tests/mcp/test_meta.py::test_what_the_protocol_defines_is_read_and_left_as_it_came",
         "tests/core/test_ledger.py::test_a_modern_request_needs_no_handshake_and_makes_none",
         "tests/integration/test_wire.py::test_a_request_without_what_its_meta_has_to_say_is_refused_whatever_came_before",
     ),
@@ -238,27 +238,27 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2026-07-28/basic#stateless": (
         "Nothing rests on what came before on the connection.",
-        "tests/backends/app/test_modern.py::test_nothing_is_remembered_from_one_request_to_the_next",
-        "tests/backends/app/test_modern.py::test_a_handshake_on_the_same_conversation_has_no_part_in_it",
-        "tests/test_front.py::test_a_stateless_client_outlives_its_backend",
+        "tests/backends/app/test_modern_answers.py::test_nothing_is_remembered_from_one_request_to_the_next",
+        "tests/backends/app/test_modern_answers.py::test_a_handshake_on_the_same_conversation_has_no_part_in_it",
+        "tests/fronts/test_front.py::test_a_stateless_client_outlives_its_backend",
     ),
     "mcp/2026-07-28/basic#missing-capability": (
         "What needs a capability that the request does not declare is -32021.",
-        "tests/backends/app/test_stateless.py::test_a_capability_that_the_request_does_not_declare_is_named",
+        "tests/backends/app/test_modern_call.py::test_a_capability_that_the_request_does_not_declare_is_named",
     ),
     "mcp/2026-07-28/basic#result-type": (
         "Every result has a resultType, and the name of the server in its _meta.",
-        "tests/backends/app/test_modern.py::test_every_result_has_what_it_must",
-        "tests/backends/app/test_modern.py::test_a_tool_may_have_something_to_say_in_meta",
+        "tests/backends/app/test_modern_answers.py::test_every_result_has_what_it_must",
+        "tests/backends/app/test_modern_answers.py::test_a_tool_may_have_something_to_say_in_meta",
     ),
     "mcp/2026-07-28/basic#error-codes": (
         "Codes of one's own are outside the range that is reserved, and those of earlier versions are not used.",
         "tests/test_binding.py::test_codes_of_our_own_are_outside_the_reserved_range",
-        "tests/backends/app/test_modern.py::test_a_resource_that_is_not_there_is_an_invalid_parameter",
+        "tests/backends/app/test_modern_answers.py::test_a_resource_that_is_not_there_is_an_invalid_parameter",
     ),
     "mcp/2026-07-28/basic/versioning#unsupported": (
         "A version that is not spoken is -32022 with those that are.",
-        "tests/backends/app/test_modern.py::test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does",
+        "tests/backends/app/test_modern_answers.py::test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does",
     ),
     "mcp/2026-07-28/basic/versioning#retry": (
         "A client goes on in a version that both speak.",
@@ -273,30 +273,30 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2026-07-28/basic/versioning#dual-era": (
         "A request with _meta is served as such, initialize begins a legacy conversation.",
-        "tests/backends/app/test_modern.py::test_the_era_is_that_of_each_request",
-        "tests/test_front.py::test_both_eras_share_a_connection",
+        "tests/backends/app/test_modern_answers.py::test_the_era_is_that_of_each_request",
+        "tests/fronts/test_front.py::test_both_eras_share_a_connection",
         "tests/core/test_ledger.py::test_a_modern_initialize_begins_nothing",
     ),
     "mcp/2026-07-28/server/discover#answer": (
         "A server tells its versions and capabilities when it is asked.",
-        "tests/backends/app/test_modern.py::test_discovery_tells_what_the_server_is_and_can",
+        "tests/backends/app/test_modern_answers.py::test_discovery_tells_what_the_server_is_and_can",
     ),
     "mcp/2026-07-28/server/resources#not-found": (
         "An unknown resource is -32602.",
-        "tests/backends/app/test_modern.py::test_a_resource_that_is_not_there_is_an_invalid_parameter",
+        "tests/backends/app/test_modern_answers.py::test_a_resource_that_is_not_there_is_an_invalid_parameter",
     ),
     "mcp/2026-07-28/server/utilities/caching#hints": (
         "Results that may be kept say for how long and for whom.",
-        "tests/backends/app/test_modern.py::test_what_may_be_kept_says_for_how_long_and_for_whom",
+        "tests/backends/app/test_modern_answers.py::test_what_may_be_kept_says_for_how_long_and_for_whom",
     ),
     "mcp/2026-07-28/server/utilities/logging#per-request": (
         "Log messages are for requests that ask for them.",
-        "tests/backends/app/test_modern.py::test_log_messages_are_for_requests_that_ask_for_them",
+        "tests/backends/app/test_modern_answers.py::test_log_messages_are_for_requests_that_ask_for_them",
     ),
     "mcp/2026-07-28/basic/transports#no-server-requests": (
         "A server sends no requests to modern clients.",
-        "tests/test_front.py::test_a_client_that_never_initialised_is_asked_nothing",
-        "tests/backends/app/test_stateless.py::test_the_server_sends_no_request",
+        "tests/fronts/test_front.py::test_a_client_that_never_initialised_is_asked_nothing",
+        "tests/backends/app/test_modern_call.py::test_the_server_sends_no_request",
     ),
     "mcp/2026-07-28/basic/transports#custom-format": (
         "A custom transport keeps messages, patterns and per-request metadata as they are.",
@@ -311,7 +311,7 @@ MCP: dict[str, tuple[str, ...]] = {
         "Where requests share a channel, a notification cancels them.",
         "tests/backends/app/test_listen.py::test_it_ends_when_the_client_cancels_it_without_an_answer",
         "tests/core/test_ledger.py::test_a_cancelled_request_gets_neither_progress_nor_answer",
-        "tests/backends/app/test_stateless.py::test_a_cancelled_call_asks_nothing",
+        "tests/backends/app/test_modern_call.py::test_a_cancelled_call_asks_nothing",
     ),
     "mcp/2026-07-28/basic/patterns/cancellation#servers": (
         "A server cancels subscriptions only.",
@@ -319,9 +319,9 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2026-07-28/basic/patterns/progress#active": (
         "Progress is for tokens of open requests only.",
-        "tests/backends/app/test_modern.py::test_progress_is_sent_under_the_token_of_the_request",
+        "tests/backends/app/test_modern_answers.py::test_progress_is_sent_under_the_token_of_the_request",
         "tests/core/test_ledger.py::test_progress_passes_until_the_answer",
-        "tests/test_front.py::test_only_what_belongs_passes",
+        "tests/fronts/test_front.py::test_only_what_belongs_passes",
     ),
     "mcp/2026-07-28/basic/patterns/subscriptions#acknowledged": (
         "The acknowledgement comes first and says what is given.",
@@ -346,24 +346,24 @@ MCP: dict[str, tuple[str, ...]] = {
     "mcp/2026-07-28/basic/patterns/subscriptions#cancelled": (
         "The client ends one with a cancellation.",
         "tests/backends/app/test_listen.py::test_it_ends_when_the_client_cancels_it_without_an_answer",
-        "tests/test_front.py::test_a_client_ends_its_subscription_without_an_answer",
+        "tests/fronts/test_front.py::test_a_client_ends_its_subscription_without_an_answer",
     ),
     "mcp/2026-07-28/basic/patterns/subscriptions#graceful": (
         "A server that goes ends each with an empty result that names it.",
-        "tests/test_front.py::test_subscriptions_do_not_hold_up_a_drain_and_end_with_their_result",
+        "tests/fronts/test_front.py::test_subscriptions_do_not_hold_up_a_drain_and_end_with_their_result",
         "tests/backends/app/test_listen.py::test_it_is_answered_when_the_app_stops",
     ),
     "mcp/2026-07-28/basic/patterns/mrtr#result": (
         "Questions are the result of the call that has them, of three methods only.",
-        "tests/backends/app/test_stateless.py::test_a_question_ends_the_call_and_is_its_answer",
-        "tests/backends/app/test_stateless.py::test_prompts_and_resources_may_ask_too",
-        "tests/backends/app/test_stateless.py::test_where_no_question_may_be_asked_it_fails",
+        "tests/backends/app/test_modern_call.py::test_a_question_ends_the_call_and_is_its_answer",
+        "tests/backends/app/test_modern_call.py::test_prompts_and_resources_may_ask_too",
+        "tests/backends/app/test_modern_call.py::test_where_no_question_may_be_asked_it_fails",
     ),
     "mcp/2026-07-28/basic/patterns/mrtr#retry": (
         "The call goes on when it is made again with answers and state.",
-        "tests/backends/app/test_stateless.py::test_with_the_answer_the_function_runs_again_from_its_start",
-        "tests/backends/app/test_stateless.py::test_what_is_not_answered_is_asked_again",
-        "tests/backends/app/test_stateless.py::test_answers_to_what_was_not_asked_are_not_looked_at",
+        "tests/backends/app/test_modern_call.py::test_with_the_answer_the_function_runs_again_from_its_start",
+        "tests/backends/app/test_modern_call.py::test_what_is_not_answered_is_asked_again",
+        "tests/backends/app/test_modern_call.py::test_answers_to_what_was_not_asked_are_not_looked_at",
     ),
     "mcp/2026-07-28/basic/patterns/mrtr#client": (
         "A client gathers what is wanted, and gives the state back as it is.",
@@ -373,13 +373,13 @@ MCP: dict[str, tuple[str, ...]] = {
     ),
     "mcp/2026-07-28/basic/patterns/mrtr#state": (
         "State is taken for what an attacker may have written.",
-        "tests/backends/app/test_stateless.py::test_what_was_changed_or_is_for_another_call_is_refused",
-        "tests/backends/app/test_stateless.py::test_nobody_goes_on_for_somebody_else",
-        "tests/policy/test_state.py::test_nothing_of_it_can_be_changed",
+        "tests/backends/app/test_modern_call.py::test_what_was_changed_or_is_for_another_call_is_refused",
+        "tests/backends/app/test_modern_call.py::test_nobody_goes_on_for_somebody_else",
+        "tests/policy/test_seal.py::test_nothing_of_it_can_be_changed",
     ),
     "mcp/2026-07-28/basic/patterns/mrtr#independent": (
         "Any replica can go on.",
-        "tests/backends/app/test_stateless.py::test_any_replica_with_the_key_goes_on",
+        "tests/backends/app/test_modern_call.py::test_any_replica_with_the_key_goes_on",
     ),
     "mcp/2026-07-28/schema#results": (
         "What is sent is what the schema of the version describes.",

@@ -8,7 +8,7 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     "rfc6455/3/uri": (
         "A URL has no fragment, and a resource name may have a query.",
         "tests/ws/test_client.py::test_what_would_spoil_the_request_is_refused_by_name",
-        "tests/ws/test_handshake.py::test_the_usual_paths_are_served_whatever_their_query",
+        "tests/http/test_handshake.py::test_the_usual_paths_are_served_whatever_their_query",
     ),
     "rfc6455/4.1/request": (
         "A client sends GET, HTTP/1.1, Host, Upgrade, Connection, a key and version 13.",
@@ -29,8 +29,8 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     ),
     "rfc6455/4.2.1/request": (
         "A server checks each part of the request that it needs.",
-        "tests/ws/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
-        "tests/ws/test_handshake.py::test_the_request_line_must_be_get_and_http_1_1",
+        "tests/http/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
+        "tests/http/test_handshake.py::test_the_request_line_must_be_get_and_http_1_1",
     ),
     "rfc6455/4.2.2/accept": (
         "A server answers 101 with Upgrade, Connection and Sec-WebSocket-Accept.",
@@ -38,17 +38,17 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     ),
     "rfc6455/4.2.2/refusal": (
         "A server may refuse for the origin with 403, and answers with HTTP in any case.",
-        "tests/ws/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
+        "tests/http/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
     ),
     "rfc6455/4.2.2/subprotocol": (
         "A server selects one of the offered subprotocols, or sends no such header.",
-        "tests/ws/test_handshake.py::test_ours_is_selected_among_the_offered_subprotocols",
-        "tests/ws/test_handshake.py::test_without_an_offer_none_is_selected",
+        "tests/http/test_handshake.py::test_ours_is_selected_among_the_offered_subprotocols",
+        "tests/http/test_handshake.py::test_without_an_offer_none_is_selected",
     ),
     "rfc6455/4.4/version": (
         "A version that is not spoken is 426 with those that are.",
-        "tests/ws/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
+        "tests/http/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
     ),
     "rfc6455/5.1/client-masks": (
@@ -176,15 +176,15 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     "rfc6455/9.1/extensions": (
         "A server selects from what was offered, in one line or several, and a malformed offer fails the handshake.",
         "tests/ws/test_compression.py::test_an_offer_is_accepted_with_small_windows",
-        "tests/ws/test_handshake.py::test_several_lines_of_extensions_are_one_list",
-        "tests/ws/test_handshake.py::test_malformed_extensions_are_refused",
+        "tests/http/test_handshake.py::test_several_lines_of_extensions_are_one_list",
+        "tests/http/test_handshake.py::test_malformed_extensions_are_refused",
         "tests/integration/test_wire.py::test_a_handshake_that_is_refused_is_answered_in_http",
     ),
     "rfc6455/10.2/origin": (
         "A server that is not for every page checks the origin.",
         "tests/policy/test_origin.py::test_a_page_of_this_machine_may_connect_to_it",
         "tests/policy/test_origin.py::test_an_origin_that_is_not_quite_listed_is_refused",
-        "tests/ws/test_handshake.py::test_hosts_and_origins_are_those_of_the_settings",
+        "tests/http/test_handshake.py::test_hosts_and_origins_are_those_of_the_settings",
     ),
     "rfc6455/10.3/masking-key": (
         "A client masks each frame with a key of its own.",
@@ -200,7 +200,7 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     "rfc6455/10.7/invalid-data": (
         "No bytes at all bring a server down, or keep its connection for ever.",
         "tests/ws/test_connection.py::test_no_bytes_at_all_raise_here_or_keep_a_connection_for_ever",
-        "tests/ws/test_handshake.py::test_any_bytes_make_a_request_or_a_refusal",
+        "tests/http/test_handshake.py::test_any_bytes_make_a_request_or_a_refusal",
     ),
     "rfc6455/all/autobahn-testsuite": (
         "The cases of Autobahn Testsuite for framing find no fault.",
@@ -247,6 +247,6 @@ WEBSOCKET: dict[str, tuple[str, ...]] = {
     "rfc6454/6.2/null": (
         "An origin may be null, which is nobody's.",
         "tests/policy/test_origin.py::test_who_sends_no_origin_is_allowed_unless_one_is_required",
-        "tests/ws/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
+        "tests/http/test_handshake.py::test_a_refusal_is_a_whole_http_answer_and_the_end",
     ),
 }

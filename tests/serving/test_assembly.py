@@ -10,7 +10,7 @@ from mcpws import App, Stdio
 from mcpws.backends.eras import DualEra
 from mcpws.backends.stdio import SharedStdio
 from mcpws.errors import ConfigError
-from mcpws.interfaces import description_of
+from mcpws.seam.interfaces import description_of
 from mcpws.serving.assembly import Assembly, assemble
 from mcpws.serving.config import ServiceConfig
 

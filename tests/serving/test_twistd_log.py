@@ -15,8 +15,8 @@ from twisted.application.service import Application, IServiceCollection
 from twisted.logger import FilteringLogObserver, ILogObserver, LogLevel
 from twisted.python.components import Componentized
 
-from mcpws.logs import Lines
-from mcpws.program import Start
+from mcpws.log.output import Lines
+from mcpws.service.program import Start
 from mcpws.serving.twistd_log import Logged, Reopening, RunnerLog
 
 EVENT = {"log_format": "it rains", "log_level": LogLevel.warn, "log_namespace": "test", "log_time": 0.0}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mcpws import App, WebSocketConfig
-from mcpws.interfaces import Description
+from mcpws.seam.interfaces import Description
 from mcpws.serving.welcome import OwnCommand, own_command, welcome
 
 SCRIPT = OwnCommand(("/home/me/demo/.venv/bin/mcpws",), ".venv/bin/mcpws")

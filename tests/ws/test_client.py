@@ -11,7 +11,6 @@ from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Error, Message, Notification, Request, Result, to_raw
 from mcpws.errors import (
     ConfigError,
     ConnectFailed,
@@ -22,6 +21,7 @@ from mcpws.errors import (
     QueueFull,
     ResultTooLarge,
 )
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result, to_raw
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
 from mcpws.ws.client import ClientProtocol, ConnectionFactory

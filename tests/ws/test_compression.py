@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from twisted.internet.protocol import Factory
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Message, Notification
 from mcpws.errors import HandshakeRefused, McpwsError
+from mcpws.jsonrpc.messages import Message, Notification
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend, Served, connected
 from mcpws.testing.network import result_of
 from mcpws.testing.raw import CLOSE, CONTINUATION, TEXT

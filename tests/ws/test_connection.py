@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.codec import decode
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import EMPTY, Error, Message, Notification, Request, Result, to_raw
 from mcpws.errors import BackendLost, InvalidParams
-from mcpws.interfaces import Channel, Link
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import EMPTY, Error, Message, Notification, Request, Result, to_raw
+from mcpws.seam.interfaces import Channel, Link
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served
 from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from mcpws.ws.connection import Connection

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from twisted.internet.protocol import Factory
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Message
 from mcpws.errors import McpwsError
+from mcpws.jsonrpc.messages import Message
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
 from mcpws.ws.fastlane import FastLane, frame, head

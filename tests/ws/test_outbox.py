@@ -11,9 +11,9 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
-from mcpws.core.burst import burst
 from mcpws.testing import Network, RawPeer
 from mcpws.testing.network import WINDOW
+from mcpws.turns.burst import burst
 from mcpws.ws.outbox import SLICE, WHOLE, BufferedOutbox, Outbox, SocketOutbox, UnixOutbox, outbox
 
 KIB = 1024

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Request
+from mcpws.jsonrpc.messages import Request
 from mcpws.testing import RawClient, RecordingBackend, Served
 from mcpws.testing.raw import BINARY, TEXT
 

@@ -12,13 +12,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.messages import Message, Notification, to_raw
 from mcpws.errors import BackendLost, ConfigError, ConnectFailed
-from mcpws.interfaces import Channel, Link
+from mcpws.jsonrpc.messages import Message, Notification, to_raw
 from mcpws.policy.stats import ServerStatistics
+from mcpws.seam.interfaces import Channel, Link
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served, connected, result_of
 from mcpws.testing.raw import CLOSE, CONTINUATION, PING, TEXT
-from mcpws.ws.protocol import Forwarding
+from mcpws.ws.autobahn import Forwarding
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")

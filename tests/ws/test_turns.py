@@ -9,12 +9,12 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.messages import Message, Notification
+from mcpws.jsonrpc.messages import Message, Notification
 from mcpws.testing import Frame, Network, RawServer, RecordingBackend, Served
 from mcpws.testing.raw import CLOSE, CONTINUATION, PING, PONG, TEXT
+from mcpws.ws.autobahn import Forwarding
 from mcpws.ws.client import ConnectionFactory
 from mcpws.ws.fastlane import FastLane, frame
-from mcpws.ws.protocol import Forwarding
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
 

@@ -14,26 +14,26 @@ from mcpws.backends.app.away import On
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Stateless
 from mcpws.backends.app.content import UNCACHED, CacheHint
+from mcpws.backends.app.custom import RpcFunction
 from mcpws.backends.app.failures import Failures
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
-from mcpws.backends.app.modern import Modern, ModernMethod
+from mcpws.backends.app.modern_answers import Modern, ModernMethod
 from mcpws.backends.app.places import Places
 from mcpws.backends.app.prompts import Completion, Prompt
 from mcpws.backends.app.registering import check_first, check_function, check_options
 from mcpws.backends.app.resources import Resource
-from mcpws.backends.app.rpc import RpcFunction
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions, Watcher
 from mcpws.backends.app.tools import Tool
 from mcpws.backends.app.uri import canonical
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, ShuttingDown
-from mcpws.hearing import Hearing
-from mcpws.interfaces import Channel, Description, Link
 from mcpws.mcp.content import Implementation, ToolAnnotations
-from mcpws.policy.state import MIN_KEY, Seal
-from mcpws.steady import SteadyTime, steady
+from mcpws.policy.seal import MIN_KEY, Seal
+from mcpws.seam.interfaces import Channel, Description, Link
+from mcpws.turns.hearing import Hearing
+from mcpws.turns.steady import SteadyTime, steady
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -404,7 +404,7 @@ class App:
     def run(self, port: int | str = 8082, *, config: WebSocketConfig | None = None, log: bool = True) -> None:
         """Serve until Ctrl-C or SIGTERM, as `mcpws.run` does with any backend."""
         # Not earlier: whoever embeds an App has no use for a program's beginning and end.
-        from mcpws.program import run
+        from mcpws.service.program import run
 
         run(self, port, config=config, log=log)
 

@@ -13,9 +13,9 @@ from mcpws.backends.app.hooks import dec_hook, schema_hook
 from mcpws.backends.app.integers import plain_integers
 from mcpws.backends.app.shape import Shapes, within
 from mcpws.backends.app.signature import MISSING, Parameter, Signature, annotated_description
-from mcpws.core.messages import EMPTY, Request, to_raw
-from mcpws.core.nulls import without_nulls
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.messages import EMPTY, Request, to_raw
+from mcpws.jsonrpc.nulls import without_nulls
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.backends.app.context import Context, Level
-from mcpws.core.messages import to_raw
 from mcpws.errors import CannotAsk
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.content import CreateMessageResult, ElicitResult, PromptMessage, Root
 
 log = Logger()

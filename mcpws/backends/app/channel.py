@@ -19,13 +19,13 @@ from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.backends.app.uri import canonical
-from mcpws.conversation import RETURNED, Conversation, cause_of, to_come
 from mcpws.core.ledger import CANCELLED, cancelled_id
-from mcpws.core.messages import Message, Notification, Request, RequestId
-from mcpws.core.meta import RequestMeta, read_modern
 from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
-from mcpws.hearing import Hearing
-from mcpws.interfaces import Link
+from mcpws.jsonrpc.messages import Message, Notification, Request, RequestId
+from mcpws.mcp.meta import RequestMeta, read_modern
+from mcpws.seam.interfaces import Link
+from mcpws.turns.conversation import RETURNED, Conversation, cause_of, to_come
+from mcpws.turns.hearing import Hearing
 
 log = Logger()
 

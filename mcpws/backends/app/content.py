@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mcpws.core.messages import encode_value
 from mcpws.errors import ConfigError
+from mcpws.jsonrpc.messages import encode_value
 from mcpws.mcp.content import Block, Content, Text
 
 

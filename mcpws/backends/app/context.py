@@ -10,13 +10,10 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred, fail
 
 from mcpws.backends.app.gate import Gate
-from mcpws.conversation import Conversation
 from mcpws.core.ledger import PROGRESS
 from mcpws.core.lifecycle import WITHOUT_ELICITATION
-from mcpws.core.messages import Request, RequestId
-from mcpws.core.meta import read_meta
 from mcpws.errors import CapabilityMissing, ConfigError
-from mcpws.interfaces import Identity
+from mcpws.jsonrpc.messages import Request, RequestId
 from mcpws.mcp.content import (
     Action,
     CreateMessageResult,
@@ -27,6 +24,9 @@ from mcpws.mcp.content import (
     Root,
     Text,
 )
+from mcpws.mcp.meta import read_meta
+from mcpws.seam.interfaces import Identity
+from mcpws.turns.conversation import Conversation
 
 Level: TypeAlias = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LEVELS: tuple[Level, ...] = get_args(Level)

@@ -10,9 +10,9 @@ from twisted.python.failure import Failure
 from mcpws.backends.app.hints import hint_for
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import CapabilityMissing, InternalError, InvalidParams, MalformedResult, RpcError, ToolError
-from mcpws.eventlog import FUNCTION, whom
-from mcpws.interfaces import Identity
+from mcpws.log.events import FUNCTION, whom
 from mcpws.mcp.content import Text, ToolResult
+from mcpws.seam.interfaces import Identity
 
 MAX_SHOWN = 2000
 """Characters of an exception that are shown to a client."""

@@ -19,7 +19,7 @@ from weakref import ref
 
 from twisted.logger import Logger
 
-from mcpws.eventlog import FUNCTION
+from mcpws.log.events import FUNCTION
 
 if TYPE_CHECKING:
     from mcpws.backends.app.signature import Signature

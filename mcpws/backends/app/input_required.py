@@ -18,9 +18,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.backends.app.arguments import decode
-from mcpws.core.messages import EMPTY, NULL, Request
 from mcpws.errors import InvalidParams, ResultTooLarge, RpcError
-from mcpws.policy.state import Seal
+from mcpws.jsonrpc.messages import EMPTY, NULL, Request
+from mcpws.policy.seal import Seal
 
 CALLS = frozenset({"tools/call", "prompts/get", "resources/read"})
 """The methods whose result may be InputRequiredResult."""

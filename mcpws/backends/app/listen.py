@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.backends.app.uri import canonical
-from mcpws.core.messages import RequestId
-from mcpws.core.meta import SUBSCRIPTION_ID
 from mcpws.errors import TooManyRequests
+from mcpws.jsonrpc.messages import RequestId
+from mcpws.mcp.meta import SUBSCRIPTION_ID
 
 MAX_LISTENS = 64
 """Open at a time, of one conversation."""

@@ -21,21 +21,21 @@ from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
 from mcpws.backends.app.context import Level
 from mcpws.backends.app.failures import FunctionFailed
 from mcpws.backends.app.listen import MAX_URI, Filter
-from mcpws.backends.app.modern import SUPPORTED, Discovered, ModernMethod
+from mcpws.backends.app.modern_answers import SUPPORTED, Discovered, ModernMethod
+from mcpws.backends.app.modern_call import StatelessCall
 from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
-from mcpws.backends.app.stateless import StatelessCall
 from mcpws.backends.app.tool_call import ArgumentsFailed, ArgumentsMisfit, read_tool_call
 from mcpws.backends.app.tools import failed
 from mcpws.backends.app.uri import MAX_LENGTH, canonical
-from mcpws.conversation import cause_of, to_come
 from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
 from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
-from mcpws.core.messages import EMPTY, Notification, Request
-from mcpws.core.meta import DISCOVER, LISTEN
 from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
+from mcpws.jsonrpc.messages import EMPTY, Notification, Request
 from mcpws.mcp.content import Implementation, ToolResult
+from mcpws.mcp.meta import DISCOVER, LISTEN
+from mcpws.turns.conversation import cause_of, to_come
 
 
 class _Initialize(Struct, rename="camel"):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mcpws.core.messages import to_raw
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.content import Block, Content, Text
 
 BEGIN = b'{"type":"'

@@ -13,8 +13,8 @@ from mcpws.backends.app.content import as_content, check_content
 from mcpws.backends.app.modelled import Model, arguments_of, is_modelled
 from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.signature import MISSING, Function, Parameter, Signature
-from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
+from mcpws.jsonrpc.messages import Finite, encode_value, to_raw
 from mcpws.mcp.content import PromptMessage
 
 MAX_COMPLETIONS = 100

@@ -12,8 +12,8 @@ from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.registering import check_uri
 from mcpws.backends.app.signature import Function, Signature
 from mcpws.backends.app.uri import UriTemplate, canonical
-from mcpws.core.messages import Finite, encode_value, to_raw
 from mcpws.errors import ConfigError
+from mcpws.jsonrpc.messages import Finite, encode_value, to_raw
 from mcpws.mcp.content import Audio, Image, ResourceContents
 
 

@@ -16,8 +16,8 @@ from mcpws.backends.app.mixed import BEGIN, as_parts, taken_apart
 from mcpws.backends.app.modelled import Model, is_modelled
 from mcpws.backends.app.shape import Shapes, within
 from mcpws.backends.app.signature import MISSING, Signature
-from mcpws.core.messages import encode_value, to_raw
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.messages import encode_value, to_raw
 from mcpws.mcp.content import Block, Content, Text, ToolResult
 
 Convert: TypeAlias = Callable[[Any], ToolResult]

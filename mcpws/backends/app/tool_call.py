@@ -11,9 +11,9 @@ from msgspec import Raw, Struct
 from mcpws.backends.app.arguments import invalid_params, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.tools import Tool
-from mcpws.core.messages import EMPTY, NULL, Request, to_raw
-from mcpws.core.surrogates import mark, shown, unmark
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.messages import EMPTY, NULL, Request, to_raw
+from mcpws.jsonrpc.surrogates import mark, shown, unmark
 
 LARGE = 16 * 1024
 """Bytes of a request from which on it pays to look for the name first."""

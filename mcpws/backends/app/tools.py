@@ -11,8 +11,8 @@ from mcpws.backends.app.modelled import arguments_of
 from mcpws.backends.app.places import ON_REACTOR, Where
 from mcpws.backends.app.results import results_of
 from mcpws.backends.app.signature import Function, Signature
-from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.content import Text, ToolAnnotations, ToolResult
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")

@@ -8,12 +8,12 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.backends.eras.conversation import Conversation
-from mcpws.backends.eras.limits import Counters, EraTranslation, Known, Limits, Shared
+from mcpws.backends.eras.router import Conversation
+from mcpws.backends.eras.shared import Counters, EraTranslation, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
-from mcpws.interfaces import Backend, Channel, Description, Link, counted_by, description_of
+from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
 from mcpws.settings import settings_of
-from mcpws.steady import steady
+from mcpws.turns.steady import steady
 
 
 class DualEra:

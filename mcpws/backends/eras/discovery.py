@@ -10,11 +10,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mcpws.core.lifecycle import LEGACY_VERSIONS
-from mcpws.core.messages import Answer, Error, Message, Request, Result, to_raw
-from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION, SERVER_INFO
-from mcpws.core.nulls import null_as_none
-from mcpws.core.surrogates import reader
 from mcpws.errors import UnsupportedProtocol
+from mcpws.jsonrpc.messages import Answer, Error, Message, Request, Result, to_raw
+from mcpws.jsonrpc.nulls import null_as_none
+from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION, SERVER_INFO
 from mcpws.version import __version__
 
 OURSELVES = {"name": "mcpws", "version": __version__}

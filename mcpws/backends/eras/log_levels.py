@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from mcpws.core.messages import Notification
-from mcpws.core.surrogates import reader
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.messages import Notification
+from mcpws.jsonrpc.surrogates import reader
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """Of log messages, from the lowest up (RFC 5424, section 6.2.1)."""

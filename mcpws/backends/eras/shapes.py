@@ -12,11 +12,11 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.ledger import PROGRESS
-from mcpws.core.messages import ErrorObject, Notification, RequestId, put_together
-from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO, SUBSCRIPTION_ID
 from mcpws.core.peer import Progress
-from mcpws.core.surrogates import reader, unmark
 from mcpws.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError
+from mcpws.jsonrpc.messages import ErrorObject, Notification, RequestId, put_together
+from mcpws.jsonrpc.surrogates import reader, unmark
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO, SUBSCRIPTION_ID
 
 Members = dict[str, Any]
 """The members of a JSON object; what was decoded no further is Raw."""

@@ -18,13 +18,13 @@ from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, lau
 from mcpws.backends.stdio.naming import name_of
 from mcpws.backends.stdio.room import Relapses, Room
 from mcpws.backends.stdio.watched import WatchedChild
-from mcpws.core.codec import MAX_DEPTH
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
-from mcpws.eventlog import log_limit
-from mcpws.interfaces import Channel, Description, Link
-from mcpws.observer import Observer, Party, tell
+from mcpws.jsonrpc.codec import MAX_DEPTH
+from mcpws.log.events import log_limit
 from mcpws.policy.backoff import Backoff
-from mcpws.steady import steady
+from mcpws.seam.interfaces import Channel, Description, Link
+from mcpws.seam.observer import Observer, Party, tell
+from mcpws.turns.steady import steady
 
 log = Logger()
 

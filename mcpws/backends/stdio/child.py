@@ -19,15 +19,15 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, widen
 from mcpws.config import require_positive
-from mcpws.core.burst import burst
-from mcpws.core.codec import decode, decode_batch, encode, is_batch
-from mcpws.core.lines import Line, LineFramer
-from mcpws.core.messages import Error, Message, Request, Result
-from mcpws.core.outline import outline
 from mcpws.errors import BackendLost, LineTooLong, McpwsError, ResultTooLarge, RpcError
-from mcpws.eventlog import CHILD, log_child_ended, log_child_started
-from mcpws.interfaces import Link
-from mcpws.observer import Exit
+from mcpws.jsonrpc.codec import decode, decode_batch, encode, is_batch
+from mcpws.jsonrpc.lines import Line, LineFramer
+from mcpws.jsonrpc.messages import Error, Message, Request, Result
+from mcpws.jsonrpc.outline import outline
+from mcpws.log.events import CHILD, log_child_ended, log_child_started
+from mcpws.seam.interfaces import Link
+from mcpws.seam.observer import Exit
+from mcpws.turns.burst import burst
 
 STDIN, STDOUT = 0, 1
 

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.stdio.child import Child, Counters
 from mcpws.errors import BackendLost, ConfigError, McpwsError
-from mcpws.interfaces import Channel, Identity, Link
 from mcpws.policy.backoff import Backoff, Failures
+from mcpws.seam.interfaces import Channel, Identity, Link
 
 MAX_REMEMBERED = 1024
 """Clients whose children have ended too soon."""

@@ -13,11 +13,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.core.ledger import CANCELLED, cancelled_id
-from mcpws.core.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, to_raw
-from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION
-from mcpws.core.surrogates import reader, shown
 from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
-from mcpws.interfaces import Backend, Channel, Identity
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, to_raw
+from mcpws.jsonrpc.surrogates import reader, shown
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION
+from mcpws.seam.interfaces import Backend, Channel, Identity
 from mcpws.version import __version__
 
 log = Logger()

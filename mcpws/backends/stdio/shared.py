@@ -16,8 +16,6 @@ from twisted.logger import Logger
 from mcpws.backends.stdio.run import Run
 from mcpws.core.backlog import Backlog
 from mcpws.core.ledger import INITIALIZE
-from mcpws.core.messages import Error, Message, Request, RequestId, Result
-from mcpws.core.meta import MODERN_VERSIONS, read_meta
 from mcpws.core.mux import Mux
 from mcpws.errors import (
     BackendLost,
@@ -28,9 +26,11 @@ from mcpws.errors import (
     ShuttingDown,
     UnsupportedProtocol,
 )
-from mcpws.interfaces import Backend, Channel, Description, Link, counted_by, description_of
+from mcpws.jsonrpc.messages import Error, Message, Request, RequestId, Result
+from mcpws.mcp.meta import MODERN_VERSIONS, read_meta
 from mcpws.policy.backoff import Backoff, Failures
-from mcpws.steady import steady
+from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
+from mcpws.turns.steady import steady
 
 log = Logger()
 

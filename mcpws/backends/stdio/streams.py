@@ -13,9 +13,9 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall, IPullProducer, IReactorTime
 from zope.interface import implementer
 
-from mcpws.core.burst import burst
-from mcpws.core.lines import to_lines
-from mcpws.interfaces import Producer
+from mcpws.jsonrpc.lines import to_lines
+from mcpws.seam.interfaces import Producer
+from mcpws.turns.burst import burst
 from mcpws.ws.unread import in_pipe
 
 ROOM = 64 * 1024

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.stdio.child import Child, Counters, Limits
-from mcpws.core.messages import Message
 from mcpws.errors import McpwsError
-from mcpws.interfaces import Identity, Link
-from mcpws.observer import Exit, MessageObserver, Observer, Party, tell
+from mcpws.jsonrpc.messages import Message
+from mcpws.seam.interfaces import Identity, Link
+from mcpws.seam.observer import Exit, MessageObserver, Observer, Party, tell
 
 
 class WatchedChild(Child):

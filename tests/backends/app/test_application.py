@@ -8,10 +8,10 @@ from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
 from mcpws.backends.app.context import Context
-from mcpws.core.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SUBSCRIPTION_ID
 from mcpws.errors import ConfigError
-from mcpws.interfaces import Backend
 from mcpws.mcp.content import ToolAnnotations
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SUBSCRIPTION_ID
+from mcpws.seam.interfaces import Backend
 from mcpws.testing import Served, connected, result_of
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def test_the_reactor_is_chosen_by_whoever_runs_it_and_not_by_an_import() -> None
     code = """
 import sys
 from mcpws.backends.app import App
-from mcpws.interfaces import Identity
+from mcpws.seam.interfaces import Identity
 app = App("a", "1")
 assert "twisted.internet.reactor" not in sys.modules
 

@@ -16,8 +16,8 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from mcpws.backends.app.arguments import MAX_REASON, Arguments, decode, reader, schema_of
 from mcpws.backends.app.signature import MISSING, Signature
-from mcpws.core.messages import Request
 from mcpws.errors import ConfigError, InvalidParams
+from mcpws.jsonrpc.messages import Request
 
 
 class Colour(enum.Enum):

@@ -16,8 +16,8 @@ from mcpws.errors import (
     RemoteError,
     RequestTimeout,
 )
-from mcpws.interfaces import Identity
 from mcpws.mcp.content import ElicitResult, Image, Implementation, PromptMessage, Root, Text
+from mcpws.seam.interfaces import Identity
 from mcpws.testing import result_of
 
 if TYPE_CHECKING:

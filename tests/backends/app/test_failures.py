@@ -13,7 +13,7 @@ from mcpws.backends.app.context import Context
 from mcpws.backends.app.failures import MAX_SHOWN, Failures, FunctionFailed
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import InternalError, RemoteError, RpcError, ToolError
-from mcpws.interfaces import Identity
+from mcpws.seam.interfaces import Identity
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

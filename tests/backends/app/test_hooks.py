@@ -8,8 +8,8 @@ from msgspec import Raw
 from mcpws.backends.app.arguments import Arguments
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.tools import Tool
-from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError, InvalidParams
+from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.content import Text
 
 PATH = {"type": "string", "format": "path"}

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from mcpws.backends.app.input_required import MAX_STATE, InputRequiredResult, Replay, Safe, is_retry
-from mcpws.core.messages import Request, to_raw
 from mcpws.errors import InvalidParams, RpcError
-from mcpws.policy.state import Seal
+from mcpws.jsonrpc.messages import Request, to_raw
+from mcpws.policy.seal import Seal
 
 ELICIT, ROOTS = "elicitation/create", "roots/list"
 PARAMS = Raw(b'{"message":"Name?"}')

@@ -5,8 +5,8 @@ import pytest
 
 from mcpws.backends.app import App
 from mcpws.backends.app.listen import MAX_LISTENS, MAX_URI, MAX_URIS
-from mcpws.core.meta import SERVER_INFO, SUBSCRIPTION_ID
 from mcpws.errors import RemoteError, ShuttingDown
+from mcpws.mcp.meta import SERVER_INFO, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
     from tests.backends.conftest import StatelessClient

@@ -19,8 +19,8 @@ from mcpws.backends.app.modelled import ModelledArguments, arguments_of, is_mode
 from mcpws.backends.app.prompts import Prompt
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.tools import Tool
-from mcpws.core.messages import to_raw
 from mcpws.errors import ConfigError, InvalidParams, RemoteError
+from mcpws.jsonrpc.messages import to_raw
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient

@@ -26,11 +26,10 @@ from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
 from mcpws.backends.app.input_required import CALLS
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS
-from mcpws.backends.app.modern import CACHEABLE, SUPPORTED
+from mcpws.backends.app.modern_answers import CACHEABLE, SUPPORTED
 from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
-from mcpws.core.messages import RequestId
-from mcpws.core.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION
 from mcpws.errors import RemoteError, ToolError
+from mcpws.jsonrpc.messages import RequestId
 from mcpws.mcp.content import (
     Annotations,
     Audio,
@@ -44,6 +43,7 @@ from mcpws.mcp.content import (
     ToolAnnotations,
     ToolResult,
 )
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

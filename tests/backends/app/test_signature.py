@@ -13,9 +13,9 @@ from twisted.internet.task import Clock
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.gate import Gate
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
-from mcpws.conversation import Conversation
 from mcpws.errors import ConfigError
-from mcpws.interfaces import Identity
+from mcpws.seam.interfaces import Identity
+from mcpws.turns.conversation import Conversation
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -10,8 +10,8 @@ from mcpws.backends.app.arguments import Arguments
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.tool_call import LARGE, read_tool_call
 from mcpws.backends.app.tools import Tool
-from mcpws.core.messages import Request
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.messages import Request
 from mcpws.mcp.content import Implementation
 
 

@@ -11,12 +11,12 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from mcpws.backends.eras import DualEra
-from mcpws.backends.eras.inner import Inner
-from mcpws.backends.eras.limits import Limits
-from mcpws.core.codec import decode, encode
-from mcpws.core.messages import Message, RequestId
+from mcpws.backends.eras.servers import Inner
+from mcpws.backends.eras.shared import Limits
 from mcpws.errors import McpwsError
-from mcpws.interfaces import Channel, Identity, Link
+from mcpws.jsonrpc.codec import decode, encode
+from mcpws.jsonrpc.messages import Message, RequestId
+from mcpws.seam.interfaces import Channel, Identity, Link
 from mcpws.testing import RecordedConversation, RecordingBackend, result_of
 
 Json = dict[str, Any]

@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 from mcpws import App
 from mcpws.backends.eras import DualEra, EraTranslation
 from mcpws.backends.upstream import Upstream
-from mcpws.core.codec import decode
-from mcpws.core.messages import Message, to_raw
-from mcpws.core.meta import PREFIX
 from mcpws.errors import ConfigError, RpcError, ShuttingDown
-from mcpws.interfaces import Channel, Link
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Message, to_raw
+from mcpws.mcp.meta import PREFIX
+from mcpws.seam.interfaces import Channel, Link
 from mcpws.testing import Network, RecordingBackend, Served, connected, result_of
 from mcpws.ws.server import ServerFactory
 
@@ -149,7 +149,7 @@ class AtOnce:
     def receive(self, message: Message) -> None:
         import json
 
-        from mcpws.core.codec import encode
+        from mcpws.jsonrpc.codec import encode
 
         request = json.loads(encode(message))
         self.asked.append(request)

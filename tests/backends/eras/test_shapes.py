@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from mcpws.backends.eras import shapes
-from mcpws.core.messages import ErrorObject, Notification, to_raw
-from mcpws.core.meta import PREFIX
+from mcpws.jsonrpc.messages import ErrorObject, Notification, to_raw
+from mcpws.mcp.meta import PREFIX
 
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=5),

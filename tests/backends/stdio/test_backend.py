@@ -22,10 +22,10 @@ from zope.interface import implementer
 from mcpws.backends.stdio import launch
 from mcpws.backends.stdio.backend import KEPT, ProcessReactor, Stdio
 from mcpws.backends.stdio.child import ESCALATION, GARBAGE_LOGGED, GARBAGE_SHOWN, LAST_WORDS
-from mcpws.core.codec import decode, encode
-from mcpws.core.messages import Error, Message, Notification, Request
 from mcpws.errors import BackendLost, ConfigError, McpwsError, ResultTooLarge, ShuttingDown
-from mcpws.interfaces import Channel, Identity
+from mcpws.jsonrpc.codec import decode, encode
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request
+from mcpws.seam.interfaces import Channel, Identity
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 PONG = b'{"jsonrpc":"2.0", "id":1, "result":{}}'

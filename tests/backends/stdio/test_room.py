@@ -10,8 +10,8 @@ from twisted.python.failure import Failure
 from mcpws.backends.stdio.child import Child, Counters
 from mcpws.backends.stdio.room import MAX_REMEMBERED, Relapses, Room
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
-from mcpws.interfaces import Channel, Identity, Link
 from mcpws.policy.backoff import Backoff
+from mcpws.seam.interfaces import Channel, Identity, Link
 
 
 class Client:

@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from mcpws.backends.stdio.run import PROBE, Run
-from mcpws.core.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
 from mcpws.errors import BackendLost, ConnectFailed, McpwsError, ShuttingDown
-from mcpws.interfaces import Backend, Channel, Link
+from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
+from mcpws.seam.interfaces import Backend, Channel, Link
 from mcpws.testing import RecordedConversation, RecordingBackend
 
 DISCOVERED = to_raw({"resultType": "complete", "supportedVersions": ["2026-07-28", "2027-01-01"], "capabilities": {}})

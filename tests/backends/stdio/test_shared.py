@@ -11,10 +11,10 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.stdio.run import PROBE
 from mcpws.backends.stdio.shared import SharedStdio
-from mcpws.core.codec import decode, encode
-from mcpws.core.messages import Error, Message, Request, RequestId, Result, to_raw
 from mcpws.errors import BackendLost, ConfigError, ConnectFailed, McpwsError, ShuttingDown
-from mcpws.interfaces import Channel, Identity, Link
+from mcpws.jsonrpc.codec import decode, encode
+from mcpws.jsonrpc.messages import Error, Message, Request, RequestId, Result, to_raw
+from mcpws.seam.interfaces import Channel, Identity, Link
 from mcpws.testing import RecordedConversation, RecordingBackend, result_of
 
 META = {

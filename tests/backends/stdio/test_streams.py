@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.stdio import streams
 from mcpws.backends.stdio.streams import READ, ROOM, ErrorLines, Intake, read_on, widen
-from mcpws.core.burst import burst
+from mcpws.turns.burst import burst
 
 PIECE = 16 * 1024
 CAPACITY = 4 * PIECE

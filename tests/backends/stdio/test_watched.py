@@ -10,8 +10,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from mcpws.backends.stdio.backend import ProcessReactor, Stdio
-from mcpws.core.messages import Error, Request, Result, to_raw
-from mcpws.observer import Observer
+from mcpws.jsonrpc.messages import Error, Request, Result, to_raw
+from mcpws.seam.observer import Observer
 from tests.backends.stdio.test_backend import PING, PONG, Client, PlayedReactor
 from tests.observing import MessageRecorder, Recorder
 

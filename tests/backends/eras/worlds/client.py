@@ -7,10 +7,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcpws.core.messages import Message
 from mcpws.errors import McpwsError
-from mcpws.front import Front
-from mcpws.interfaces import Identity
+from mcpws.fronts.front import Front
+from mcpws.jsonrpc.messages import Message
+from mcpws.seam.interfaces import Identity
 from tests.backends.eras.worlds.oracle import (
     IDS,
     STRAY,

@@ -6,8 +6,8 @@ import json
 from random import Random
 from typing import Any, TypeAlias, TypeVar
 
-from mcpws.core.codec import decode
-from mcpws.core.messages import Message, alike
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Message, alike
 
 Json: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mcpws.core.codec import encode
-from mcpws.core.messages import Message
 from mcpws.errors import BackendLost
-from mcpws.interfaces import Link
+from mcpws.jsonrpc.codec import encode
+from mcpws.jsonrpc.messages import Message
+from mcpws.seam.interfaces import Link
 from tests.backends.eras.worlds.oracle import (
     IDS,
     STRAY,

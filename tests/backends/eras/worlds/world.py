@@ -12,10 +12,10 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
 from mcpws.backends.eras import DualEra
-from mcpws.backends.eras.limits import Limits
+from mcpws.backends.eras.shared import Limits
 from mcpws.backends.stdio import SharedStdio
 from mcpws.errors import BackendLost
-from mcpws.interfaces import Backend, Channel, Link
+from mcpws.seam.interfaces import Backend, Channel, Link
 from tests.backends.eras.worlds.client import Client
 from tests.backends.eras.worlds.oracle import Violation, must, pick
 from tests.backends.eras.worlds.server import LISTEN, Server

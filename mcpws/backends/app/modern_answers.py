@@ -1,0 +1,185 @@
+"""The stateless era beside the one of the handshake: who asks, and what every answer says (MCP 2026-07-28)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+from twisted.python.failure import Failure
+
+from mcpws.backends.app.arguments import MAX_REASON, invalid_params
+from mcpws.backends.app.channel import AppChannel
+from mcpws.backends.app.content import CacheHint
+from mcpws.backends.app.context import ClientState, Level
+from mcpws.backends.app.failures import MalformedAnswer
+from mcpws.backends.app.input_required import InputRequiredResult, Safe
+from mcpws.backends.app.modern_call import StatelessCall
+from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
+from mcpws.backends.app.resources import ReadResourceResult
+from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.errors import (
+    CapabilityMissing,
+    InvalidParams,
+    MethodNotFound,
+    MissingClientCapability,
+    ResourceNotFound,
+    RpcError,
+    UnsupportedProtocol,
+)
+from mcpws.jsonrpc.messages import NULL, Request, to_raw
+from mcpws.mcp.content import Implementation, ToolResult
+from mcpws.mcp.meta import (
+    CLIENT_CAPABILITIES,
+    CLIENT_INFO,
+    DISCOVER,
+    LOG_LEVEL,
+    MODERN_VERSIONS,
+    PROTOCOL_VERSION,
+    SERVER_INFO,
+    RequestMeta,
+)
+from mcpws.turns.conversation import cause_of, to_come
+
+T = TypeVar("T")
+
+SUPPORTED = [*reversed(MODERN_VERSIONS), *reversed(LEGACY_VERSIONS)]
+"""The protocol versions that an App speaks, those first that need no handshake."""
+
+CACHEABLE = frozenset(
+    {DISCOVER, "tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
+)
+"""The methods whose results say how long they may be kept."""
+
+ModernMethod: TypeAlias = Callable[[StatelessCall, Request], object]
+"""Answers a request that stands for itself: returns its result, a Deferred of it, or raises."""
+
+_LEGACY_TERMS = (ResourceNotFound, CapabilityMissing, MalformedAnswer)
+
+_read_version = msgspec.json.Decoder(str).decode
+_read_capabilities = msgspec.json.Decoder(dict[str, Any]).decode
+_read_info = msgspec.json.Decoder(Implementation | None).decode
+_read_level = msgspec.json.Decoder(Level).decode
+_read_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Discovered(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """Answers `server/discover`."""
+
+    supported_versions: list[str]
+    capabilities: dict[str, Any]
+    instructions: str | None = None
+
+
+_OURS = frozenset({ToolResult, GetPromptResult, ReadResourceResult, CompleteResult, Discovered})
+"""Results in which nothing stands that every result has, but for the `meta` of a ToolResult."""
+
+
+class Modern:
+    """Answers requests that stand for themselves, of all conversations of an App.
+
+    :param info: of the server; it goes with every result.
+    :param methods: what answers requests, by name.
+    :param cache: how long clients may keep lists and what `server/discover` says.
+    """
+
+    def __init__(self, info: Implementation, methods: Mapping[str, ModernMethod], safe: Safe, cache: CacheHint) -> None:
+        self._methods = methods
+        self._safe = safe
+        self._cache = cache
+        self._info = to_raw(info)
+        self._meta = b'"_meta":{"%b":%b}' % (SERVER_INFO.encode(), self._info)
+
+    def answer(self, channel: AppChannel, request: Request, meta: RequestMeta) -> object:
+        """The result of a request whose `_meta` is `meta`; raises as a method may."""
+        client = read_client(meta)
+        method = self._methods.get(request.method)
+        if method is None:
+            raise MethodNotFound(request.method)
+        call = StatelessCall(channel, request, client, meta.progress_token, self._safe, self._cache)
+        try:
+            outcome = method(call, request)
+        except _LEGACY_TERMS as error:
+            raise _in_modern_terms(error) from None
+        later = to_come(outcome)
+        if later is None:
+            return self._complete(outcome, call)
+        return later.addCallbacks(self._complete, _failed, callbackArgs=(call,))
+
+    def _complete(self, result: Any, call: StatelessCall) -> Raw:
+        """What a method returned, with what every result has."""
+        if type(result) is InputRequiredResult:
+            return _joined(b"{" + self._meta, result)
+        hint = call.cache.members() if call.request.method in CACHEABLE else {}
+        if type(result) not in _OURS or (type(result) is ToolResult and result.meta is not None):
+            return self._merged(to_raw(result), hint)
+        head = b'{"resultType":"complete",%b' % self._meta
+        return _joined(b"%b,%b" % (head, _encode(hint)[1:-1]) if hint else head, result)
+
+    def _merged(self, result: Raw, hint: dict[str, Any]) -> Raw:
+        """The same where some of it may be there already; what is no object stays as it is."""
+        try:
+            members = _read_members(result)
+        except msgspec.ValidationError:
+            return result
+        own = _read_members(members.pop("_meta")) if "_meta" in members else {}
+        return to_raw({"resultType": "complete", **hint, "_meta": {SERVER_INFO: self._info, **own}, **members})
+
+
+def read_client(meta: RequestMeta) -> ClientState:
+    """What a request says of its client.
+
+    :raises UnsupportedProtocol: a version that we do not know, or that begins with a handshake.
+    :raises InvalidParams: something required is missing, or something is malformed.
+    """
+    version, capabilities, info, level = (
+        meta.protocol_version,
+        meta.client_capabilities,
+        meta.client_info,
+        meta.log_level,
+    )
+    spoken = _missing(PROTOCOL_VERSION) if version is UNSET else _read(_read_version, version, PROTOCOL_VERSION)
+    if spoken not in MODERN_VERSIONS:
+        raise UnsupportedProtocol(spoken[:MAX_REASON], SUPPORTED)
+    return ClientState(
+        spoken,
+        None if info is UNSET else _read(_read_info, info, CLIENT_INFO),
+        _missing(CLIENT_CAPABILITIES)
+        if capabilities is UNSET
+        else _read(_read_capabilities, capabilities, CLIENT_CAPABILITIES),
+        None if level is UNSET or level == NULL else _read(_read_level, level, LOG_LEVEL),
+    )
+
+
+def _read(decode: Callable[[Raw], T], raw: Raw, name: str) -> T:
+    try:
+        return decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise invalid_params(error, f"$._meta.{name}") from None
+
+
+def _missing(name: str) -> NoReturn:
+    path, reason = f"$._meta.{name}", f"Object missing required field `{name}`"
+    raise InvalidParams(f"Invalid params: {path}: {reason}", {"path": path, "reason": reason})
+
+
+def _joined(head: bytes, result: Struct) -> Raw:
+    """The members of `result`, of which there is one at least, after those of an object that `head` begins."""
+    return Raw(b"%b,%b" % (head, _encode(result)[1:]))
+
+
+def _in_modern_terms(error: Exception) -> RpcError:
+    """What the handshake's era calls otherwise, or has no error for."""
+    if isinstance(error, ResourceNotFound):
+        return InvalidParams(error.message, error.data)
+    if isinstance(error, CapabilityMissing):
+        return MissingClientCapability(error.required)
+    assert isinstance(error, MalformedAnswer)
+    return error.refusal
+
+
+def _failed(failure: Failure) -> Failure:
+    error = cause_of(failure)
+    return Failure(_in_modern_terms(error)) if isinstance(error, _LEGACY_TERMS) else failure

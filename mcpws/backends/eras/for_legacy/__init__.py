@@ -1,0 +1,1 @@
+"""A legacy client at servers of either era."""

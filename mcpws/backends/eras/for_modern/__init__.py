@@ -1,0 +1,1 @@
+"""A modern client at servers of either era."""

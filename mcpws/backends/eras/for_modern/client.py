@@ -1,0 +1,173 @@
+"""The half of a conversation whose requests stand for themselves."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mcpws.backends.eras.discovery import tells_modern
+from mcpws.backends.eras.for_modern.open_requests import OpenRequests
+from mcpws.backends.eras.for_modern.pool import LegacyServers
+from mcpws.backends.eras.servers import Inner, Inners
+from mcpws.backends.eras.shared import Shared
+from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id, reported_token
+from mcpws.errors import McpwsError, RpcError, TooManyRequests
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.seam.interfaces import Link
+
+
+class ModernClient:
+    """Passes everything through, byte for byte, to a modern server of its own; to a legacy one it is translated.
+
+    Which of the two it is the server is asked once, before the first request; what comes meanwhile waits. One that
+    ends over the question, as some legacy servers do, is legacy. When the server is lost, so is what was open, and the
+    next request begins anew.
+    """
+
+    def __init__(self, link: Link, inners: Inners, shared: Shared) -> None:
+        self._link = link
+        self._inners = inners
+        self._shared = shared
+        self.requests = OpenRequests(link)
+        self._held: dict[RequestId, Request] = {}
+        self._inner: Inner | None = None
+        self._passes = False
+        self._servers: LegacyServers | None = None
+
+    def take(self, request: Request, token: RequestId | None) -> None:
+        """A request from the client, and its progress token."""
+        inner = self._inner
+        if inner is not None and self._passes:
+            self.requests.add(request, token, self, inner.to_server)
+            inner.to_server(request)
+        else:
+            self.requests.add(request, token, self, lambda _: self._drop(request.id))
+            self._take(request)
+
+    def cancel(self, notification: Notification) -> bool:
+        """A `notifications/cancelled` from the client; False if it is about nothing that is open here."""
+        id = cancelled_id(notification)
+        return id is not None and self.requests.cancel(id, notification)
+
+    def tell(self, notification: Notification) -> None:
+        """Another notification from the client; the core of the modern era has none."""
+        if self._inner is not None and self._passes:
+            self._inner.to_server(notification)
+        else:
+            self._shared.counters.dropped += 1
+
+    def release(self) -> Inner | None:
+        """The conversation with a server that nothing was asked of but which era it is of, for somebody else to use."""
+        if self._servers is not None:
+            return self._servers.release()
+        if self._passes or self._held:
+            return None
+        inner, self._inner = self._inner, None
+        return inner
+
+    def close(self, reason: McpwsError) -> None:
+        """The conversation is over."""
+        if self._servers is not None:
+            self._servers.close(reason)
+
+    # inner.Owner, of the one conversation with a server that is modern, or is asked whether it is.
+
+    def opened(self) -> None:
+        assert self._inner is not None
+        self._inner.probe(partial(self._probed, self._inner))
+
+    def received(self, message: Message) -> None:
+        if self._passes and isinstance(message, (Result, Error)):
+            self.requests.pass_on(message)
+        elif self._passes and type(message) is Notification and self._belongs(message):
+            self._link.send(message)
+        else:
+            # No server may ask anything in the modern era, nor may it be answered.
+            self._shared.counters.dropped += 1
+
+    def lost(self, reason: McpwsError) -> None:
+        inner, self._inner = self._inner, None
+        if self._passes or inner is None or not inner.probed:
+            self._passes = False
+            self._held.clear()
+            self.requests.abandon(self, reason)
+        else:
+            self._translate(None)
+
+    def _belongs(self, notification: Notification) -> bool:
+        """Whether it is for this half of the client: the other one may know something else by the same name."""
+        if notification.method == CANCELLED:
+            # So a server ends a subscription, and nothing else (MCP 2026-07-28, cancellation).
+            return self.requests.end_listening(cancelled_id(notification))
+        if notification.method == PROGRESS:
+            token = reported_token(notification)
+            return token is not None and self.requests.reports(token)
+        return True
+
+    def _take(self, request: Request) -> None:
+        """Find somebody for a request, if it is still open."""
+        if request.id not in self.requests:
+            return
+        try:
+            if self._inner is not None and self._passes:
+                self.requests.hand(request.id, self, self._inner.to_server)
+                self._inner.to_server(request)
+            elif self._servers is not None:
+                self._servers.take(request)
+            else:
+                inner = self._inners.get(self) if self._inner is None else None
+                self._hold(request)
+                if inner is not None:
+                    self._begin(inner)
+        except RpcError as error:
+            self.requests.fail(request.id, error)
+
+    def _begin(self, inner: Inner) -> None:
+        if self._shared.known.legacy:
+            self._translate(inner)
+        else:
+            self._inner = inner
+            inner.start()
+
+    def _probed(self, inner: Inner, answer: Answer | None) -> None:
+        # What comes late is no answer any more. But a server that is being initialised may yet refuse.
+        inner.found_modern = answer is not None and tells_modern(answer)
+        if inner is not self._inner:
+            return
+        if inner.found_modern:
+            self._pass_through()
+        else:
+            self._inner = None
+            self._translate(inner)
+
+    def _reconsider(self, inner: Inner, held: list[Request]) -> None:
+        self._servers = None
+        self._inner = inner
+        inner.owner = self
+        for request in held:
+            self._take(request)
+        if inner.found_modern:
+            self._pass_through()
+        else:
+            inner.probe(partial(self._probed, inner))
+
+    def _pass_through(self) -> None:
+        self._passes = True
+        self._let_go()
+
+    def _translate(self, inner: Inner | None) -> None:
+        self._servers = LegacyServers(self._link, self._inners, self.requests, self._shared, inner, self._reconsider)
+        self._let_go()
+
+    def _hold(self, request: Request) -> None:
+        if len(self._held) >= self._shared.limits.max_held:
+            raise TooManyRequests(self._shared.limits.max_held)
+        self._held[request.id] = request
+        self.requests.hand(request.id, self, lambda _: self._drop(request.id))
+
+    def _drop(self, id: RequestId) -> None:
+        self._held.pop(id, None)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, {}
+        for request in held.values():
+            self._take(request)

@@ -1,0 +1,203 @@
+"""A modern client's subscriptions at a legacy server."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from mcpws.backends.eras.for_legacy.subscriptions import ACKNOWLEDGED, LISTS, UPDATED
+from mcpws.backends.eras.for_modern.open_requests import OpenRequests
+from mcpws.backends.eras.shapes import Members, members, offers, text
+from mcpws.backends.eras.shared import MAX_URI, Shared
+from mcpws.core.peer import Peer
+from mcpws.errors import InvalidParams, McpwsError, RpcError
+from mcpws.jsonrpc.messages import Answer, Notification, Request, RequestId, Result, put_together
+from mcpws.jsonrpc.nulls import null_as_none
+from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.seam.interfaces import Link
+
+LIST_CHANGED = {f"notifications/{kind}/list_changed": (kind, asked) for kind, asked in LISTS.items()}
+"""What a legacy server tells everybody of, by whose `listChanged` it is and how a modern client asks for it."""
+
+CHANGES = (UPDATED, *LIST_CHANGED)
+
+
+class _Filter(Struct, gc=False, rename="camel"):
+    tools_list_changed: bool = False
+    prompts_list_changed: bool = False
+    resources_list_changed: bool = False
+    resource_subscriptions: list[Annotated[str, Meta(max_length=MAX_URI)]] = []
+
+    def wants(self, kind: str) -> bool:
+        wanted: bool = getattr(self, f"{kind}_list_changed")
+        return wanted
+
+
+class _Params(Struct, gc=False):
+    filter: _Filter = msgspec.field(name="notifications")
+
+
+_read_params = null_as_none(_Params)
+
+
+class _State(Enum):
+    """Of a resource at the server. It has one request about it at a time: one that does not answer gets no more."""
+
+    SUBSCRIBING = auto()
+    SUBSCRIBED = auto()
+    UNSUBSCRIBING = auto()
+
+
+class _Listen:
+    """One `subscriptions/listen`. `missing` are resources of which the server has not said yet whether it will tell."""
+
+    __slots__ = ("early", "id", "lists", "missing", "uris")
+
+    def __init__(self, id: RequestId, lists: set[str], uris: set[str]) -> None:
+        self.id = id
+        self.lists = lists
+        self.uris = uris
+        self.missing = set(uris)
+        self.early: dict[tuple[str, str], Notification] = {}
+
+
+class Listens:
+    """All of one client at one server.
+
+    :param worker: for whom the requests of the client are open.
+    :param server: numbers what goes to the server.
+    :param capabilities: of the server.
+    """
+
+    def __init__(
+        self,
+        worker: object,
+        server: Peer,
+        link: Link,
+        requests: OpenRequests,
+        shared: Shared,
+        capabilities: dict[str, Raw],
+    ) -> None:
+        self._worker = worker
+        self._server = server
+        self._link = link
+        self._requests = requests
+        self._limit = shared.limits.max_subscriptions
+        self._shared = shared
+        self._capabilities = capabilities
+        self._listens: dict[RequestId, _Listen] = {}
+        self._resources: dict[str, _State] = {}
+
+    def begin(self, request: Request) -> None:
+        """Take on a `subscriptions/listen`; raises InvalidParams, or RpcError when there are too many."""
+        try:
+            wanted = _read_params(request.params or b"{}").filter
+        except ValueError as error:
+            raise InvalidParams("Invalid params", {"path": "$.params", "reason": str(error)}) from None
+        lists = {
+            method
+            for method, (kind, _) in LIST_CHANGED.items()
+            if wanted.wants(kind) and offers(self._capabilities, kind, "listChanged")
+        }
+        uris = set(wanted.resource_subscriptions) if offers(self._capabilities, "resources", "subscribe") else set()
+        new = uris - self._resources.keys()
+        if len(self._listens) >= self._limit or len(self._resources) + len(new) > self._limit:
+            raise RpcError(f"More than {self._limit} subscriptions", {"limit": self._limit}, code=429)
+        listen = self._listens[request.id] = _Listen(request.id, lists, uris)
+        listen.missing = {uri for uri in uris if self._resources.get(uri) is not _State.SUBSCRIBED}
+        self._requests.hand(request.id, self._worker, lambda _: self._cancelled(listen))
+        if not listen.missing:
+            self._acknowledge(listen)
+        for uri in sorted(new):
+            self._subscribe(uri)
+
+    def changed(self, notification: Notification) -> None:
+        """Tell whoever wants to know."""
+        try:
+            params = members(notification.params)
+            meta = members(params.get("_meta"))
+            uri = text(params.get("uri")) or ""
+        except ValueError:
+            self._shared.counters.dropped += 1
+            return
+        listens = self._listens.values()
+        if notification.method in LIST_CHANGED:
+            told = [listen for listen in listens if notification.method in listen.lists]
+        else:
+            # What changed may be a part of what is subscribed to (MCP 2025-11-25, resources).
+            told = [listen for listen in listens if uri in listen.uris]
+            told = told or [listen for listen in listens if any(map(uri.startswith, listen.uris))]
+        for listen in told:
+            params["_meta"] = {**meta, SUBSCRIPTION_ID: listen.id}
+            notified = Notification(notification.method, put_together(params))
+            if not listen.missing:
+                self._link.send(notified)
+            elif len(listen.early) < self._limit:
+                listen.early[notification.method, uri] = notified
+            else:
+                self._shared.counters.dropped += 1
+
+    def close(self) -> None:
+        """The server is gone, or the client."""
+        self._listens.clear()
+        self._resources.clear()
+
+    def _subscribe(self, uri: str) -> None:
+        self._resources[uri] = _State.SUBSCRIBING
+        self._server.request("resources/subscribe", {"uri": uri}, partial(self._answered, uri))
+
+    def _unsubscribe(self, uri: str) -> None:
+        self._resources[uri] = _State.UNSUBSCRIBING
+        self._server.request("resources/unsubscribe", {"uri": uri}, partial(self._left, uri))
+
+    def _is_wanted(self, uri: str) -> bool:
+        return any(uri in listen.uris for listen in self._listens.values())
+
+    def _left(self, uri: str, answer: Answer | McpwsError) -> None:
+        """The server does not tell of this resource any more, so far as it can be made not to."""
+        if isinstance(answer, McpwsError):
+            return
+        if self._is_wanted(uri):
+            self._subscribe(uri)
+        else:
+            del self._resources[uri]
+
+    def _answered(self, uri: str, answer: Answer | McpwsError) -> None:
+        """Whether the server will tell of this resource."""
+        if isinstance(answer, McpwsError):
+            return
+        agreed = isinstance(answer, Result)
+        if not agreed:
+            del self._resources[uri]
+        elif self._is_wanted(uri):
+            self._resources[uri] = _State.SUBSCRIBED
+        else:
+            self._unsubscribe(uri)
+        for listen in list(self._listens.values()):
+            if uri in listen.missing:
+                listen.missing.remove(uri)
+                if not agreed:
+                    listen.uris.remove(uri)
+                if not listen.missing:
+                    self._acknowledge(listen)
+
+    def _acknowledge(self, listen: _Listen) -> None:
+        """Say what it will hear of, and then what it would have heard of already."""
+        honored: Members = {LIST_CHANGED[method][1]: True for method in sorted(listen.lists)}
+        if listen.uris:
+            honored["resourceSubscriptions"] = sorted(listen.uris)
+        params = {"_meta": {SUBSCRIPTION_ID: listen.id}, "notifications": honored}
+        self._link.send(Notification(ACKNOWLEDGED, put_together(params)))
+        early, listen.early = listen.early, {}
+        for notification in early.values():
+            self._link.send(notification)
+
+    def _cancelled(self, listen: _Listen) -> None:
+        self._listens.pop(listen.id, None)
+        for uri in sorted(listen.uris):
+            if self._resources.get(uri) is _State.SUBSCRIBED and not self._is_wanted(uri):
+                self._unsubscribe(uri)

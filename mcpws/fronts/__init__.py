@@ -1,0 +1,1 @@
+"""Fronts: the side of a conversation that faces a client, whatever carries the messages."""

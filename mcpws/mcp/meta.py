@@ -1,0 +1,110 @@
+"""What `_meta` says of a request, and so which of MCP's two eras it belongs to.
+
+A request is modern when it carries its protocol version with it (MCP 2026-07-28, versioning). Everything else is
+legacy: part of a conversation that begins with `initialize`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from mcpws.jsonrpc.messages import Request, RequestId
+from mcpws.jsonrpc.surrogates import reader, unmark, whole
+
+MODERN_VERSIONS = ("2026-07-28",)
+"""The protocol versions that every request names for itself, oldest first."""
+
+PREFIX = "io.modelcontextprotocol/"
+PROTOCOL_VERSION = f"{PREFIX}protocolVersion"
+CLIENT_INFO = f"{PREFIX}clientInfo"
+CLIENT_CAPABILITIES = f"{PREFIX}clientCapabilities"
+LOG_LEVEL = f"{PREFIX}logLevel"
+SERVER_INFO = f"{PREFIX}serverInfo"
+SUBSCRIPTION_ID = f"{PREFIX}subscriptionId"
+
+LISTEN = "subscriptions/listen"
+DISCOVER = "server/discover"
+ONLY_MODERN = frozenset({DISCOVER, LISTEN})
+"""Those that no earlier version has, whatever the request says of its own."""
+
+
+class RequestMeta(Struct, frozen=True, gc=False):
+    """The members of a request's `_meta` that the protocol defines.
+
+    `progress_token` is None where it is missing, or neither a string nor an integer. The others are as they came, and
+    UNSET where they are missing: what is malformed only whoever answers the request can say.
+    """
+
+    progress_token: RequestId | None = msgspec.field(name="progressToken", default=None)
+    protocol_version: Raw | UnsetType = msgspec.field(name=PROTOCOL_VERSION, default=UNSET)
+    client_info: Raw | UnsetType = msgspec.field(name=CLIENT_INFO, default=UNSET)
+    client_capabilities: Raw | UnsetType = msgspec.field(name=CLIENT_CAPABILITIES, default=UNSET)
+    log_level: Raw | UnsetType = msgspec.field(name=LOG_LEVEL, default=UNSET)
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether the request stands for itself."""
+        return self.protocol_version is not UNSET
+
+
+NOTHING = RequestMeta()
+
+# `_meta` has the first of these, and the name of whatever may be of interest in it one of the next two, unless
+# a name is spelled with an escape.
+_UNDERSCORE, _T, _V, _ESCAPE = b"_TV\\"
+
+
+class _WithMeta(Struct, gc=False):
+    meta: RequestMeta | UnsetType = msgspec.field(name="_meta", default=UNSET)
+
+
+_decode_params = msgspec.json.Decoder(_WithMeta).decode
+_read_params = reader(_WithMeta)
+_read_members = reader(dict[str, Raw])
+
+
+def read_meta(request: Request) -> RequestMeta:
+    """What the request's `_meta` says; NOTHING where there is none that is an object.
+
+    It may be NOTHING as well where there is neither a progress token nor a protocol version: the rest goes with one.
+    """
+    params, data = request.params, request.data
+    if params is None:
+        return NOTHING
+    # To look for a byte costs next to nothing, whatever the size.
+    if data is not None and _ESCAPE not in data and (_UNDERSCORE not in data or (_T not in data and _V not in data)):
+        return NOTHING
+    try:
+        meta = _decode_params(params).meta
+    except ValueError:
+        return _read_slowly(params)
+    return NOTHING if isinstance(meta, UnsetType) else meta
+
+
+def read_modern(request: Request) -> RequestMeta | None:
+    """`read_meta` of a request that is modern; None of any other."""
+    data = request.data
+    # Every message of a legacy client is asked.
+    if data is not None and _V not in data and _ESCAPE not in data:
+        return None
+    meta = read_meta(request)
+    return meta if meta is not NOTHING and meta.is_modern else None
+
+
+def _read_slowly(params: Raw) -> RequestMeta:
+    """What a `_meta` says whose token is of no use, or where there are lone surrogates somewhere."""
+    try:
+        members = _read_members(_read_members(params).get("_meta", b"{}"))
+    except ValueError:
+        return NOTHING
+    try:
+        meta = _read_params(params).meta
+        token = None if isinstance(meta, UnsetType) else meta.progress_token
+    except ValueError:
+        token = None
+    raws = (unmark(members[name]) if name in members else UNSET for name in _RAW)
+    return RequestMeta(whole(token) if isinstance(token, str) else token, *raws)
+
+
+_RAW = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
