@@ -15,7 +15,6 @@ from mcpws.cli.style import bold, dim, say
 from mcpws.cli.terminal import Terminal
 from mcpws.mcp.content import Action
 
-ELICIT = "elicitation/create"
 CAPABILITIES: dict[str, Any] = {"elicitation": {"form": {}, "url": {}}}
 """What a client declares that asks like this."""
 

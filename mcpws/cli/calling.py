@@ -11,7 +11,7 @@ import click
 from msgspec import Raw, Struct
 
 from mcpws.cli.arguments import Arguments, to_json_object
-from mcpws.cli.asking import CAPABILITIES, ELICIT, Asking, declined
+from mcpws.cli.asking import CAPABILITIES, Asking, declined
 from mcpws.cli.completion import complete_tool
 from mcpws.cli.display import Display
 from mcpws.cli.listing import schema_of
@@ -24,6 +24,7 @@ from mcpws.cli.terminal import Terminal, can_ask
 from mcpws.client.identity import ClientIdentity
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
+from mcpws.mcp.methods import ELICIT, LOG_MESSAGE, TOOLS_CALL
 
 LOG_LEVEL = "info"
 """What a modern server is to tell of, as most legacy ones do without being asked."""
@@ -65,7 +66,7 @@ def call(target: Target, method: str, params: dict[str, Any], as_json: bool, qui
 
     result = ask(target, method, given, quiet, era)
     show(formatted(result, -1 if as_json else 2))
-    if method == "tools/call" and decoded(result, _Outcome).isError:
+    if method == TOOLS_CALL and decoded(result, _Outcome).isError:
         sys.exit(FAILED)
 
 
@@ -100,7 +101,7 @@ def tool(
             "arguments": typed.by(await schema_of(session, name, target.timeout) if typed.texts else None),
         }
 
-    result = ask(target, "tools/call", given, quiet, era)
+    result = ask(target, TOOLS_CALL, given, quiet, era)
     failed = decoded(result, _Outcome).isError
     if text:
         show_said(result, failed)
@@ -134,7 +135,7 @@ class Exchange:
         elicit = Asking(Terminal(reactor), self._held).elicit if can_ask() else declined
         return {
             "requests": {ELICIT: elicit},
-            "notifications": {} if self._quiet else {"notifications/message": self._display.message},
+            "notifications": {} if self._quiet else {LOG_MESSAGE: self._display.message},
             "identity": ClientIdentity(capabilities=CAPABILITIES),
         }
 

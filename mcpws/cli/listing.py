@@ -21,6 +21,7 @@ from mcpws.client.opening import Era
 from mcpws.client.pages import all_pages
 from mcpws.client.session import Session
 from mcpws.errors import MethodNotFound, RemoteError
+from mcpws.mcp.methods import PROMPTS_LIST, RESOURCES_LIST, TEMPLATES_LIST, TOOLS_LIST
 
 whole_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the whole descriptions, as a JSON array in one line."
@@ -62,7 +63,7 @@ def tools(target: Target, as_json: bool, era: Era) -> None:
 
     Optional arguments have a question mark, or a default.
     """
-    found = with_session(target, lambda session: _all(session, "tools/list", "tools", target.timeout), era)
+    found = with_session(target, lambda session: _all(session, TOOLS_LIST, "tools", target.timeout), era)
     _show(found, as_json, tool_entry, "tools")
 
 
@@ -74,9 +75,9 @@ def resources(target: Target, as_json: bool, era: Era) -> None:
     """List the resources of the server at URL, and its templates for more: URI, MIME type, and what is there."""
 
     async def both(session: Session) -> list[Raw]:
-        found = await _all(session, "resources/list", "resources", target.timeout)
+        found = await _all(session, RESOURCES_LIST, "resources", target.timeout)
         try:
-            return found + await _all(session, "resources/templates/list", "resourceTemplates", target.timeout)
+            return found + await _all(session, TEMPLATES_LIST, "resourceTemplates", target.timeout)
         except RemoteError as error:
             if error.code != MethodNotFound.code:
                 raise
@@ -91,13 +92,13 @@ def resources(target: Target, as_json: bool, era: Era) -> None:
 @era_option
 def prompts(target: Target, as_json: bool, era: Era) -> None:
     """List the prompts of the server at URL: name, arguments, and the first line of the description."""
-    found = with_session(target, lambda session: _all(session, "prompts/list", "prompts", target.timeout), era)
+    found = with_session(target, lambda session: _all(session, PROMPTS_LIST, "prompts", target.timeout), era)
     _show(found, as_json, prompt_entry, "prompts")
 
 
 async def schema_of(session: Session, tool: str, timeout: float | None) -> Any:
     """The schema of the arguments of a tool; None of one that is not listed, about which the server has the word."""
-    for raw in await _all(session, "tools/list", "tools", timeout):
+    for raw in await _all(session, TOOLS_LIST, "tools", timeout):
         found = decoded(raw, _Tool)
         if found.name == tool:
             return found.inputSchema

@@ -19,6 +19,7 @@ from mcpws.cli.style import bold, say
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
 from mcpws.errors import McpwsError
+from mcpws.mcp.methods import PROMPTS_GET, RESOURCES_READ
 
 
 class _Part(Struct):
@@ -55,7 +56,7 @@ def read(target: Target, uri: str, as_json: bool, quiet: bool, era: Era) -> None
     async def given(session: Session) -> dict[str, Any]:
         return {"uri": uri}
 
-    result = ask(target, "resources/read", given, quiet, era)
+    result = ask(target, RESOURCES_READ, given, quiet, era)
     if as_json:
         show(formatted(result, -1))
         return
@@ -84,7 +85,7 @@ def prompt(target: Target, name: str, arguments: tuple[str, ...], as_json: bool,
     async def given(session: Session) -> dict[str, Any]:
         return {"name": name, "arguments": typed}
 
-    result = ask(target, "prompts/get", given, quiet, era)
+    result = ask(target, PROMPTS_GET, given, quiet, era)
     if as_json:
         show(formatted(result, -1))
         return

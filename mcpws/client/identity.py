@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcpws.mcp.methods import CAPABILITY_OF
 from mcpws.version import __version__
 
 RequestFunction = Callable[[dict[str, Any]], object]
@@ -13,12 +14,6 @@ RequestFunction = Callable[[dict[str, Any]], object]
 
 NotificationFunction = Callable[[dict[str, Any]], object]
 """Takes the parameters of a notification of the server's; may return a Deferred or a coroutine."""
-
-_CAPABILITY = {
-    "sampling/createMessage": "sampling",
-    "elicitation/create": "elicitation",
-    "roots/list": "roots",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +31,7 @@ class ClientIdentity:
 
     def declared(self, requests: Mapping[str, RequestFunction]) -> dict[str, Any]:
         """The capabilities of a client that answers these `requests`."""
-        answered: dict[str, Any] = {capability: {} for method, capability in _CAPABILITY.items() if method in requests}
+        answered: dict[str, Any] = {
+            capability: {} for method, capability in CAPABILITY_OF.items() if method in requests
+        }
         return {**answered, **self.capabilities}

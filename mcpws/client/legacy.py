@@ -13,6 +13,7 @@ from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.peer import OnProgress
 from mcpws.errors import McpwsError, RemoteError
 from mcpws.jsonrpc.messages import Message
+from mcpws.mcp.methods import RESOURCES_SUBSCRIBE, RESOURCES_UNSUBSCRIBE
 from mcpws.turns.conversation import Conversation
 
 log = Logger()
@@ -89,7 +90,7 @@ class Legacy:
         wish = _Wish(wanted, set(uris))
         subscription = Subscription(on_notification, lambda: self._stop(subscription))
         self._listening[subscription] = wish
-        asked = [self._conversation.request("resources/subscribe", {"uri": uri}, timeout=timeout) for uri in uris]
+        asked = [self._conversation.request(RESOURCES_SUBSCRIBE, {"uri": uri}, timeout=timeout) for uri in uris]
         for uri, (done, outcome) in zip(uris, await DeferredList(asked, consumeErrors=True), strict=True):
             if not done and outcome.check(RemoteError):
                 wish.uris.remove(uri)
@@ -107,7 +108,7 @@ class Legacy:
     def _stop(self, subscription: Subscription) -> None:
         uris = self._listening.pop(subscription).uris
         for uri in sorted(uris.difference(*(wish.uris for wish in self._listening.values()))):
-            asked = self._conversation.request("resources/unsubscribe", {"uri": uri}, timeout=UNSUBSCRIBE_TIMEOUT)
+            asked = self._conversation.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, timeout=UNSUBSCRIBE_TIMEOUT)
             asked.addErrback(_not_unsubscribed, uri)
 
     def _offers(self, feature: str, option: str) -> bool:

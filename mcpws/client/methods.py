@@ -10,13 +10,25 @@ from msgspec import UNSET, Struct, UnsetType, field
 from twisted.internet.defer import Deferred
 
 from mcpws.client.pages import all_pages
-from mcpws.client.subscription import RESOURCE_UPDATED, OnNotification, Subscription
-from mcpws.core.lifecycle import LEGACY_VERSIONS, PING
+from mcpws.client.subscription import OnNotification, Subscription
 from mcpws.core.peer import OnProgress
 from mcpws.errors import SubscriptionRefused, ToolFailed
 from mcpws.mcp.content import Content, ResourceContents, Text
 from mcpws.mcp.features import Completion, Prompt, PromptResult, Resource, ResourceTemplate, Tool
-from mcpws.mcp.meta import DISCOVER
+from mcpws.mcp.methods import (
+    COMPLETE,
+    DISCOVER,
+    PING,
+    PROMPTS_GET,
+    PROMPTS_LIST,
+    RESOURCE_UPDATED,
+    RESOURCES_LIST,
+    RESOURCES_READ,
+    TEMPLATES_LIST,
+    TOOLS_CALL,
+    TOOLS_LIST,
+)
+from mcpws.mcp.versions import LEGACY_VERSIONS
 
 Timeout: TypeAlias = float | UnsetType | None
 """Seconds; None to wait for ever, UNSET for as long as the session says."""
@@ -101,7 +113,7 @@ class Methods(ABC):
 
         async def call() -> Any:
             params = {"name": _text("the name", name), "arguments": _together(arguments, named)}
-            asked = self.request("tools/call", params, timeout=timeout, on_progress=on_progress, type=_Called)
+            asked = self.request(TOOLS_CALL, params, timeout=timeout, on_progress=on_progress, type=_Called)
             called: _Called = await asked
             if called.is_error:
                 text = "\n".join(block.text for block in called.content if isinstance(block, Text))
@@ -112,19 +124,19 @@ class Methods(ABC):
 
     def list_tools(self, *, timeout: Timeout = UNSET) -> Deferred[list[Tool]]:
         """All tools, whatever number of pages they come in; `timeout` is for each page."""
-        return self._list("tools/list", "tools", Tool, timeout)
+        return self._list(TOOLS_LIST, "tools", Tool, timeout)
 
     def list_resources(self, *, timeout: Timeout = UNSET) -> Deferred[list[Resource]]:
         """All resources, likewise. A server may have more that it does not list."""
-        return self._list("resources/list", "resources", Resource, timeout)
+        return self._list(RESOURCES_LIST, "resources", Resource, timeout)
 
     def list_resource_templates(self, *, timeout: Timeout = UNSET) -> Deferred[list[ResourceTemplate]]:
         """All templates of resources, likewise."""
-        return self._list("resources/templates/list", "resourceTemplates", ResourceTemplate, timeout)
+        return self._list(TEMPLATES_LIST, "resourceTemplates", ResourceTemplate, timeout)
 
     def list_prompts(self, *, timeout: Timeout = UNSET) -> Deferred[list[Prompt]]:
         """All prompts, likewise."""
-        return self._list("prompts/list", "prompts", Prompt, timeout)
+        return self._list(PROMPTS_LIST, "prompts", Prompt, timeout)
 
     def _list(self, method: str, key: str, type: type[T], timeout: Timeout) -> Deferred[list[T]]:
         def ask(params: dict[str, Any], page: Any) -> Deferred[Any]:
@@ -134,7 +146,7 @@ class Methods(ABC):
 
     def read_resource(self, uri: str, *, timeout: Timeout = UNSET) -> Deferred[list[ResourceContents]]:
         """What is in the resource `uri`: its one part, or several with URIs of their own."""
-        return self._part("resources/read", lambda: {"uri": _text("the URI", uri)}, timeout, _Read, "contents")
+        return self._part(RESOURCES_READ, lambda: {"uri": _text("the URI", uri)}, timeout, _Read, "contents")
 
     def get_prompt(
         self, name: str, arguments: Mapping[str, str] | None = None, /, *, timeout: Timeout = UNSET, **named: str
@@ -146,7 +158,7 @@ class Methods(ABC):
             strings = {key: _text(f"the argument {key}", value) for key, value in given.items()}
             return {"name": _text("the name", name), "arguments": strings}
 
-        return self._part("prompts/get", params, timeout, PromptResult)
+        return self._part(PROMPTS_GET, params, timeout, PromptResult)
 
     def complete(
         self,
@@ -175,7 +187,7 @@ class Methods(ABC):
             context = {"context": {"arguments": dict(others)}} if others else {}
             return {"ref": reference, "argument": typed, **context}
 
-        return self._part("completion/complete", params, timeout, _Completed, "completion")
+        return self._part(COMPLETE, params, timeout, _Completed, "completion")
 
     def ping(self, *, timeout: Timeout = UNSET) -> Deferred[float]:
         """Find out whether the server answers; fires with the seconds that it took.

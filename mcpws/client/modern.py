@@ -13,12 +13,13 @@ from mcpws.client.identity import ClientIdentity, RequestFunction
 from mcpws.client.rounds import Rounds
 from mcpws.client.stream import Stream
 from mcpws.client.subscription import Filter, OnNotification, Subscription
-from mcpws.client.versions import newest, spoken_instead
-from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.ledger import cancelled_id
 from mcpws.core.peer import OnProgress
 from mcpws.errors import McpwsError, RemoteError, RequestTimeout, UnsupportedVersion
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, RequestId, Result, to_raw
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LISTEN, LOG_LEVEL, PROTOCOL_VERSION, SUBSCRIPTION_ID
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SUBSCRIPTION_ID
+from mcpws.mcp.methods import CANCELLED, LISTEN
+from mcpws.mcp.versions import newest, spoken_instead
 from mcpws.turns.conversation import Conversation
 
 

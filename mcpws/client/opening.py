@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import msgspec
-from msgspec import Struct
+from msgspec import to_builtins
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.client.identity import ClientIdentity, RequestFunction
 from mcpws.client.legacy import Legacy
 from mcpws.client.modern import Modern
-from mcpws.client.versions import newest, spoken_instead
-from mcpws.core.ledger import INITIALIZE
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import ConfigError, MalformedResult, RemoteError, RequestTimeout, UnsupportedVersion
-from mcpws.mcp.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
+from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
+from mcpws.mcp.schema import DiscoverResult, InitializeParams, InitializeResult
+from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS, newest, spoken_instead
 from mcpws.turns.conversation import Conversation
 
 Era = Literal["auto", "legacy", "modern"]
+
+_Initialized = InitializeResult[Any, dict[str, Any]]
+_Discovered = DiscoverResult[Any, dict[str, Any]]
 
 _VERSIONS = {
     "auto": LEGACY_VERSIONS + MODERN_VERSIONS,
@@ -60,28 +61,6 @@ class Greeting:
     server_info: dict[str, Any]
     capabilities: dict[str, Any]
     instructions: str | None
-
-
-class _Meta(Struct):
-    server_info: dict[str, Any] | None = msgspec.field(name=SERVER_INFO, default=None)
-
-
-class _Discovered(Struct):
-    """What is read of the result of `server/discover`."""
-
-    versions: tuple[str, ...] = msgspec.field(name="supportedVersions")
-    capabilities: dict[str, Any] | None = None
-    instructions: str | None = None
-    meta: _Meta | None = msgspec.field(name="_meta", default=None)
-
-
-class _Initialized(Struct):
-    """What is read of the result of `initialize`."""
-
-    version: str = msgspec.field(name="protocolVersion")
-    server_info: dict[str, Any] = msgspec.field(name="serverInfo")
-    capabilities: dict[str, Any] | None = None
-    instructions: str | None = None
 
 
 class Opening:
@@ -132,26 +111,24 @@ class Opening:
         versions = MODERN_VERSIONS if self._terms.version is None else (self._terms.version,)
         modern = Modern(self._conversation, self._clock, self._functions, self._terms.identity, versions)
         found: _Discovered = await modern.request(DISCOVER, timeout=timeout, type=_Discovered)
-        version = newest(versions, found.versions)
+        version = newest(versions, found.supported_versions)
         if version is None:
-            raise UnsupportedVersion(found.versions, versions)
+            raise UnsupportedVersion(found.supported_versions, versions)
         modern.version = version
-        server_info = None if found.meta is None else found.meta.server_info
-        return Greeting(modern, server_info or {}, found.capabilities or {}, found.instructions)
+        return Greeting(modern, found.server_info or {}, found.capabilities or {}, found.instructions)
 
     async def _initialize(self, version: str) -> Greeting:
         """The handshake of MCP 2025-11-25, lifecycle."""
         identity = self._terms.identity
-        params = {
-            "protocolVersion": version,
-            "capabilities": identity.declared(self._functions),
-            "clientInfo": identity.info,
-        }
+        params = to_builtins(InitializeParams(version, identity.declared(self._functions), identity.info))
         asked = self._conversation.request(INITIALIZE, params, timeout=self._terms.timeout, type=_Initialized)
         found: _Initialized = await asked
-        if found.version not in LEGACY_VERSIONS:
-            raise UnsupportedVersion((found.version,), LEGACY_VERSIONS)
-        self._conversation.notify("notifications/initialized")
+        if found.server_info is None:
+            raise MalformedResult(INITIALIZE, "it has no serverInfo")
+        version = found.protocol_version
+        if version not in LEGACY_VERSIONS:
+            raise UnsupportedVersion((version,), LEGACY_VERSIONS)
+        self._conversation.notify(INITIALIZED)
         capabilities = found.capabilities or {}
-        legacy = Legacy(self._conversation, found.version, capabilities)
+        legacy = Legacy(self._conversation, version, capabilities)
         return Greeting(legacy, found.server_info, capabilities, found.instructions)

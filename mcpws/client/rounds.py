@@ -18,6 +18,7 @@ from mcpws.client.identity import RequestFunction
 from mcpws.errors import InputRequired, MalformedResult, McpwsError, RequestTimeout
 from mcpws.jsonrpc.messages import NULL
 from mcpws.jsonrpc.surrogates import read_as, reader, unmark
+from mcpws.mcp.methods import MAY_ASK
 
 log = Logger()
 
@@ -29,8 +30,6 @@ MAX_INPUTS = 64
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds before the request is repeated for a server that wants nothing but that; each pause is twice the last."""
-
-_MAY_ASK = frozenset({"tools/call", "prompts/get", "resources/read"})
 
 T = TypeVar("T")
 
@@ -112,7 +111,7 @@ class Rounds:
                 return self._decode(result, self._type)
             if kind != "input_required":
                 raise MalformedResult(self._method, f"there is no resultType {kind!r}")
-            if self._method not in _MAY_ASK:
+            if self._method not in MAY_ASK:
                 raise MalformedResult(self._method, "this method may not ask for input")
             if taken == MAX_ROUNDS:
                 raise InputRequired(self._method, f"still, after {MAX_ROUNDS} rounds of it")

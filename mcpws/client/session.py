@@ -21,9 +21,10 @@ from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.core.peer import OnProgress, Progress
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
-from mcpws.jsonrpc.batch import VERSION as BATCH_VERSION
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.jsonrpc.surrogates import read_as
+from mcpws.mcp.methods import PING
+from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.policy.stats import ConnectionStatistics
 from mcpws.turns.conversation import Conversation
 from mcpws.turns.hearing import Hearing
@@ -129,7 +130,7 @@ class Session(Methods):
         limit = self._connection.max_in_flight
         numbered = [(position, method, params) for position, (method, params) in enumerate(requests)]
         for start in range(0, len(numbered), limit):
-            with self._connection.together() if self.protocol_version == BATCH_VERSION else nullcontext():
+            with self._connection.together() if self.protocol_version == WITH_BATCHES else nullcontext():
                 for position, method, params in numbered[start : start + limit]:
                     progressed = None if on_progress is None else partial(on_progress, position)
                     asked.append(self.request(method, params, timeout=timeout, on_progress=progressed, type=type))
@@ -232,7 +233,7 @@ class Session(Methods):
         return QueueFull("the queue to the server", self._connection.max_queued_bytes)
 
     def _answer(self, request: Request) -> object:
-        if request.method == "ping":
+        if request.method == PING:
             return EMPTY
         function = self._requests.get(request.method)
         if function is None:

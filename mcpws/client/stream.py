@@ -14,11 +14,9 @@ from twisted.python.failure import Failure
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.errors import MalformedResult, McpwsError
 from mcpws.jsonrpc.messages import RequestId
-from mcpws.mcp.meta import LISTEN
+from mcpws.mcp.methods import ACKNOWLEDGED, LISTEN
 
 log = Logger()
-
-ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
 
 class Stream:

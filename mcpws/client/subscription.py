@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
-import msgspec
-from msgspec import Struct
 from twisted.internet.defer import Deferred
 
 from mcpws.errors import McpwsError
+from mcpws.mcp.schema import SubscriptionFilter
 from mcpws.turns.conversation import hear
 from mcpws.turns.once import Once
 
 OnNotification = Callable[[str, dict[str, Any]], object]
 """Takes method and parameters of a notification; may return a Deferred or a coroutine."""
 
-TOOLS_CHANGED = "notifications/tools/list_changed"
-PROMPTS_CHANGED = "notifications/prompts/list_changed"
-RESOURCES_CHANGED = "notifications/resources/list_changed"
-RESOURCE_UPDATED = "notifications/resources/updated"
 
-
-class Filter(Struct, frozen=True, omit_defaults=True):
-    """Which notifications: of changes in the lists of `tools`, `prompts`, `resources`, of updates of the `uris`.
-
-    As JSON it is what MCP 2026-07-28, subscriptions, calls so.
-    """
-
-    tools: bool = msgspec.field(name="toolsListChanged", default=False)
-    prompts: bool = msgspec.field(name="promptsListChanged", default=False)
-    resources: bool = msgspec.field(name="resourcesListChanged", default=False)
-    uris: tuple[str, ...] = msgspec.field(name="resourceSubscriptions", default=())
-
-    def passes(self, method: str, params: dict[str, Any]) -> bool:
-        """Whether a notification is one of these. One about a part of a resource is about the resource, too."""
-        if method == RESOURCE_UPDATED:
-            updated = params.get("uri")
-            return isinstance(updated, str) and any(_is_within(updated, uri) for uri in self.uris)
-        return {TOOLS_CHANGED: self.tools, PROMPTS_CHANGED: self.prompts, RESOURCES_CHANGED: self.resources}.get(
-            method, False
-        )
+Filter: TypeAlias = SubscriptionFilter[tuple[str, ...]]
 
 
 class Subscription:
@@ -76,7 +52,3 @@ class Subscription:
     def end(self, reason: McpwsError | None) -> None:
         """It is over."""
         self._ended.fire(reason)
-
-
-def _is_within(uri: str, whole: str) -> bool:
-    return uri == whole or uri.startswith(f"{whole.rstrip('/')}/")

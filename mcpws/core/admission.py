@@ -11,11 +11,10 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from mcpws.core.backlog import held_bytes
-from mcpws.core.ledger import CANCELLED, INITIALIZE, Ledger, cancelled_id
-from mcpws.core.lifecycle import PING
+from mcpws.core.ledger import Ledger, cancelled_id
 from mcpws.errors import InvalidRequest, ShuttingDown, TooManyRequests
 from mcpws.jsonrpc.messages import Message, Notification, Request, RequestId
-from mcpws.mcp.meta import LISTEN
+from mcpws.mcp.methods import CANCELLED, INITIALIZE, LISTEN, PING
 
 PASSES_OTHERS = frozenset({PING, LISTEN})
 """Methods that ask for no work: they wait for none. All open requests together are at most twice `max_in_flight`."""

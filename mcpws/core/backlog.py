@@ -8,17 +8,16 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Raw, Struct, UnsetType
 
-from mcpws.core.ledger import PROGRESS, reported_token
+from mcpws.core.ledger import reported_token
 from mcpws.jsonrpc.messages import Error, Message, Notification, RequestId, Result
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.mcp.methods import LIST_CHANGED, PROGRESS, ROOTS_CHANGED
 
 OVERHEAD = 256
 """Bytes that a waiting message takes besides what it holds, roughly."""
 
-LIST_CHANGED = frozenset(
-    f"notifications/{things}/list_changed" for things in ("prompts", "resources", "roots", "tools")
-)
+_OVERTAKING = frozenset({*LIST_CHANGED.values(), ROOTS_CHANGED})
 
 Kind: TypeAlias = tuple[str, RequestId | None]
 """A method, and the progress token or the subscription that a notification is for."""
@@ -45,7 +44,7 @@ def kind_of(message: Message) -> Kind | None:
     if message.method == PROGRESS:
         token = reported_token(message)
         return None if token is None else (PROGRESS, token)
-    if message.method in LIST_CHANGED:
+    if message.method in _OVERTAKING:
         try:
             meta = _read_subscribed(message.params or b"{}").meta
         except ValueError:

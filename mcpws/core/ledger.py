@@ -16,27 +16,27 @@ from mcpws.core.lifecycle import Phase
 from mcpws.errors import InvalidRequest
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
 from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.meta import LISTEN, NOTHING, ONLY_MODERN, RequestMeta, read_meta
-
-CANCELLED = "notifications/cancelled"
-PROGRESS = "notifications/progress"
-INITIALIZE = "initialize"
+from mcpws.mcp.meta import NOTHING, PROGRESS_TOKEN, RequestMeta, read_meta
+from mcpws.mcp.methods import (
+    BY_URI,
+    CANCELLED,
+    COMPLETE,
+    INITIALIZE,
+    LISTEN,
+    ONLY_MODERN,
+    PROGRESS,
+    PROMPTS_GET,
+    TOOLS_CALL,
+)
+from mcpws.mcp.schema import ProtocolVersion
 
 MAX_NAME_SIZE = 64 * 1024
 """Bytes of the id, the progress token, the URI and the name in a request together, which are kept or repeated."""
 
 # Of tools the names are not kept, and what else is in their calls may be long.
-_NAMING = frozenset(
-    {
-        "completion/complete",
-        "prompts/get",
-        "resources/read",
-        "resources/subscribe",
-        "resources/unsubscribe",
-    }
-)
+_NAMING = BY_URI | {COMPLETE, PROMPTS_GET}
 
-_COMMON = "tools/call"
+_COMMON = TOOLS_CALL
 """The method of most requests. It is compared: to look up a string that has just been decoded takes its hash first."""
 
 _UNCOMMON = _NAMING | ONLY_MODERN | {INITIALIZE}
@@ -50,12 +50,8 @@ class _Cancelled(Struct, gc=False):
     request_id: RequestId = msgspec.field(name="requestId")
 
 
-class _Initialized(Struct, gc=False):
-    version: str = msgspec.field(name="protocolVersion")
-
-
 class _Progress(Struct, gc=False):
-    progress_token: RequestId = msgspec.field(name="progressToken")
+    progress_token: RequestId = msgspec.field(name=PROGRESS_TOKEN)
 
 
 class _Named(Struct, gc=False):
@@ -65,7 +61,7 @@ class _Named(Struct, gc=False):
 
 _read_named = reader(_Named)
 _read_cancelled = reader(_Cancelled)
-_read_initialized = reader(_Initialized)
+_read_version = reader(ProtocolVersion)
 _read_progress = reader(_Progress)
 
 
@@ -305,6 +301,6 @@ class Ledger:
 def _version(answer: Answer) -> str | None:
     """The protocol version that an answer to `initialize` settles on."""
     try:
-        return _read_initialized(answer.result).version if isinstance(answer, Result) else None
+        return _read_version(answer.result).protocol_version if isinstance(answer, Result) else None
     except ValueError:
         return None

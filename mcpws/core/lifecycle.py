@@ -5,19 +5,8 @@ from __future__ import annotations
 from enum import Enum
 
 from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
-from mcpws.mcp.meta import ONLY_MODERN, PROTOCOL_VERSION
-
-LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-"""The protocol versions that begin with an `initialize` exchange, oldest first."""
-
-PING = "ping"
-
-WITHOUT_ELICITATION = LEGACY_VERSIONS[:2]
-"""Those in which a server may not ask `elicitation/create`, whatever a client declares."""
-
-ARGUMENTS_ARE_PARAMETERS = LEGACY_VERSIONS[:3]
-"""Those in which arguments that do not fit a tool are an error for its client; later, a result for the model to read
-(MCP 2025-11-25, tools)."""
+from mcpws.mcp.meta import PROTOCOL_VERSION
+from mcpws.mcp.methods import INITIALIZE, ONLY_MODERN, PING
 
 
 class ConnectionState(Enum):
@@ -74,7 +63,7 @@ class Phase(Enum):
         :raises InvalidParams: only by its version could it have come (MCP 2026-07-28, `_meta`): there was no
             `initialize`, or the method is one of versions without.
         """
-        if method == "initialize":
+        if method == INITIALIZE:
             if self is Phase.NEW:
                 return Phase.INITIALIZING
             raise InvalidRequest("Already initialized", {"method": method}, id=id)

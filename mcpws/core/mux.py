@@ -16,15 +16,15 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id
+from mcpws.core.ledger import cancelled_id
 from mcpws.errors import InvalidParams, InvalidRequest, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, put_together
 from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.meta import LISTEN, SUBSCRIPTION_ID
+from mcpws.mcp.meta import PROGRESS_TOKEN, SUBSCRIPTION_ID
+from mcpws.mcp.methods import CANCELLED, LISTEN, PROGRESS
 
 M = TypeVar("M", bound=Hashable)
 
-_TOKEN = "progressToken"
 _LEFT = "the client is gone"
 
 _find_escape = re.compile(rb"\\u00").search
@@ -136,7 +136,7 @@ class Mux(Generic[M]):
         elif type(message) is Notification:
             members = _members_of(message.params)
             if message.method == PROGRESS:
-                one = self._named(members.get(_TOKEN))
+                one = self._named(members.get(PROGRESS_TOKEN))
             elif message.method == CANCELLED:
                 one = self._named(members.get("requestId"))
             else:
@@ -209,10 +209,10 @@ class Mux(Generic[M]):
         method, params = notification.method, notification.params
         if method == PROGRESS:
             members = _members_of(params)
-            one = self._named(members.get(_TOKEN))
+            one = self._named(members.get(PROGRESS_TOKEN))
             if one is None or one.token is None:
                 return self._drop("progress")
-            members[_TOKEN] = one.token
+            members[PROGRESS_TOKEN] = one.token
         elif method == CANCELLED:
             members = _members_of(params)
             one = self._named(members.get("requestId"))
@@ -285,14 +285,14 @@ def _with_token(params: Raw, number: int) -> tuple[Raw, RequestId | None]:
         return params, None
     meta = _members_of(members["_meta"])
     token = None
-    if _TOKEN in meta:
+    if PROGRESS_TOKEN in meta:
         try:
-            token = _decode_id(meta[_TOKEN])
+            token = _decode_id(meta[PROGRESS_TOKEN])
         except ValueError:
             reason = "must be a string or an integer"
             where = {"path": "$._meta.progressToken", "reason": reason}
             raise InvalidParams(f"Invalid params: {where['path']}: {reason}", where) from None
-        members["_meta"] = {**meta, _TOKEN: number}
+        members["_meta"] = {**meta, PROGRESS_TOKEN: number}
     return put_together(members), token
 
 

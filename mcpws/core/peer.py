@@ -11,22 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
-from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS, cancelled_id, reported_token
+from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import InvalidRequest, McpwsError, QueueFull, RpcError
-from mcpws.jsonrpc.messages import (
-    Answer,
-    Error,
-    Message,
-    Notification,
-    Request,
-    RequestId,
-    Result,
-    alike,
-    to_raw,
-)
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, to_raw
 from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.meta import PROGRESS_TOKEN
+from mcpws.mcp.methods import CANCELLED, INITIALIZE, PROGRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,7 @@ class Peer:
     def request(
         self,
         method: str,
-        params: dict[str, Any] | None,
+        params: dict[str, Any] | Struct | None,
         on_answer: OnAnswer,
         on_progress: OnProgress | None = None,
     ) -> RequestId:
@@ -108,11 +100,12 @@ class Peer:
             raise QueueFull("requests waiting for an answer", self._max_pending)
         id = self._next_id
         if on_progress is not None:
+            assert not isinstance(params, Struct)
             params = dict(params or {})
             meta = params.get("_meta", {})
             if not isinstance(meta, dict):
                 raise TypeError(f"_meta must be an object (got {meta!r})")
-            params["_meta"] = {**meta, "progressToken": id}
+            params["_meta"] = {**meta, PROGRESS_TOKEN: id}
         raw = None if params is None else self._to_raw(params)
         self._next_id += 1
         self._pending[id] = (method, on_answer, on_progress)

@@ -16,21 +16,15 @@ from twisted.python.failure import Failure
 from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.counters import Counters
-from mcpws.core.ledger import CANCELLED, MAX_NAME_SIZE, PROGRESS, Ledger, cancelled_id
+from mcpws.core.ledger import MAX_NAME_SIZE, Ledger, cancelled_id
 from mcpws.core.lifecycle import Phase
-from mcpws.errors import (
-    BackendLost,
-    InvalidRequest,
-    McpwsError,
-    ResultTooLarge,
-    RpcError,
-    TooManyRequests,
-)
+from mcpws.errors import BackendLost, InvalidRequest, McpwsError, ResultTooLarge, RpcError, TooManyRequests
 from mcpws.fronts.distance import Distance
 from mcpws.fronts.watch import Watch
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.mcp.methods import CANCELLED, PROGRESS
 from mcpws.mcp.naming import cut
 from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity
 

@@ -17,20 +17,14 @@ from zope.interface import implementer
 from mcpws.core.backlog import OVERHEAD, held_bytes
 from mcpws.core.counters import Counters
 from mcpws.core.lifecycle import Phase
-from mcpws.errors import (
-    BackendLost,
-    InvalidRequest,
-    LineTooLong,
-    McpwsError,
-    RpcError,
-    ShuttingDown,
-)
+from mcpws.errors import BackendLost, InvalidRequest, LineTooLong, McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
 from mcpws.fronts.watch import watch
 from mcpws.jsonrpc.codec import MAX_DEPTH, decode
 from mcpws.jsonrpc.lines import Line, LineFramer, to_line
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request
 from mcpws.jsonrpc.outline import outline
+from mcpws.mcp.methods import PING
 from mcpws.seam.interfaces import Backend, Identity
 from mcpws.seam.observer import Observer, Party
 from mcpws.turns.burst import burst
@@ -281,7 +275,7 @@ class StdioFront(Protocol):
         if not (self.began and self._wanted and self._has_room()):
             return False
         if self._front.ledger.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
-            return message.method == "ping"
+            return message.method == PING
         return True
 
     def _pass_on(self, message: Message | RpcError) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.core.counters import Counters
-from mcpws.core.ledger import CANCELLED, INITIALIZE, cancelled_id
+from mcpws.core.ledger import cancelled_id
 from mcpws.errors import McpwsError
 from mcpws.jsonrpc.messages import Answer, Error, ErrorObject, Message, Notification, Request, RequestId, Result
-from mcpws.mcp.meta import DISCOVER, read_modern
+from mcpws.mcp.meta import read_modern
+from mcpws.mcp.methods import CANCELLED, DISCOVER, INITIALIZE, TOOLS_CALL
 from mcpws.mcp.naming import IS_ERROR, client_of_initialize, client_of_meta, cut, has_failed
 from mcpws.seam.interfaces import Carrier
 from mcpws.seam.observer import (
@@ -188,7 +189,7 @@ class MessageWatch(Watch):
         if type(answer) is Error:
             self._end(call, "error", size, answer.error)
         else:
-            self._end(call, "failed" if failed and call.method == "tools/call" else "ok", size, None)
+            self._end(call, "failed" if failed and call.method == TOOLS_CALL else "ok", size, None)
 
     def _end(self, call: Call, outcome: Outcome, size: int, error: ErrorObject | None) -> None:
         ended = Ended(outcome, self._clock.seconds() - call.began, size, error)

@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidHeader
 from websockets.headers import parse_extension
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.lifecycle import LEGACY_VERSIONS
+from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.policy.origin import host_allowed, origin_allowed
 
 MAX_HEAD = 16 * 1024

@@ -1,16 +1,10 @@
-"""Answers to a JSON-RPC batch (JSON-RPC 2.0, section 6): one array, once the last of them is there.
-
-MCP knows batches in version 2025-03-26 only.
-"""
+"""Answers to a JSON-RPC batch (JSON-RPC 2.0, section 6): one array, once the last of them is there."""
 
 from __future__ import annotations
 
 from mcpws.errors import ResultTooLarge
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Error, RequestId
-
-VERSION = "2025-03-26"
-"""The one protocol version that has batches."""
 
 _LONGEST = 10**18
 """Bytes, for the length of a number of them."""

@@ -12,9 +12,6 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from mcpws.jsonrpc.messages import Request, RequestId
 from mcpws.jsonrpc.surrogates import reader, unmark, whole
 
-MODERN_VERSIONS = ("2026-07-28",)
-"""The protocol versions that every request names for itself, oldest first."""
-
 PREFIX = "io.modelcontextprotocol/"
 PROTOCOL_VERSION = f"{PREFIX}protocolVersion"
 CLIENT_INFO = f"{PREFIX}clientInfo"
@@ -22,11 +19,10 @@ CLIENT_CAPABILITIES = f"{PREFIX}clientCapabilities"
 LOG_LEVEL = f"{PREFIX}logLevel"
 SERVER_INFO = f"{PREFIX}serverInfo"
 SUBSCRIPTION_ID = f"{PREFIX}subscriptionId"
+PROGRESS_TOKEN = "progressToken"
 
-LISTEN = "subscriptions/listen"
-DISCOVER = "server/discover"
-ONLY_MODERN = frozenset({DISCOVER, LISTEN})
-"""Those that no earlier version has, whatever the request says of its own."""
+OF_REQUESTS = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
+"""Members that a modern request has for itself."""
 
 
 class RequestMeta(Struct, frozen=True, gc=False):
@@ -36,7 +32,7 @@ class RequestMeta(Struct, frozen=True, gc=False):
     UNSET where they are missing: what is malformed only whoever answers the request can say.
     """
 
-    progress_token: RequestId | None = msgspec.field(name="progressToken", default=None)
+    progress_token: RequestId | None = msgspec.field(name=PROGRESS_TOKEN, default=None)
     protocol_version: Raw | UnsetType = msgspec.field(name=PROTOCOL_VERSION, default=UNSET)
     client_info: Raw | UnsetType = msgspec.field(name=CLIENT_INFO, default=UNSET)
     client_capabilities: Raw | UnsetType = msgspec.field(name=CLIENT_CAPABILITIES, default=UNSET)
@@ -103,8 +99,5 @@ def _read_slowly(params: Raw) -> RequestMeta:
         token = None if isinstance(meta, UnsetType) else meta.progress_token
     except ValueError:
         token = None
-    raws = (unmark(members[name]) if name in members else UNSET for name in _RAW)
+    raws = (unmark(members[name]) if name in members else UNSET for name in OF_REQUESTS)
     return RequestMeta(whole(token) if isinstance(token, str) else token, *raws)
-
-
-_RAW = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)

@@ -11,13 +11,10 @@ from msgspec import Raw, Struct, UnsetType
 from mcpws.jsonrpc.messages import Request, Result
 from mcpws.jsonrpc.surrogates import reader, shown
 from mcpws.mcp.meta import RequestMeta
+from mcpws.mcp.methods import BY_NAME, BY_URI, COMPLETE
 
 MAX_TEXT = 200
 """Characters."""
-
-_BY_NAME = frozenset({"tools/call", "prompts/get"})
-_BY_URI = frozenset({"resources/read", "resources/subscribe", "resources/unsubscribe"})
-_BY_REFERENCE = "completion/complete"
 
 IS_ERROR = b'"isError"'
 """In the result of a tool that has failed, among others."""
@@ -63,11 +60,11 @@ def subject_of(method: str, params: Raw | None) -> str | None:
     if params is None:
         return None
     try:
-        if method in _BY_NAME:
+        if method in BY_NAME:
             found = _read_named(params).name
-        elif method in _BY_URI:
+        elif method in BY_URI:
             found = _read_named(params).uri
-        elif method == _BY_REFERENCE:
+        elif method == COMPLETE:
             reference = _read_referring(params).ref
             found = reference.uri if reference.name is None else reference.name
         else:

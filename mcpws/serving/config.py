@@ -11,7 +11,7 @@ from typing import Literal
 from mcpws.backends.eras import EraTranslation
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
-from mcpws.mcp.meta import MODERN_VERSIONS
+from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.service.endpoints import check_endpoint
 from mcpws.serving.command import words_of
 from mcpws.settings import Group, Setting, setting, settings_of

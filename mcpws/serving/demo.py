@@ -13,9 +13,10 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from mcpws.backends.app import App
-from mcpws.backends.app.context import Context, Level
+from mcpws.backends.app.context import Context
 from mcpws.errors import CapabilityMissing, ConfigError, McpwsError, ToolError
 from mcpws.mcp.content import ElicitResult, ToolAnnotations
+from mcpws.mcp.levels import Level
 from mcpws.policy.stats import ServerStatistics
 from mcpws.version import __version__
 

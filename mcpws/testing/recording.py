@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
 from twisted.internet.defer import Deferred, succeed
 
-from mcpws.core.ledger import INITIALIZE
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import MethodNotFound, RpcError
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result
-from mcpws.mcp.meta import DISCOVER, MODERN_VERSIONS, SERVER_INFO
+from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
+from mcpws.mcp.schema import DiscoverResult, InitializeResult, ResultMeta
+from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS
 from mcpws.seam.interfaces import Channel, Link
 
-_INITIALIZED = "notifications/initialized"
 _SERVER = {"name": "recording", "version": "1"}
-_GREETING = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "serverInfo": _SERVER}
+_GREETING: InitializeResult[Any, dict[str, str]] = InitializeResult(LEGACY_VERSIONS[-1], {}, _SERVER)
 _DISCOVERED = {
     "resultType": "complete",
-    "supportedVersions": MODERN_VERSIONS,
-    "capabilities": {},
+    **to_builtins(DiscoverResult(MODERN_VERSIONS, {}, meta=ResultMeta(_SERVER))),
     "ttlMs": 0,
     "cacheScope": "private",
-    "_meta": {SERVER_INFO: _SERVER},
 }
 
 
@@ -61,7 +59,7 @@ class RecordedConversation:
             self.answer(message, _DISCOVERED if self._modern else MethodNotFound(DISCOVER))
         elif type(message) is Request and method == INITIALIZE:
             self.answer(message, _GREETING)
-        elif method != _INITIALIZED:
+        elif method != INITIALIZED:
             self.received.append(message)
 
     def close(self, reason: str) -> None:

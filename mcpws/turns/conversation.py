@@ -25,14 +25,7 @@ from mcpws.errors import (
     RpcError,
     TooManyRequests,
 )
-from mcpws.jsonrpc.messages import (
-    Answer,
-    Message,
-    Notification,
-    Request,
-    RequestId,
-    Result,
-)
+from mcpws.jsonrpc.messages import Answer, Message, Notification, Request, RequestId, Result
 from mcpws.jsonrpc.surrogates import read_as, shown
 
 log = Logger()

@@ -12,10 +12,10 @@ from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
 from mcpws.fronts.watch import Watch, watch
-from mcpws.jsonrpc.batch import VERSION as BATCH_VERSION
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Error, Message, Request, RequestId
 from mcpws.log.events import log_limit
+from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Party, tell
 from mcpws.ws.connection import INTERNAL_ERROR, NO_INITIALIZE, Connection
@@ -94,7 +94,7 @@ class ServerConnection(Connection):
 
     @property
     def takes_batches(self) -> bool:
-        return self.front.ledger.version == BATCH_VERSION
+        return self.front.ledger.version == WITH_BATCHES
 
     def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
         replies = self._heard(binary)

@@ -20,9 +20,10 @@ from mcpws.client.endpoint import NO_TIMEOUT
 from mcpws.client.factory import ClientFactory, connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
-from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState
+from mcpws.core.lifecycle import ConnectionState
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, HandshakeRefused, McpwsError
 from mcpws.jsonrpc.messages import to_raw
+from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
 from tests.observing import MessageRecorder

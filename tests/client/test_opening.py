@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError
 from mcpws.client.identity import ClientIdentity
 from mcpws.client.opening import Terms
 from mcpws.config import WebSocketConfig
-from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState
+from mcpws.core.lifecycle import ConnectionState
 from mcpws.errors import (
     ConfigError,
     ConnectionClosed,
@@ -21,6 +21,7 @@ from mcpws.errors import (
     RequestTimeout,
     UnsupportedVersion,
 )
+from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.testing import result_of
 from mcpws.version import __version__
 

@@ -2,8 +2,9 @@ from itertools import product
 
 import pytest
 
-from mcpws.core.lifecycle import LEGACY_VERSIONS, ConnectionState, Phase
+from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
+from mcpws.mcp.versions import LEGACY_VERSIONS
 
 ARROWS = {
     "disconnected": "connecting",

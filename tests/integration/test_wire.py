@@ -34,8 +34,8 @@ from twisted.python.failure import Failure
 
 from mcpws import App, Context, ServerFactory, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
+from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.seam.interfaces import Backend
 from mcpws.testing import Frame, RawClient, RecordingBackend
 from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, upgrade_request

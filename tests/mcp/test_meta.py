@@ -6,12 +6,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from mcpws.jsonrpc.messages import Request, to_raw
-from mcpws.mcp.meta import (
-    NOTHING,
-    RequestMeta,
-    read_meta,
-    read_modern,
-)
+from mcpws.mcp.meta import NOTHING, RequestMeta, read_meta, read_modern
 
 EVERYTHING = (
     b'{"progressToken":7,'

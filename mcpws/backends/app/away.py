@@ -13,10 +13,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.backends.app.context import Context, Level
+from mcpws.backends.app.context import Context
 from mcpws.errors import CannotAsk
 from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.content import CreateMessageResult, ElicitResult, PromptMessage, Root
+from mcpws.mcp.levels import Level
 
 log = Logger()
 

@@ -19,10 +19,11 @@ from mcpws.backends.app.listen import Listens
 from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.backends.app.uri import canonical
-from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.ledger import cancelled_id
 from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
 from mcpws.jsonrpc.messages import Message, Notification, Request, RequestId
 from mcpws.mcp.meta import RequestMeta, read_modern
+from mcpws.mcp.methods import CANCELLED, LIST_CHANGED, RESOURCE_UPDATED
 from mcpws.seam.interfaces import Link
 from mcpws.turns.conversation import RETURNED, Conversation, cause_of, to_come
 from mcpws.turns.hearing import Hearing
@@ -211,12 +212,12 @@ class AppChannel:
     def resource_updated(self, uri: str) -> None:
         """A Subscriber."""
         known = self.client.subscriptions[canonical(uri)]
-        self.conversation.notify("notifications/resources/updated", {"uri": known})
+        self.conversation.notify(RESOURCE_UPDATED, {"uri": known})
 
     def list_changed(self, feature: str) -> None:
         """Tell the client that its list is out of date, if it is initialised and knows of that list, or listens."""
         if self.client.initialized and feature in self.client.features:
-            self.conversation.notify(f"notifications/{feature}/list_changed")
+            self.conversation.notify(LIST_CHANGED[feature])
         self.listens.list_changed(feature)
 
     def end(self, reason: McpwsError) -> None:

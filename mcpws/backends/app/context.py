@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred, fail
 
 from mcpws.backends.app.gate import Gate
-from mcpws.core.ledger import PROGRESS
-from mcpws.core.lifecycle import WITHOUT_ELICITATION
 from mcpws.errors import CapabilityMissing, ConfigError
 from mcpws.jsonrpc.messages import Request, RequestId
 from mcpws.mcp.content import (
@@ -24,13 +22,12 @@ from mcpws.mcp.content import (
     Root,
     Text,
 )
+from mcpws.mcp.levels import LEVELS, Level, hears
 from mcpws.mcp.meta import read_meta
+from mcpws.mcp.methods import CREATE_MESSAGE, ELICIT, LOG_MESSAGE, PROGRESS, ROOTS_LIST
+from mcpws.mcp.versions import WITHOUT_ELICITATION
 from mcpws.seam.interfaces import Identity
 from mcpws.turns.conversation import Conversation
-
-Level: TypeAlias = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
-LEVELS: tuple[Level, ...] = get_args(Level)
-"""Of log messages, least severe first (RFC 5424, section 6.2.1)."""
 
 
 class ClientState:
@@ -54,7 +51,7 @@ class ClientState:
         """Whether log messages of `level` are to be sent."""
         if level not in LEVELS:
             raise ConfigError("level", level, f"must be one of {', '.join(LEVELS)}")
-        return self.level is not None and LEVELS.index(level) >= LEVELS.index(self.level)
+        return hears(self.level, level)
 
     def can(self, capability: str, mode: str = "form") -> bool:
         """Whether the client declared `capability`, and its protocol version has it; of elicitation, that in `mode`."""
@@ -137,7 +134,7 @@ class Context:
         :raises TypeError: `data` is no JSON; nan and infinities are not.
         """
         if self._client.hears(level):
-            self.notify("notifications/message", {"level": level, "data": data, **_given(logger=logger)})
+            self.notify(LOG_MESSAGE, {"level": level, "data": data, **_given(logger=logger)})
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Send a notification."""
@@ -180,7 +177,7 @@ class Context:
             stopSequences=stop_sequences,
             modelPreferences=model_preferences,
         )
-        return self._ask("sampling/createMessage", "sampling", params, timeout, CreateMessageResult)
+        return self._ask(CREATE_MESSAGE, "sampling", params, timeout, CreateMessageResult)
 
     def elicit(self, message: str, schema: dict[str, Any], *, timeout: float | None = None) -> Deferred[ElicitResult]:
         """Have the client show its user `message` and a form.
@@ -192,7 +189,7 @@ class Context:
         Fails with CapabilityMissing when the client shows no forms, else as `request` does.
         """
         params = {"message": message, "requestedSchema": schema}
-        elicited = self._ask("elicitation/create", "elicitation", params, timeout, _Elicited)
+        elicited = self._ask(ELICIT, "elicitation", params, timeout, _Elicited)
         return elicited.addCallback(_without_blanks)
 
     def list_roots(self, *, timeout: float | None = None) -> Deferred[list[Root]]:
@@ -201,7 +198,7 @@ class Context:
         By MCP 2026-07-28 the function runs again for the answer: see above.
         Fails with CapabilityMissing when the client does not say, else as `request` does.
         """
-        listed = self._ask("roots/list", "roots", None, timeout, _Roots)
+        listed = self._ask(ROOTS_LIST, "roots", None, timeout, _Roots)
         return listed.addCallback(lambda result: result.roots)
 
     def drained(self) -> Deferred[None]:

@@ -20,17 +20,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from mcpws.backends.app.arguments import decode
 from mcpws.errors import InvalidParams, ResultTooLarge, RpcError
 from mcpws.jsonrpc.messages import EMPTY, NULL, Request
+from mcpws.mcp.methods import CAPABILITY_OF
 from mcpws.policy.seal import Seal
-
-CALLS = frozenset({"tools/call", "prompts/get", "resources/read"})
-"""The methods whose result may be InputRequiredResult."""
-
-CAPABILITIES = {
-    "elicitation/create": "elicitation",
-    "roots/list": "roots",
-    "sampling/createMessage": "sampling",
-}
-"""What a client can be asked for, and what it declares if it can."""
 
 MAX_STATE = 64 * 1024
 """Characters of a `requestState`."""
@@ -108,7 +99,7 @@ class Replay:
     def ask(self, method: str, params: Raw | None) -> tuple[str, Raw | None]:
         """The key of a question, and its answer; None if there is none yet, and then it is among the `open` ones."""
         what = _write([method, params])
-        key = f"{CAPABILITIES[method]}-{_digest(what, self._seen[what])}"
+        key = f"{CAPABILITY_OF[method]}-{_digest(what, self._seen[what])}"
         self._seen[what] += 1
         answer = self._answers.get(key)
         if answer is None:

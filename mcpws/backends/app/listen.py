@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 from twisted.internet.defer import Deferred
 
 from mcpws.backends.app.catalog import Catalog
@@ -14,6 +14,8 @@ from mcpws.backends.app.uri import canonical
 from mcpws.errors import TooManyRequests
 from mcpws.jsonrpc.messages import RequestId
 from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.mcp.methods import ACKNOWLEDGED, LIST_CHANGED, RESOURCE_UPDATED
+from mcpws.mcp.schema import SubscriptionFilter, Uri
 
 MAX_LISTENS = 64
 """Open at a time, of one conversation."""
@@ -21,35 +23,22 @@ MAX_LISTENS = 64
 MAX_URIS = 1000
 """Of one of them."""
 
-MAX_URI = 8000
-"""Characters of each, and of what is subscribed to in the era of the handshake: what every HTTP server should take
-(RFC 9110, section 4.1)."""
-
 Notify: TypeAlias = Callable[[str, dict[str, Any]], None]
 
 
-class Filter(Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """What a client wants to hear of, or does hear of."""
+Filter: TypeAlias = SubscriptionFilter[Annotated[tuple[Uri, ...], Meta(max_length=MAX_URIS)]]
 
-    tools_list_changed: bool = False
-    prompts_list_changed: bool = False
-    resources_list_changed: bool = False
-    resource_subscriptions: Annotated[list[Annotated[str, Meta(max_length=MAX_URI)]], Meta(max_length=MAX_URIS)] = []
 
-    def within(self, catalog: Catalog) -> Filter:
-        """As much of it as can be had: of lists that there are, and of resources that there are."""
-        features = catalog.capabilities()
-        uris = {canonical(uri): uri for uri in self.resource_subscriptions}
-        return Filter(
-            self.tools_list_changed and "tools" in features,
-            self.prompts_list_changed and "prompts" in features,
-            self.resources_list_changed and "resources" in features,
-            [uri for uri in uris.values() if catalog.find_resource(uri) is not None],
-        )
-
-    def has_list(self, feature: str) -> bool:
-        """Whether changes of the list of `feature`, as in `tools`, are among it."""
-        return bool(getattr(self, f"{feature}_list_changed"))
+def available(wanted: Filter, catalog: Catalog) -> Filter:
+    """As much of it as can be had: of lists that there are, and of resources that there are."""
+    features = catalog.capabilities()
+    uris = {canonical(uri): uri for uri in wanted.uris}
+    return Filter(
+        wanted.tools and "tools" in features,
+        wanted.prompts and "prompts" in features,
+        wanted.resources and "resources" in features,
+        tuple(uri for uri in uris.values() if catalog.find_resource(uri) is not None),
+    )
 
 
 class Listen:
@@ -62,7 +51,7 @@ class Listen:
         self.closed: Deferred[dict[str, Any]] = Deferred(cancelled)
         self._meta = {SUBSCRIPTION_ID: id}
         self._notify = notify
-        self._uris = {canonical(uri): uri for uri in filter.resource_subscriptions}
+        self._uris = {canonical(uri): uri for uri in filter.uris}
 
     def tell(self, method: str, **params: Any) -> None:
         """Send a notification."""
@@ -70,7 +59,7 @@ class Listen:
 
     def resource_updated(self, uri: str) -> None:
         """A Subscriber."""
-        self.tell("notifications/resources/updated", uri=self._uris[canonical(uri)])
+        self.tell(RESOURCE_UPDATED, uri=self._uris[canonical(uri)])
 
     def close(self) -> None:
         """Answer the request: no more is coming."""
@@ -100,8 +89,8 @@ class Listens:
             raise TooManyRequests(MAX_LISTENS)
         listen = self._open[id] = Listen(id, filter, self._notify, lambda _: self._cancelled(id))
         # Whoever watches for the first subscriber may have something to tell at once: this has to be before it.
-        listen.tell("notifications/subscriptions/acknowledged", notifications=filter)
-        for uri in filter.resource_subscriptions:
+        listen.tell(ACKNOWLEDGED, notifications=filter)
+        for uri in filter.uris:
             self._subscriptions.add(uri, listen)
         return listen.closed
 
@@ -109,7 +98,7 @@ class Listens:
         """Tell those who want to hear of the list of `feature`."""
         for listen in list(self._open.values()):
             if listen.filter.has_list(feature):
-                listen.tell(f"notifications/{feature}/list_changed")
+                listen.tell(LIST_CHANGED[feature])
 
     def close(self) -> None:
         """End all of them, with an answer."""
@@ -121,6 +110,6 @@ class Listens:
 
     def _forget(self, id: RequestId) -> Listen:
         listen = self._open.pop(id)
-        for uri in listen.filter.resource_subscriptions:
+        for uri in listen.filter.uris:
             self._subscriptions.remove(uri, listen)
         return listen

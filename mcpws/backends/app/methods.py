@@ -18,10 +18,9 @@ from twisted.python.failure import Failure
 from mcpws.backends.app.arguments import reader, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
-from mcpws.backends.app.context import Level
 from mcpws.backends.app.failures import FunctionFailed
-from mcpws.backends.app.listen import MAX_URI, Filter
-from mcpws.backends.app.modern_answers import SUPPORTED, Discovered, ModernMethod
+from mcpws.backends.app.listen import Filter, available
+from mcpws.backends.app.modern_answers import ModernMethod
 from mcpws.backends.app.modern_call import StatelessCall
 from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
@@ -29,26 +28,33 @@ from mcpws.backends.app.resources import Resource
 from mcpws.backends.app.tool_call import ArgumentsFailed, ArgumentsMisfit, read_tool_call
 from mcpws.backends.app.tools import failed
 from mcpws.backends.app.uri import MAX_LENGTH, canonical
-from mcpws.core.ledger import CANCELLED, INITIALIZE, PROGRESS
-from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
 from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
 from mcpws.jsonrpc.messages import EMPTY, Notification, Request
 from mcpws.mcp.content import Implementation, ToolResult
-from mcpws.mcp.meta import DISCOVER, LISTEN
+from mcpws.mcp.levels import Level
+from mcpws.mcp.methods import (
+    CANCELLED,
+    COMPLETE,
+    DISCOVER,
+    INITIALIZE,
+    INITIALIZED,
+    LISTEN,
+    PING,
+    PROGRESS,
+    PROMPTS_GET,
+    PROMPTS_LIST,
+    RESOURCES_LIST,
+    RESOURCES_READ,
+    RESOURCES_SUBSCRIBE,
+    RESOURCES_UNSUBSCRIBE,
+    SET_LEVEL,
+    TEMPLATES_LIST,
+    TOOLS_CALL,
+    TOOLS_LIST,
+)
+from mcpws.mcp.schema import DiscoverResult, InitializeParams, InitializeResult, ListenParams, Uri
+from mcpws.mcp.versions import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS, SUPPORTED_VERSIONS
 from mcpws.turns.conversation import cause_of, to_come
-
-
-class _Initialize(Struct, rename="camel"):
-    protocol_version: str
-    capabilities: dict[str, Any] = {}
-    client_info: Implementation | None = None
-
-
-class _Initialized(Struct, omit_defaults=True, rename="camel"):
-    protocol_version: str
-    capabilities: dict[str, Any]
-    server_info: Implementation
-    instructions: str | None = None
 
 
 class _Page(Struct):
@@ -60,7 +66,7 @@ class _Uri(Struct):
 
 
 class _Subscribe(Struct):
-    uri: Annotated[str, Meta(max_length=MAX_URI)]
+    uri: Uri
 
 
 class _Get(Struct):
@@ -90,30 +96,26 @@ class _SetLevel(Struct):
     level: Level
 
 
-class _Listen(Struct):
-    notifications: Filter
-
-
-_read_initialize = reader(_Initialize)
+_read_initialize = reader(InitializeParams[Any, Implementation])
 _read_page = reader(_Page)
 _read_uri = reader(_Uri)
 _read_subscribe = reader(_Subscribe)
 _read_get = reader(_Get)
 _read_complete = reader(_Complete)
 _read_level = reader(_SetLevel)
-_read_listen = reader(_Listen)
+_read_listen = reader(ListenParams[Filter])
 
 
-def _initialize(channel: AppChannel, request: Request) -> _Initialized:
+def _initialize(channel: AppChannel, request: Request) -> InitializeResult[Any, Implementation]:
     params = _read_initialize(request)
     client, catalog = channel.client, channel.catalog
     known = params.protocol_version in LEGACY_VERSIONS
     client.version = params.protocol_version if known else LEGACY_VERSIONS[-1]
     client.info = params.client_info
-    client.capabilities = params.capabilities
+    client.capabilities = params.capabilities or {}
     capabilities = catalog.capabilities()
     client.features = tuple(capabilities)
-    return _Initialized(client.version, capabilities, catalog.info, catalog.instructions)
+    return InitializeResult(client.version, capabilities, catalog.info, catalog.instructions)
 
 
 def _ping(channel: AppChannel, request: Request) -> Raw:
@@ -239,47 +241,47 @@ def _ready(channel: AppChannel, notification: Notification) -> None:
     channel.client.initialized = True
 
 
-def _discover(call: StatelessCall, request: Request) -> Discovered:
-    return Discovered(SUPPORTED, call.catalog.capabilities(), call.catalog.instructions)
+def _discover(call: StatelessCall, request: Request) -> DiscoverResult[Any, Implementation]:
+    return DiscoverResult(SUPPORTED_VERSIONS, call.catalog.capabilities(), call.catalog.instructions)
 
 
 def _listen(call: StatelessCall, request: Request) -> Deferred[dict[str, Any]]:
     wanted = _read_listen(request).notifications
-    return call.channel.listens.open(request.id, wanted.within(call.catalog))
+    return call.channel.listens.open(request.id, available(wanted, call.catalog))
 
 
 _SHARED: dict[str, Callable[[Scope, Request], object]] = {
-    "tools/list": _list("tools", lambda catalog: catalog.tools),
-    "resources/list": _list("resources", lambda catalog: catalog.resources),
-    "resources/templates/list": _list("resourceTemplates", lambda catalog: catalog.templates),
-    "prompts/list": _list("prompts", lambda catalog: catalog.prompts),
-    "prompts/get": _get_prompt,
-    "completion/complete": _complete,
+    TOOLS_LIST: _list("tools", lambda catalog: catalog.tools),
+    RESOURCES_LIST: _list("resources", lambda catalog: catalog.resources),
+    TEMPLATES_LIST: _list("resourceTemplates", lambda catalog: catalog.templates),
+    PROMPTS_LIST: _list("prompts", lambda catalog: catalog.prompts),
+    PROMPTS_GET: _get_prompt,
+    COMPLETE: _complete,
 }
 
 METHODS: dict[str, Method] = {
     INITIALIZE: _initialize,
-    "ping": _ping,
+    PING: _ping,
     # This era has no error for it.
-    "tools/call": _tool_call(ToolError, CapabilityMissing),
-    "resources/read": _read_resource,
-    "resources/subscribe": _subscribe,
-    "resources/unsubscribe": _unsubscribe,
-    "logging/setLevel": _set_level,
+    TOOLS_CALL: _tool_call(ToolError, CapabilityMissing),
+    RESOURCES_READ: _read_resource,
+    RESOURCES_SUBSCRIBE: _subscribe,
+    RESOURCES_UNSUBSCRIBE: _unsubscribe,
+    SET_LEVEL: _set_level,
     **_SHARED,
 }
 """What every App answers in a conversation that began with `initialize`."""
 
 MODERN_METHODS: dict[str, ModernMethod] = {
     DISCOVER: _discover,
-    "tools/call": _tool_call(ToolError),
-    "resources/read": _read_kept_resource,
+    TOOLS_CALL: _tool_call(ToolError),
+    RESOURCES_READ: _read_kept_resource,
     LISTEN: _listen,
     **_SHARED,
 }
 """What every App answers of requests that stand for themselves."""
 
-NOTIFICATIONS: dict[str, Listener] = {"notifications/initialized": _ready}
+NOTIFICATIONS: dict[str, Listener] = {INITIALIZED: _ready}
 """What every App listens to."""
 
 RESERVED = {*METHODS, *MODERN_METHODS, *NOTIFICATIONS, CANCELLED, PROGRESS}

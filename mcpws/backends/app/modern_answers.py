@@ -12,13 +12,12 @@ from twisted.python.failure import Failure
 from mcpws.backends.app.arguments import MAX_REASON, invalid_params
 from mcpws.backends.app.channel import AppChannel
 from mcpws.backends.app.content import CacheHint
-from mcpws.backends.app.context import ClientState, Level
+from mcpws.backends.app.context import ClientState
 from mcpws.backends.app.failures import MalformedAnswer
 from mcpws.backends.app.input_required import InputRequiredResult, Safe
 from mcpws.backends.app.modern_call import StatelessCall
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
 from mcpws.backends.app.resources import ReadResourceResult
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import (
     CapabilityMissing,
     InvalidParams,
@@ -30,27 +29,16 @@ from mcpws.errors import (
 )
 from mcpws.jsonrpc.messages import NULL, Request, to_raw
 from mcpws.mcp.content import Implementation, ToolResult
-from mcpws.mcp.meta import (
-    CLIENT_CAPABILITIES,
-    CLIENT_INFO,
-    DISCOVER,
-    LOG_LEVEL,
-    MODERN_VERSIONS,
-    PROTOCOL_VERSION,
-    SERVER_INFO,
-    RequestMeta,
+from mcpws.mcp.levels import Level
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO, RequestMeta
+from mcpws.mcp.methods import (
+    CACHEABLE,
 )
+from mcpws.mcp.schema import DiscoverResult
+from mcpws.mcp.versions import MODERN_VERSIONS, SUPPORTED_VERSIONS
 from mcpws.turns.conversation import cause_of, to_come
 
 T = TypeVar("T")
-
-SUPPORTED = [*reversed(MODERN_VERSIONS), *reversed(LEGACY_VERSIONS)]
-"""The protocol versions that an App speaks, those first that need no handshake."""
-
-CACHEABLE = frozenset(
-    {DISCOVER, "tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
-)
-"""The methods whose results say how long they may be kept."""
 
 ModernMethod: TypeAlias = Callable[[StatelessCall, Request], object]
 """Answers a request that stands for itself: returns its result, a Deferred of it, or raises."""
@@ -65,15 +53,7 @@ _read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Discovered(Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """Answers `server/discover`."""
-
-    supported_versions: list[str]
-    capabilities: dict[str, Any]
-    instructions: str | None = None
-
-
-_OURS = frozenset({ToolResult, GetPromptResult, ReadResourceResult, CompleteResult, Discovered})
+_OURS = frozenset({ToolResult, GetPromptResult, ReadResourceResult, CompleteResult, DiscoverResult})
 """Results in which nothing stands that every result has, but for the `meta` of a ToolResult."""
 
 
@@ -142,7 +122,7 @@ def read_client(meta: RequestMeta) -> ClientState:
     )
     spoken = _missing(PROTOCOL_VERSION) if version is UNSET else _read(_read_version, version, PROTOCOL_VERSION)
     if spoken not in MODERN_VERSIONS:
-        raise UnsupportedProtocol(spoken[:MAX_REASON], SUPPORTED)
+        raise UnsupportedProtocol(spoken[:MAX_REASON], list(SUPPORTED_VERSIONS))
     return ClientState(
         spoken,
         None if info is UNSET else _read(_read_info, info, CLIENT_INFO),

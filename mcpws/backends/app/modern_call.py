@@ -16,10 +16,11 @@ from mcpws.backends.app.channel import AppChannel
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.failures import MalformedAnswer
-from mcpws.backends.app.input_required import CALLS, CAPABILITIES, Replay, Safe, is_retry
+from mcpws.backends.app.input_required import Replay, Safe, is_retry
 from mcpws.backends.app.signature import Signature
 from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams
 from mcpws.jsonrpc.messages import Request, RequestId, to_raw
+from mcpws.mcp.methods import CAPABILITY_OF, MAY_ASK
 from mcpws.turns.conversation import cause_of, to_come
 
 log = Logger()
@@ -81,7 +82,7 @@ class StatelessCall:
         convert: Callable[[Any], object],
     ) -> object:
         """As AppChannel.run; but what comes is InputRequiredResult if the function asked what is not answered yet."""
-        if request.method in CALLS and is_retry(request):
+        if request.method in MAY_ASK and is_retry(request):
             # Now, and not when the first question comes: the function may do much before it.
             self._replay = self._new_replay()
         if not signature.takes_context:
@@ -131,10 +132,10 @@ class StatelessCall:
         return question
 
     def _no_question(self, method: str, params: dict[str, Any] | None) -> CannotAsk | CapabilityMissing | None:
-        capability = CAPABILITIES.get(method)
+        capability = CAPABILITY_OF.get(method)
         if capability is None:
             return CannotAsk(method, "a server of MCP 2026-07-28 sends no requests")
-        if self.request.method not in CALLS:
+        if self.request.method not in MAY_ASK:
             return CannotAsk(method, f"{self.request.method} is answered without questions (MCP 2026-07-28)")
         mode = "form" if params is None else params.get("mode", "form")
         if self.client.can(capability, mode):

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct, UnsetType
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import UnsupportedProtocol
 from mcpws.jsonrpc.messages import Answer, Error, Message, Request, Result, to_raw
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION, SERVER_INFO
-from mcpws.version import __version__
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
+from mcpws.mcp.methods import DISCOVER
+from mcpws.mcp.schema import OURSELVES, DiscoverResult
+from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS
 
-OURSELVES = {"name": "mcpws", "version": __version__}
-"""Whom servers take us for where nobody else is to be named."""
-
-
-class _ResultMeta(Struct, gc=False):
-    server_info: Raw | UnsetType = msgspec.field(name=SERVER_INFO, default=UNSET)
-
-
-class Discovery(Struct, frozen=True, gc=False):
-    """A DiscoverResult; `capabilities` by their names."""
-
-    supported: tuple[str, ...] = msgspec.field(name="supportedVersions")
-    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict)
-    instructions: str | UnsetType = UNSET
-    meta: _ResultMeta = msgspec.field(name="_meta", default_factory=_ResultMeta)
-
-    @property
-    def version(self) -> str | None:
-        """The newest version that both sides speak; None without one."""
-        return next((version for version in reversed(MODERN_VERSIONS) if version in self.supported), None)
+Discovery: TypeAlias = DiscoverResult[Raw, dict[str, Raw]]
+"""Result of `server/discover`, of which nothing is decoded that is only passed on."""
 
 
 class _Unsupported(Struct, gc=False):
@@ -55,7 +38,7 @@ def read_discovery(answer: Answer) -> Discovery | None:
         discovery = _read_discovery(answer.result)
     except ValueError:
         return None
-    return discovery if _is_modern(discovery.supported) else None
+    return discovery if _is_modern(discovery.supported_versions) else None
 
 
 def tells_modern(answer: Answer) -> bool:

@@ -12,10 +12,10 @@ from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_modern.client import ModernClient
 from mcpws.backends.eras.servers import Inners
 from mcpws.backends.eras.shared import Shared
-from mcpws.core.ledger import CANCELLED, INITIALIZE
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId
 from mcpws.mcp.meta import read_modern
+from mcpws.mcp.methods import CANCELLED, INITIALIZE
 from mcpws.seam.interfaces import Backend, Channel, Link
 
 

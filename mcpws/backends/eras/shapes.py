@@ -11,52 +11,29 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from mcpws.core.ledger import PROGRESS
 from mcpws.core.peer import Progress
 from mcpws.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError
 from mcpws.jsonrpc.messages import ErrorObject, Notification, RequestId, put_together
 from mcpws.jsonrpc.surrogates import reader, unmark
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO, SUBSCRIPTION_ID
+from mcpws.mcp.meta import OF_REQUESTS, PROGRESS_TOKEN, SERVER_INFO, SUBSCRIPTION_ID
+from mcpws.mcp.methods import (
+    CACHEABLE,
+    CREATE_MESSAGE,
+    ELICIT,
+    PROGRESS,
+    RESOURCES_READ,
+    ROOTS_LIST,
+    TOOLS_CALL,
+    TOOLS_LIST,
+)
 
 Members = dict[str, Any]
 """The members of a JSON object; what was decoded no further is Raw."""
-
-SAMPLING, ELICITATION, ROOTS = "sampling/createMessage", "elicitation/create", "roots/list"
-
-ASKS = (SAMPLING, ELICITATION, ROOTS)
-"""What a server may ask its client: as a request in the legacy era, within an InputRequiredResult in the modern."""
-
-ASKING = ("tools/call", "prompts/get", "resources/read")
-"""The requests over which a modern server may ask (MCP 2026-07-28, multi round-trip requests)."""
-
-CACHEABLE = (
-    "server/discover",
-    "tools/list",
-    "prompts/list",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-)
-"""The requests whose modern results say for how long they hold (MCP 2026-07-28, caching)."""
-
-LEGACY_ONLY = (
-    "initialize",
-    "ping",
-    "logging/setLevel",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "tasks/get",
-    "tasks/result",
-    "tasks/list",
-    "tasks/cancel",
-)
-"""Requests that the modern era has not. Its tasks extension uses some of these names for something else."""
 
 COMPLETE, INPUT_REQUIRED = "complete", "input_required"
 URL_ELICITATION_REQUIRED = -32042
 """The code with which a server of 2025-11-25 wants URLs to be visited before the request is tried again."""
 
-_MODERN_META = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
 _RESERVED = range(-32099, -32019)
 """Codes that the modern era keeps for itself (MCP 2026-07-28, error codes)."""
 
@@ -109,7 +86,7 @@ def to_legacy_params(params: Members) -> Members:
     dropped = ("_meta", "inputResponses", "requestState")
     kept = {name: value for name, value in params.items() if name not in dropped}
     meta = members(params.get("_meta"))
-    for name in (*_MODERN_META, "progressToken"):
+    for name in (*OF_REQUESTS, PROGRESS_TOKEN):
         meta.pop(name, None)
     return {**kept, "_meta": meta} if meta else kept
 
@@ -135,7 +112,7 @@ def without_subscription(notification: Notification) -> Notification:
 
 def report(token: RequestId, progress: Progress) -> Notification:
     """A `notifications/progress` for whoever gave this token."""
-    told: Members = {"progressToken": token, "progress": progress.progress}
+    told: Members = {PROGRESS_TOKEN: token, "progress": progress.progress}
     if progress.total is not None:
         told["total"] = progress.total
     if progress.message is not None:
@@ -180,9 +157,9 @@ def to_legacy_result(method: str, found: Members) -> Raw:
                 found["_meta"] = meta
             else:
                 del found["_meta"]
-        if method == "tools/list":
+        if method == TOOLS_LIST:
             found["tools"] = [_to_legacy_tool(tool) for tool in _read_list(found["tools"])]
-        elif method == "tools/call":
+        elif method == TOOLS_CALL:
             _to_legacy_content(found)
     except (KeyError, ValueError):
         # Not as it has to be in any era: the client is to see it as it came.
@@ -223,7 +200,7 @@ def to_modern_error(error: ErrorObject) -> RpcError:
 
 def to_legacy_error(method: str, params: Members, error: ErrorObject) -> RpcError:
     """What a modern server answered; a resource that is not there has a code of its own in the legacy era."""
-    if error.code == INVALID_PARAMS and method == "resources/read" and not isinstance(error.data, UnsetType):
+    if error.code == INVALID_PARAMS and method == RESOURCES_READ and not isinstance(error.data, UnsetType):
         uri = _value(params.get("uri", b"null"))
         data = _value(error.data)
         if uri is not None and isinstance(data, dict) and data.get("uri") == uri:
@@ -259,9 +236,9 @@ def offers(capabilities: Mapping[str, Raw], name: str, part: str) -> bool:
 
 def missing_capability(method: str, params: Members, capabilities: Members) -> Members | None:
     """What a client would have to declare to be asked this, in the form of a declaration; None if it does."""
-    if method == ROOTS:
+    if method == ROOTS_LIST:
         return None if "roots" in capabilities else {"roots": {}}
-    if method == SAMPLING:
+    if method == CREATE_MESSAGE:
         name, part = "sampling", "tools" if "tools" in params or "toolChoice" in params else None
     else:
         name, part = "elicitation", "url" if text(params.get("mode")) == "url" else "form"
@@ -280,10 +257,10 @@ def missing_capability(method: str, params: Members, capabilities: Members) -> M
 
 def to_modern_ask(method: str, params: Members) -> Members:
     """A legacy server's request to its client as one of `inputRequests`."""
-    dropped = ("_meta", "elicitationId", "task") if method == ELICITATION else ("_meta", "task")
+    dropped = ("_meta", "elicitationId", "task") if method == ELICIT else ("_meta", "task")
     kept = {name: value for name, value in params.items() if name not in dropped}
     meta = members(params.get("_meta"))
-    meta.pop("progressToken", None)
+    meta.pop(PROGRESS_TOKEN, None)
     if meta:
         kept["_meta"] = meta
     return {"method": method, "params": kept} if kept else {"method": method}
@@ -291,6 +268,6 @@ def to_modern_ask(method: str, params: Members) -> Members:
 
 def to_legacy_ask(method: str, params: Members, elicitation_id: str) -> Members | None:
     """Parameters of one of `inputRequests` as those of a legacy server's request; an elicitation by URL needs an id."""
-    if method == ELICITATION and text(params.get("mode")) == "url":
+    if method == ELICIT and text(params.get("mode")) == "url":
         return {**params, "elicitationId": elicitation_id}
     return params or None

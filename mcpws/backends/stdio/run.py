@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-import msgspec
-from msgspec import Struct
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.core.ledger import CANCELLED, cancelled_id
+from mcpws.core.ledger import cancelled_id
 from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, to_raw
 from mcpws.jsonrpc.surrogates import reader, shown
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, DISCOVER, MODERN_VERSIONS, PROTOCOL_VERSION
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
+from mcpws.mcp.methods import CANCELLED, DISCOVER
+from mcpws.mcp.schema import OURSELVES, SupportedVersions
+from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Backend, Channel, Identity
-from mcpws.version import __version__
 
 log = Logger()
 
@@ -29,7 +29,7 @@ PROBE = Request(
         {
             "_meta": {
                 PROTOCOL_VERSION: MODERN_VERSIONS[-1],
-                CLIENT_INFO: {"name": "mcpws", "version": __version__},
+                CLIENT_INFO: OURSELVES,
                 CLIENT_CAPABILITIES: {},
             }
         }
@@ -41,11 +41,7 @@ SHOWN = 200
 """Characters of what a process says that go into an error."""
 
 
-class _Discovered(Struct):
-    versions: list[str] = msgspec.field(name="supportedVersions")
-
-
-_read_discovered = reader(_Discovered)
+_read_discovered = reader(SupportedVersions)
 
 
 class Run:
@@ -209,7 +205,7 @@ def _unfit(answer: Answer) -> str | None:
         return f"does not know {DISCOVER}: {said}"
     assert type(answer) is Result
     try:
-        versions = _read_discovered(answer.result).versions
+        versions = _read_discovered(answer.result).supported_versions
     except ValueError as error:
         return f"answered {DISCOVER} with something else: {error}"
     if not set(MODERN_VERSIONS).intersection(versions):

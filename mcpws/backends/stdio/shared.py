@@ -4,18 +4,17 @@ another, and nothing else."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from random import Random
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mcpws.backends.stdio.run import Run
 from mcpws.core.backlog import Backlog
-from mcpws.core.ledger import INITIALIZE
 from mcpws.core.mux import Mux
 from mcpws.errors import (
     BackendLost,
@@ -27,7 +26,10 @@ from mcpws.errors import (
     UnsupportedProtocol,
 )
 from mcpws.jsonrpc.messages import Error, Message, Request, RequestId, Result
-from mcpws.mcp.meta import MODERN_VERSIONS, read_meta
+from mcpws.mcp.meta import read_meta
+from mcpws.mcp.methods import INITIALIZE
+from mcpws.mcp.schema import ProtocolVersion
+from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.policy.backoff import Backoff, Failures
 from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
 from mcpws.turns.steady import steady
@@ -381,11 +383,7 @@ class _Member:
         self._shared._count(-waiting)
 
 
-class _Initialize(Struct):
-    version: str | UnsetType = msgspec.field(name="protocolVersion", default=UNSET)
-
-
-_decode_initialize = msgspec.json.Decoder(_Initialize).decode
+_read_version = msgspec.json.Decoder(ProtocolVersion).decode
 
 
 def _check_stateless(request: Request) -> None:
@@ -394,12 +392,9 @@ def _check_stateless(request: Request) -> None:
         return
     supported = list(MODERN_VERSIONS)
     data: dict[str, object] = {"supported": supported}
-    try:
-        asked = _decode_initialize(request.params or b"{}").version
-    except ValueError:
-        asked = UNSET
-    if not isinstance(asked, UnsetType):
-        data["requested"] = asked
+    with suppress(ValueError):
+        # Else it asked for none.
+        data["requested"] = _read_version(request.params or b"{}").protocol_version
     raise RpcError(
         f"This service shares one process among its clients and serves only requests of protocol version"
         f" {', '.join(supported)}, which say so in their _meta: a handshake would belong to one client",

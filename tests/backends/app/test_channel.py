@@ -9,8 +9,8 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from mcpws.backends.app import App
 from mcpws.backends.app.channel import MAX_SUBSCRIPTIONS
 from mcpws.backends.app.context import Context
-from mcpws.backends.app.listen import MAX_URI
 from mcpws.errors import RemoteError, RpcError, ShuttingDown
+from mcpws.mcp.schema import MAX_URI
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

@@ -7,8 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
-from mcpws.backends.app.context import LEVELS, Context
-from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
+from mcpws.backends.app.context import Context
 from mcpws.errors import (
     CapabilityMissing,
     ConfigError,
@@ -17,6 +16,8 @@ from mcpws.errors import (
     RequestTimeout,
 )
 from mcpws.mcp.content import ElicitResult, Image, Implementation, PromptMessage, Root, Text
+from mcpws.mcp.levels import LEVELS
+from mcpws.mcp.versions import LEGACY_VERSIONS, WITHOUT_ELICITATION
 from mcpws.seam.interfaces import Identity
 from mcpws.testing import result_of
 

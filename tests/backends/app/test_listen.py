@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mcpws.backends.app import App
-from mcpws.backends.app.listen import MAX_LISTENS, MAX_URI, MAX_URIS
+from mcpws.backends.app.listen import MAX_LISTENS, MAX_URIS
 from mcpws.errors import RemoteError, ShuttingDown
 from mcpws.mcp.meta import SERVER_INFO, SUBSCRIPTION_ID
+from mcpws.mcp.schema import MAX_URI
 
 if TYPE_CHECKING:
     from tests.backends.conftest import StatelessClient

@@ -12,9 +12,9 @@ from mcpws.backends.app.arguments import MAX_REASON
 from mcpws.backends.app.context import Context
 from mcpws.backends.app.tool_call import LARGE
 from mcpws.backends.app.uri import MAX_LENGTH
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import InvalidParams, RemoteError, ToolError
 from mcpws.mcp.content import Text, ToolResult
+from mcpws.mcp.versions import LEGACY_VERSIONS
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient

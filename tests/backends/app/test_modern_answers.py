@@ -9,11 +9,13 @@ from twisted.internet.task import Clock, deferLater
 from mcpws.backends.app import App
 from mcpws.backends.app.arguments import MAX_REASON
 from mcpws.backends.app.content import CacheHint
-from mcpws.backends.app.context import LEVELS, Context, Level
-from mcpws.backends.app.modern_answers import CACHEABLE, SUPPORTED
+from mcpws.backends.app.context import Context
 from mcpws.errors import RemoteError, ResourceNotFound, RpcError
 from mcpws.mcp.content import Text, ToolResult
+from mcpws.mcp.levels import LEVELS, Level
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO
+from mcpws.mcp.methods import CACHEABLE
+from mcpws.mcp.versions import SUPPORTED_VERSIONS
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient
@@ -197,7 +199,7 @@ def test_discovery_tells_what_the_server_is_and_can(
     app.tool(name="add")(lambda: "")
     assert new_stateless(app).call("server/discover") == {
         "resultType": "complete",
-        "supportedVersions": SUPPORTED,
+        "supportedVersions": list(SUPPORTED_VERSIONS),
         "capabilities": {"logging": {}, "tools": {"listChanged": True}},
         "instructions": "Count on it.",
         "_meta": {SERVER_INFO: {"name": "calculator", "version": "1.0", "title": "Calculator"}},

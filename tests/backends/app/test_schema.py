@@ -24,10 +24,7 @@ from twisted.internet.task import Clock
 from mcpws.backends.app import App
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
-from mcpws.backends.app.input_required import CALLS
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS
-from mcpws.backends.app.modern_answers import CACHEABLE, SUPPORTED
-from mcpws.core.lifecycle import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS
 from mcpws.errors import RemoteError, ToolError
 from mcpws.jsonrpc.messages import RequestId
 from mcpws.mcp.content import (
@@ -43,7 +40,9 @@ from mcpws.mcp.content import (
     ToolAnnotations,
     ToolResult,
 )
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
+from mcpws.mcp.methods import CACHEABLE, MAY_ASK
+from mcpws.mcp.versions import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS, MODERN_VERSIONS, SUPPORTED_VERSIONS
 
 if TYPE_CHECKING:
     from tests.backends.conftest import AppClient, StatelessClient
@@ -267,7 +266,7 @@ def change_everything(app: App) -> None:
 
 
 COMMON = {
-    *(f"{method} complete" for method in CALLS),
+    *(f"{method} complete" for method in MAY_ASK),
     *(f"{method} complete" for method in CACHEABLE if method != "server/discover"),
     "completion/complete complete",
     "error -32601",
@@ -306,7 +305,7 @@ def test_what_a_stateless_client_gets_is_what_the_schema_says(
     assert client.seen() == COMMON | {
         "server/discover complete",
         "subscriptions/listen complete",
-        *(f"{method} input_required" for method in CALLS),
+        *(f"{method} input_required" for method in MAY_ASK),
         "notifications/subscriptions/acknowledged",
         "error -32021",
         "error -32022",
@@ -334,7 +333,7 @@ def test_what_a_handshaken_client_gets_is_what_the_schema_says(
 def test_the_versions_are_those_that_there_are() -> None:
     assert LEGACY_VERSIONS == HANDSHAKE_PROTOCOL_VERSIONS
     assert MODERN_VERSIONS == MODERN_PROTOCOL_VERSIONS
-    assert list(reversed(KNOWN_PROTOCOL_VERSIONS)) == SUPPORTED
+    assert list(reversed(KNOWN_PROTOCOL_VERSIONS)) == list(SUPPORTED_VERSIONS)
 
 
 def test_the_methods_are_those_that_there_are() -> None:
@@ -345,7 +344,7 @@ def test_the_methods_are_those_that_there_are() -> None:
     assert MODERN_METHODS.keys() == methods(MODERN_VERSIONS[-1])
     assert METHODS.keys() | MODERN_METHODS.keys() == SPEC_CLIENT_METHODS
     assert CACHEABLE == CACHEABLE_METHODS
-    assert CALLS == INPUT_REQUIRED_METHODS
+    assert MAY_ASK == INPUT_REQUIRED_METHODS
 
 
 def test_every_notification_of_a_modern_server_is_sent_at_some_time() -> None:

@@ -10,9 +10,10 @@ from mcpws.backends.eras.for_legacy.translation import LegacyToModern
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.servers import Inners
 from mcpws.backends.eras.shared import Shared
-from mcpws.core.ledger import INITIALIZE
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Request, RequestId, Result, alike
+from mcpws.mcp.methods import INITIALIZE, PING
+from mcpws.mcp.versions import MODERN_VERSIONS, newest
 
 
 class LegacyClient:
@@ -55,7 +56,7 @@ class LegacyClient:
             self._link.requested(message.id)
         if self._translation is not None:
             self._translation.receive(message)
-        elif type(message) is Request and message.method == "ping" and not self._accepted:
+        elif type(message) is Request and message.method == PING and not self._accepted:
             self._link.send(Result(message.id, EMPTY))
         elif self._unsent is not None:
             self._hold(message)
@@ -114,7 +115,7 @@ class LegacyClient:
             # Too late: the client has been told.
             return
         discovery = None if answer is None else read_discovery(answer)
-        if discovery is None or discovery.version is None:
+        if discovery is None or newest(MODERN_VERSIONS, discovery.supported_versions) is None:
             self._link.send(refusal)
             return
         # What it asked already it would not ask in the era that it turns out to be of.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.shared import Counters
-from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id, reported_token
+from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, alike, to_raw
+from mcpws.mcp.methods import CANCELLED, PROGRESS
 from mcpws.seam.interfaces import Link
 
 

@@ -11,8 +11,6 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from twisted.internet.interfaces import IDelayedCall
 
 from mcpws.backends.eras.shapes import (
-    ASKING,
-    ASKS,
     INPUT_REQUIRED,
     Members,
     as_it_is,
@@ -29,6 +27,7 @@ from mcpws.core.peer import Peer
 from mcpws.errors import McpwsError, QueueFull, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Request, RequestId, Result
 from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.methods import CAPABILITY_OF, MAY_ASK
 
 TRY_AGAIN = 0.05
 """Seconds before a request that the server only wants to see again is sent again; twice as many in each round."""
@@ -128,7 +127,7 @@ class Exchange:
     def _next_round(self, result: Members) -> None:
         self._rounds += 1
         limits = self._shared.limits
-        if self._request.method not in ASKING:
+        if self._request.method not in MAY_ASK:
             raise RpcError(f"The server requires input for {self._request.method}, which it may not")
         if self._rounds > limits.max_rounds:
             raise RpcError(f"The server required input more than {limits.max_rounds} times")
@@ -150,7 +149,7 @@ class Exchange:
                 self._asked.append(self._client.request(method, params, partial(self._responded, key)))
 
     def _to_ask(self, ask: _Ask) -> tuple[str, Members | None]:
-        if ask.method not in ASKS:
+        if ask.method not in CAPABILITY_OF:
             raise RpcError(f"The server asked the client for {ask.method}, which is not to be had")
         params = members(None if isinstance(ask.params, UnsetType) else ask.params)
         if missing_capability(ask.method, params, self._capabilities) is not None:

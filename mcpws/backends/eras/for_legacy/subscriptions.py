@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
-import msgspec
-from msgspec import Struct
 from twisted.internet.interfaces import IDelayedCall
 
 from mcpws.backends.eras.for_legacy.half import Half
@@ -16,12 +14,8 @@ from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Error, Notification, RequestId, put_together
 from mcpws.jsonrpc.nulls import null_as_none
-from mcpws.mcp.meta import LISTEN
-
-ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
-UPDATED = "notifications/resources/updated"
-LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
-"""What has a list that may change, and how a modern client asks to hear of that."""
+from mcpws.mcp.methods import ACKNOWLEDGED, LIST_CHANGED, LISTEN, RESOURCE_UPDATED
+from mcpws.mcp.schema import ListenParams, SubscriptionFilter
 
 LISTEN_AGAIN = 1.0
 """Seconds until a subscription that the server ended is asked for again; twice as many after each vain attempt."""
@@ -31,15 +25,9 @@ LISTEN_AGAIN_MOST = 60.0
 OnReady = Callable[[RpcError | None], None]
 
 
-class _Filter(Struct, gc=False):
-    uris: tuple[str, ...] = msgspec.field(name="resourceSubscriptions", default=())
+Filter: TypeAlias = SubscriptionFilter[tuple[str, ...]]
 
-
-class _Acknowledged(Struct, gc=False):
-    filter: _Filter = msgspec.field(name="notifications")
-
-
-_read_acknowledged = null_as_none(_Acknowledged)
+_read_acknowledged = null_as_none(ListenParams[Filter])
 
 
 class _Watch:
@@ -47,7 +35,7 @@ class _Watch:
 
     __slots__ = ("filter", "id", "listening", "ready", "timer", "wait", "waiting")
 
-    def __init__(self, filter: dict[str, Any]) -> None:
+    def __init__(self, filter: Filter) -> None:
         self.filter = filter
         self.id: RequestId | None = None
         self.listening = False
@@ -75,9 +63,9 @@ class Watches:
         self._by_id: dict[RequestId, _Watch] = {}
         self._opening: _Watch | None = None
 
-    def watch_lists(self, filter: dict[str, bool]) -> None:
+    def watch_lists(self, filter: Filter) -> None:
         """Tell the client when these change; once."""
-        if filter and self._lists is None:
+        if filter.features and self._lists is None:
             self._lists = _Watch(filter)
             self._listen(self._lists)
 
@@ -94,7 +82,7 @@ class Watches:
             limit = self._shared.limits.max_subscriptions
             if len(self._resources) >= limit:
                 raise RpcError(f"More than {limit} subscriptions", {"limit": limit}, code=429)
-            watch = self._resources[uri] = _Watch({"resourceSubscriptions": [uri]})
+            watch = self._resources[uri] = _Watch(Filter(uris=(uri,)))
             watch.waiting.append(done)
             self._listen(watch)
         else:
@@ -153,10 +141,10 @@ class Watches:
             self._catch_up(watch)
             return
         try:
-            uris = _read_acknowledged(notification.params or b"{}").filter.uris
+            uris = _read_acknowledged(notification.params or b"{}").notifications.uris
         except ValueError:
             uris = ()
-        wanted = watch.filter.get("resourceSubscriptions", [])
+        wanted = watch.filter.uris
         if not set(wanted) <= set(uris):
             error = InvalidParams("The server does not tell of changes of this resource", {"uri": wanted[0]})
             self._forget(watch, error)
@@ -166,11 +154,10 @@ class Watches:
 
     def _catch_up(self, watch: _Watch) -> None:
         """What changed while nobody listened, nobody knows: so all of it may have."""
-        for uri in watch.filter.get("resourceSubscriptions", []):
-            self._link.send(Notification(UPDATED, put_together({"uri": uri})))
-        for kind, asked in LISTS.items():
-            if asked in watch.filter:
-                self._link.send(Notification(f"notifications/{kind}/list_changed"))
+        for uri in watch.filter.uris:
+            self._link.send(Notification(RESOURCE_UPDATED, put_together({"uri": uri})))
+        for feature in watch.filter.features:
+            self._link.send(Notification(LIST_CHANGED[feature]))
 
     def _answered(self, watch: _Watch, answer: Answer | McpwsError) -> None:
         if watch.id is not None:
@@ -193,7 +180,7 @@ class Watches:
         """It has come to nothing."""
         if watch is self._lists:
             self._lists = None
-        for uri in watch.filter.get("resourceSubscriptions", []):
+        for uri in watch.filter.uris:
             self._resources.pop(uri, None)
         self._stop(watch)
         self._tell(watch, error)

@@ -5,42 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 from twisted.logger import Logger
 
-from mcpws.backends.eras.discovery import OURSELVES, Discovery
+from mcpws.backends.eras.discovery import Discovery
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_legacy.request import Exchange
-from mcpws.backends.eras.for_legacy.subscriptions import LISTS, Watches
-from mcpws.backends.eras.log_levels import level_of
+from mcpws.backends.eras.for_legacy.subscriptions import Filter, Watches
 from mcpws.backends.eras.servers import Inner
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
 from mcpws.backends.eras.shared import MAX_URI, Shared
-from mcpws.core.ledger import CANCELLED, cancelled_id
-from mcpws.core.lifecycle import LEGACY_VERSIONS, WITHOUT_ELICITATION
+from mcpws.core.ledger import cancelled_id
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
-from mcpws.jsonrpc.messages import EMPTY, NULL, Message, Notification, Request, Result, put_together
+from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result, put_together
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.levels import severity_of
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
+from mcpws.mcp.methods import (
+    CANCELLED,
+    INITIALIZED,
+    LIST_CHANGED,
+    PING,
+    RESOURCES_SUBSCRIBE,
+    RESOURCES_UNSUBSCRIBE,
+    ROOTS_CHANGED,
+    SET_LEVEL,
+    TASK_STATUS,
+)
+from mcpws.mcp.schema import OURSELVES, InitializeParams, InitializeResult
+from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS, WITHOUT_ELICITATION, newest
 
 log = Logger()
 
-INITIALIZED = "notifications/initialized"
 
 MANY = 2**31
 """More requests than one conversation comes to."""
 
-_UNHEARD = ("notifications/roots/list_changed", "notifications/tasks/status")
+_UNHEARD = (ROOTS_CHANGED, TASK_STATUS)
 """What a client tells a server of, and the modern era does not know."""
-
-
-class _Hello(Struct, gc=False):
-    version: str = msgspec.field(name="protocolVersion")
-    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict)
-    client_info: dict[str, Raw] | UnsetType = msgspec.field(name="clientInfo", default=UNSET)
 
 
 class _Level(Struct, gc=False):
@@ -51,7 +55,7 @@ class _Resource(Struct, gc=False):
     uri: str
 
 
-_read_hello = null_as_none(_Hello)
+_read_initialize = null_as_none(InitializeParams[Raw, dict[str, Raw]])
 _read_level = reader(_Level)
 _read_resource = reader(_Resource)
 
@@ -66,7 +70,7 @@ class LegacyToModern:
 
     def __init__(self, initialize: Request, discovery: Discovery, inner: Inner, link: Half, shared: Shared) -> None:
         try:
-            hello = _read_hello(initialize.params or b"{}")
+            hello = _read_initialize(initialize.params or b"{}")
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
         self._inner = inner
@@ -74,9 +78,9 @@ class LegacyToModern:
         self._shared = shared
         self._discovery = discovery
         self._initialize = initialize
-        self._asked_version = hello.version
-        self._capabilities = capabilities_for_other_era(hello.capabilities)
-        if hello.version in WITHOUT_ELICITATION:
+        self._asked_version = hello.protocol_version
+        self._capabilities = capabilities_for_other_era(hello.capabilities or {})
+        if hello.protocol_version in WITHOUT_ELICITATION:
             self._capabilities.pop("elicitation", None)
         self._level: str | None = None
         self._client_info = hello.client_info
@@ -92,15 +96,13 @@ class LegacyToModern:
         self._shared.counters.translated += 1
         log.info("{peer} is legacy, its server modern: translating", peer=self._link.identity.peer)
         asked, discovery = self._asked_version, self._discovery
-        info = discovery.meta.server_info
-        result = {
-            "protocolVersion": asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1],
-            "capabilities": capabilities_for_other_era(discovery.capabilities),
+        result = InitializeResult(
+            asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1],
+            capabilities_for_other_era(discovery.capabilities or {}),
             # The modern era lets a server be nobody.
-            "serverInfo": OURSELVES if isinstance(info, UnsetType) or info == NULL else info,
-        }
-        if not isinstance(discovery.instructions, UnsetType):
-            result["instructions"] = discovery.instructions
+            discovery.server_info or OURSELVES,
+            discovery.instructions,
+        )
         self._link.send(Result(self._initialize.id, put_together(result)))
 
     def receive(self, message: Message) -> None:
@@ -139,8 +141,11 @@ class LegacyToModern:
         self._client.lost(reason)
 
     def _meta(self) -> dict[str, Any]:
-        meta: dict[str, Any] = {PROTOCOL_VERSION: self._discovery.version, CLIENT_CAPABILITIES: self._capabilities}
-        if not isinstance(self._client_info, UnsetType):
+        meta: dict[str, Any] = {
+            PROTOCOL_VERSION: newest(MODERN_VERSIONS, self._discovery.supported_versions),
+            CLIENT_CAPABILITIES: self._capabilities,
+        }
+        if self._client_info is not None:
             meta[CLIENT_INFO] = self._client_info
         if self._level is not None:
             meta[LOG_LEVEL] = self._level
@@ -151,13 +156,13 @@ class LegacyToModern:
         if self._client.working >= self._shared.limits.max_pending:
             raise TooManyRequests(self._shared.limits.max_pending)
         try:
-            if method == "ping":
+            if method == PING:
                 self._client.answer(request.id, EMPTY)
-            elif method == "logging/setLevel":
+            elif method == SET_LEVEL:
                 self._set_level(request)
-            elif method == "resources/subscribe":
+            elif method == RESOURCES_SUBSCRIBE:
                 self._subscribe(request)
-            elif method == "resources/unsubscribe":
+            elif method == RESOURCES_UNSUBSCRIBE:
                 self._unsubscribe(request)
             else:
                 exchange = Exchange(request, self._server, self._client, self._shared, self._meta, self._capabilities)
@@ -168,7 +173,7 @@ class LegacyToModern:
     def _set_level(self, request: Request) -> None:
         # Some servers log without declaring it; those that do not, take no notice.
         level = _read_level(request.params or b"{}").level
-        level_of(level)
+        severity_of(level)
         self._level = level
         self._client.answer(request.id, EMPTY)
 
@@ -197,11 +202,11 @@ class LegacyToModern:
         self._client.answer(request.id, EMPTY)
 
     def _resource(self, request: Request) -> str:
-        if not offers(self._discovery.capabilities, "resources", "subscribe"):
+        if not offers(self._discovery.capabilities or {}, "resources", "subscribe"):
             raise MethodNotFound(request.method)
         return _read_resource(request.params or b"{}").uri
 
     def _watch_lists(self) -> None:
-        capabilities = self._discovery.capabilities
-        changing = {asked: True for name, asked in LISTS.items() if offers(capabilities, name, "listChanged")}
-        self._watches.watch_lists(changing)
+        capabilities = self._discovery.capabilities or {}
+        tools, prompts, resources = (offers(capabilities, feature, "listChanged") for feature in LIST_CHANGED)
+        self._watches.watch_lists(Filter(tools, prompts, resources))

@@ -11,9 +11,7 @@ from mcpws.backends.eras.for_modern.call import Ask, Call, State, Work
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.shapes import (
-    ELICITATION,
     INPUT_REQUIRED,
-    ROOTS,
     URL_ELICITATION_REQUIRED,
     Members,
     members,
@@ -37,6 +35,7 @@ from mcpws.errors import (
 from mcpws.jsonrpc.messages import Answer, ErrorObject, Request, Result, put_together
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import SERVER_INFO
+from mcpws.mcp.methods import ELICIT, ROOTS_LIST
 from mcpws.seam.interfaces import Link
 
 GATHER = 0.01
@@ -184,7 +183,7 @@ class Calls:
         """The call over which the client can be asked; None if a next one will do."""
         running = self._running()
         pending = [call for call in self._calls if call.outcome is None]
-        if method == ROOTS:
+        if method == ROOTS_LIST:
             return next(reversed(running or pending), None)
         self._shared.known.asks = True
         # A call that waits for the client may have asked for more than one thing.
@@ -236,8 +235,8 @@ class Calls:
         """Have them visited, and the request sent again: nothing of it has to be kept here."""
         try:
             required = _read_required(b"{}" if isinstance(error.data, UnsetType) else error.data).elicitations
-            asked = {str(key): to_modern_ask(ELICITATION, one) for key, one in enumerate(required)}
-            missing = filter(None, [missing_capability(ELICITATION, one, self._capabilities) for one in required])
+            asked = {str(key): to_modern_ask(ELICIT, one) for key, one in enumerate(required)}
+            missing = filter(None, [missing_capability(ELICIT, one, self._capabilities) for one in required])
         except ValueError:
             self._requests.fail(call.client_id, RpcError(error.message))
             return
@@ -275,7 +274,7 @@ class Calls:
         call.stop_timer()
         asks, call.asks = call.asks, []
         for ask in asks:
-            if ask.request["method"] == ROOTS and len(self._unattended) < self._shared.limits.max_asks:
+            if ask.request["method"] == ROOTS_LIST and len(self._unattended) < self._shared.limits.max_asks:
                 ask.call = None
                 self._unattended.append(ask)
             else:

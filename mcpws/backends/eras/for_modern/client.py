@@ -9,9 +9,10 @@ from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.pool import LegacyServers
 from mcpws.backends.eras.servers import Inner, Inners
 from mcpws.backends.eras.shared import Shared
-from mcpws.core.ledger import CANCELLED, PROGRESS, cancelled_id, reported_token
+from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.mcp.methods import CANCELLED, PROGRESS
 from mcpws.seam.interfaces import Link
 
 

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Error, Notification, Request, RequestId, Result, alike, with_id
-from mcpws.mcp.meta import LISTEN
+from mcpws.mcp.methods import LISTEN
 from mcpws.seam.interfaces import Link
 
 

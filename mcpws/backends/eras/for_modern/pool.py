@@ -7,20 +7,22 @@ from collections.abc import Callable
 
 from msgspec import Raw, Struct, UnsetType
 
-from mcpws.backends.eras.discovery import OURSELVES
 from mcpws.backends.eras.for_modern.call import Call, Work, canonical, digest
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.server import LegacyServer
-from mcpws.backends.eras.log_levels import level_of
 from mcpws.backends.eras.servers import Inner, Inners
-from mcpws.backends.eras.shapes import ASKING, LEGACY_ONLY, Members, members, text, to_legacy_params
+from mcpws.backends.eras.shapes import Members, members, text, to_legacy_params
 from mcpws.backends.eras.shared import Shared
 from mcpws.errors import BackendLost, InvalidParams, McpwsError, MethodNotFound, RpcError, UnsupportedProtocol
 from mcpws.jsonrpc.messages import NULL, Message, Request, put_together
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSIONS, PROTOCOL_VERSION, read_meta
+from mcpws.mcp.levels import severity_of
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, read_meta
+from mcpws.mcp.methods import MAY_ASK, ONLY_LEGACY
+from mcpws.mcp.schema import OURSELVES
+from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Link
 
 
@@ -77,7 +79,7 @@ class LegacyServers:
     def take(self, request: Request) -> None:
         """Have it worked on; raises RpcError to have it answered with that."""
         client_info, capabilities = _client_of(request)
-        if request.method in LEGACY_ONLY:
+        if request.method in ONLY_LEGACY:
             raise MethodNotFound(request.method)
         work = self._look_into(request)
         if work.call is not None:
@@ -131,13 +133,13 @@ class LegacyServers:
             legacy = to_legacy_params(params)
             meta = members(params.get("_meta"))
             state = params.get("requestState", NULL)
-            level = level_of(text(meta[LOG_LEVEL])) if meta.get(LOG_LEVEL, NULL) != NULL else None
+            level = severity_of(text(meta[LOG_LEVEL])) if meta.get(LOG_LEVEL, NULL) != NULL else None
             given = put_together(members(params.get("inputResponses")))
             responses, actions = _read_responses(given), _read_actions(given)
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
         call = None
-        if request.method in ASKING:
+        if request.method in MAY_ASK:
             if state != NULL:
                 call = self._call(text(state), digest(request.method, legacy))
             else:

@@ -12,16 +12,17 @@ from mcpws.backends.eras.for_modern.call import Call, Work
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.translation import ModernToLegacy, Welcome
-from mcpws.backends.eras.log_levels import LEVELS
 from mcpws.backends.eras.servers import Inner
 from mcpws.backends.eras.shapes import Members, capabilities_for_other_era
 from mcpws.backends.eras.shared import Shared
-from mcpws.core.ledger import INITIALIZE
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.core.peer import Peer
 from mcpws.errors import BackendLost, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Notification, Request, RequestId, put_together
 from mcpws.jsonrpc.nulls import null_as_none
+from mcpws.mcp.levels import LEVELS
+from mcpws.mcp.methods import INITIALIZE, INITIALIZED, PING
+from mcpws.mcp.schema import InitializeParams
+from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.seam.interfaces import Link
 
 log = Logger()
@@ -112,11 +113,7 @@ class LegacyServer:
 
     def opened(self) -> None:
         self._timer = self._shared.clock.callLater(self._shared.limits.initialize_timeout, self._time_is_up)
-        params = {
-            "protocolVersion": LEGACY_VERSIONS[-1],
-            "capabilities": self._capabilities,
-            "clientInfo": self._client_info,
-        }
+        params = InitializeParams(LEGACY_VERSIONS[-1], self._capabilities, self._client_info)
         self._server.request(INITIALIZE, params, self._initialized)
 
     def received(self, message: Message) -> None:
@@ -124,7 +121,7 @@ class LegacyServer:
         if type(ours) is Request:
             if self._translation is not None:
                 self._translation.asked(ours)
-            elif ours.method == "ping":
+            elif ours.method == PING:
                 self._server.answer(ours.id, EMPTY)
             else:
                 self._server.fail(ours.id, MethodNotFound(ours.method))
@@ -155,8 +152,8 @@ class LegacyServer:
         except ValueError as error:
             self._employer.refused(self, BackendLost("The server answered initialize wrongly", {"reason": str(error)}))
             return
-        if welcome.version not in LEGACY_VERSIONS:
-            self._employer.refused(self, BackendLost(f"The server speaks MCP {welcome.version}"))
+        if welcome.protocol_version not in LEGACY_VERSIONS:
+            self._employer.refused(self, BackendLost(f"The server speaks MCP {welcome.protocol_version}"))
             return
         self._shared.counters.translated += 1
         log.info("{peer} is modern, its server legacy: translating", peer=self._link.identity.peer)
@@ -172,7 +169,7 @@ class LegacyServer:
             self._capabilities,
             welcome,
         )
-        self._server.notify("notifications/initialized")
+        self._server.notify(INITIALIZED)
         held, self._held = self._held, {}
         for id, work in held.items():
             try:

@@ -4,44 +4,26 @@ from __future__ import annotations
 
 from enum import Enum, auto
 from functools import partial
-from typing import Annotated
 
-import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
-from mcpws.backends.eras.for_legacy.subscriptions import ACKNOWLEDGED, LISTS, UPDATED
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
-from mcpws.backends.eras.shapes import Members, members, offers, text
-from mcpws.backends.eras.shared import MAX_URI, Shared
+from mcpws.backends.eras.shapes import members, offers, text
+from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Notification, Request, RequestId, Result, put_together
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.mcp.methods import ACKNOWLEDGED, LIST_CHANGED, RESOURCE_UPDATED, RESOURCES_SUBSCRIBE, RESOURCES_UNSUBSCRIBE
+from mcpws.mcp.schema import ListenParams, SubscriptionFilter, Uri
 from mcpws.seam.interfaces import Link
 
-LIST_CHANGED = {f"notifications/{kind}/list_changed": (kind, asked) for kind, asked in LISTS.items()}
-"""What a legacy server tells everybody of, by whose `listChanged` it is and how a modern client asks for it."""
+CHANGES = (RESOURCE_UPDATED, *LIST_CHANGED.values())
 
-CHANGES = (UPDATED, *LIST_CHANGED)
+_Filter = SubscriptionFilter[tuple[Uri, ...]]
 
-
-class _Filter(Struct, gc=False, rename="camel"):
-    tools_list_changed: bool = False
-    prompts_list_changed: bool = False
-    resources_list_changed: bool = False
-    resource_subscriptions: list[Annotated[str, Meta(max_length=MAX_URI)]] = []
-
-    def wants(self, kind: str) -> bool:
-        wanted: bool = getattr(self, f"{kind}_list_changed")
-        return wanted
-
-
-class _Params(Struct, gc=False):
-    filter: _Filter = msgspec.field(name="notifications")
-
-
-_read_params = null_as_none(_Params)
+_read_params = null_as_none(ListenParams[_Filter])
 
 
 class _State(Enum):
@@ -95,15 +77,13 @@ class Listens:
     def begin(self, request: Request) -> None:
         """Take on a `subscriptions/listen`; raises InvalidParams, or RpcError when there are too many."""
         try:
-            wanted = _read_params(request.params or b"{}").filter
+            wanted = _read_params(request.params or b"{}").notifications
         except ValueError as error:
             raise InvalidParams("Invalid params", {"path": "$.params", "reason": str(error)}) from None
         lists = {
-            method
-            for method, (kind, _) in LIST_CHANGED.items()
-            if wanted.wants(kind) and offers(self._capabilities, kind, "listChanged")
+            LIST_CHANGED[feature] for feature in wanted.features if offers(self._capabilities, feature, "listChanged")
         }
-        uris = set(wanted.resource_subscriptions) if offers(self._capabilities, "resources", "subscribe") else set()
+        uris = set(wanted.uris) if offers(self._capabilities, "resources", "subscribe") else set()
         new = uris - self._resources.keys()
         if len(self._listens) >= self._limit or len(self._resources) + len(new) > self._limit:
             raise RpcError(f"More than {self._limit} subscriptions", {"limit": self._limit}, code=429)
@@ -125,7 +105,7 @@ class Listens:
             self._shared.counters.dropped += 1
             return
         listens = self._listens.values()
-        if notification.method in LIST_CHANGED:
+        if notification.method != RESOURCE_UPDATED:
             told = [listen for listen in listens if notification.method in listen.lists]
         else:
             # What changed may be a part of what is subscribed to (MCP 2025-11-25, resources).
@@ -148,11 +128,11 @@ class Listens:
 
     def _subscribe(self, uri: str) -> None:
         self._resources[uri] = _State.SUBSCRIBING
-        self._server.request("resources/subscribe", {"uri": uri}, partial(self._answered, uri))
+        self._server.request(RESOURCES_SUBSCRIBE, {"uri": uri}, partial(self._answered, uri))
 
     def _unsubscribe(self, uri: str) -> None:
         self._resources[uri] = _State.UNSUBSCRIBING
-        self._server.request("resources/unsubscribe", {"uri": uri}, partial(self._left, uri))
+        self._server.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, partial(self._left, uri))
 
     def _is_wanted(self, uri: str) -> bool:
         return any(uri in listen.uris for listen in self._listens.values())
@@ -187,10 +167,9 @@ class Listens:
 
     def _acknowledge(self, listen: _Listen) -> None:
         """Say what it will hear of, and then what it would have heard of already."""
-        honored: Members = {LIST_CHANGED[method][1]: True for method in sorted(listen.lists)}
-        if listen.uris:
-            honored["resourceSubscriptions"] = sorted(listen.uris)
-        params = {"_meta": {SUBSCRIPTION_ID: listen.id}, "notifications": honored}
+        lists = {feature: True for feature, method in LIST_CHANGED.items() if method in listen.lists}
+        honoured = _Filter(**lists, uris=tuple(sorted(listen.uris)))
+        params = {"_meta": {SUBSCRIPTION_ID: listen.id}, "notifications": honoured}
         self._link.send(Notification(ACKNOWLEDGED, put_together(params)))
         early, listen.early = listen.early, {}
         for notification in early.values():

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from typing import TypeAlias
+
+from msgspec import Raw
 
 from mcpws.backends.eras.for_modern.asking import CANCELLED_BY_CLIENT, Calls
 from mcpws.backends.eras.for_modern.call import Call, Work
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.subscriptions import CHANGES, Listens
-from mcpws.backends.eras.log_levels import LEVELS, LOG_MESSAGE, message_level
-from mcpws.backends.eras.shapes import (
-    ASKING,
-    ASKS,
-    Members,
-    capabilities_for_other_era,
-    report,
-    to_modern_error,
-    to_modern_result,
-)
+from mcpws.backends.eras.shapes import Members, capabilities_for_other_era, report, to_modern_error, to_modern_result
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
 from mcpws.errors import McpwsError, MethodNotFound, RpcError
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Notification, Request, RequestId, Result, put_together
-from mcpws.mcp.meta import DISCOVER, LISTEN, MODERN_VERSIONS
+from mcpws.mcp.levels import LEVELS, severity_in
+from mcpws.mcp.methods import (
+    CAPABILITY_OF,
+    DISCOVER,
+    ELICITATION_COMPLETE,
+    LISTEN,
+    LOG_MESSAGE,
+    MAY_ASK,
+    PING,
+    SET_LEVEL,
+    TASK_STATUS,
+)
+from mcpws.mcp.schema import DiscoverResult, InitializeResult
+from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Link
 
-_UNHEARD = ("notifications/elicitation/complete", "notifications/tasks/status")
+_UNHEARD = (ELICITATION_COMPLETE, TASK_STATUS)
 """What a server tells a client of, and the modern era does not know."""
 
 
-class Welcome(Struct, frozen=True, gc=False):
-    """What a server answers to `initialize`."""
-
-    version: str = msgspec.field(name="protocolVersion")
-    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict)
-    server_info: dict[str, Raw] | None = msgspec.field(name="serverInfo", default=None)
-    instructions: str | UnsetType = UNSET
+Welcome: TypeAlias = InitializeResult[Raw, dict[str, Raw]]
+"""Result of `initialize`, of which nothing is decoded that is only passed on."""
 
 
 class ModernToLegacy:
@@ -64,11 +64,12 @@ class ModernToLegacy:
         self._link = link
         self._requests = requests
         self._welcome = welcome
+        self._capabilities = welcome.capabilities or {}
         self._server_info = None if welcome.server_info is None else put_together(welcome.server_info)
         self._level: int | None = None
         self._wanted_level: int | None = None
         self._levels_told = 0
-        self._listens = Listens(worker, server, link, requests, shared, welcome.capabilities)
+        self._listens = Listens(worker, server, link, requests, shared, self._capabilities)
         self._calls = Calls(worker, server, link, requests, parking, shared, capabilities, self._server_info)
 
     @property
@@ -87,7 +88,7 @@ class ModernToLegacy:
             self._listens.begin(request)
         elif work.call is not None:
             self._calls.go_on(work.call, work)
-        elif request.method in ASKING:
+        elif request.method in MAY_ASK:
             self._calls.begin(work)
         else:
             self._forward(work)
@@ -95,9 +96,9 @@ class ModernToLegacy:
     def asked(self, request: Request) -> None:
         """A request of the server's."""
         try:
-            if request.method == "ping":
+            if request.method == PING:
                 self._server.answer(request.id, EMPTY)
-            elif request.method in ASKS:
+            elif request.method in CAPABILITY_OF:
                 self._calls.asked(request)
             else:
                 raise MethodNotFound(request.method)
@@ -109,7 +110,7 @@ class ModernToLegacy:
         if notification.method in CHANGES:
             self._listens.changed(notification)
         elif notification.method == LOG_MESSAGE:
-            level = message_level(notification)
+            level = severity_in(notification)
             if level is not None and any(wanted <= level for wanted in self._requests.levels(self._worker)):
                 self._link.send(notification)
         elif notification.method not in _UNHEARD:
@@ -121,18 +122,14 @@ class ModernToLegacy:
         self._listens.close()
 
     def _discovery(self) -> Raw:
-        result: Members = {
-            "supportedVersions": MODERN_VERSIONS,
-            "capabilities": capabilities_for_other_era(self._welcome.capabilities),
-        }
-        if not isinstance(self._welcome.instructions, UnsetType):
-            result["instructions"] = self._welcome.instructions
+        capabilities = capabilities_for_other_era(self._capabilities)
+        result = DiscoverResult[object, object](MODERN_VERSIONS, capabilities, self._welcome.instructions)
         return to_modern_result(DISCOVER, put_together(result), self._server_info)
 
     def _set_level(self, level: int) -> None:
         """Of all that is wanted now the lowest is what the server is to send; the rest is dropped here."""
         self._wanted_level = min([level, *self._requests.levels(self._worker)])
-        if "logging" in self._welcome.capabilities:
+        if "logging" in self._capabilities:
             self._tell_level()
 
     def _tell_level(self) -> None:
@@ -141,7 +138,7 @@ class ModernToLegacy:
         if level is not None and level != self._level and self._levels_told < len(LEVELS):
             self._level = level
             self._levels_told += 1
-            self._server.request("logging/setLevel", {"level": LEVELS[level]}, self._level_told)
+            self._server.request(SET_LEVEL, {"level": LEVELS[level]}, self._level_told)
 
     def _level_told(self, answer: Answer | McpwsError) -> None:
         self._levels_told -= 1

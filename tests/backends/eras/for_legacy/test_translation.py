@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mcpws.backends.eras.shared import MAX_PENDING
-from mcpws.core.lifecycle import LEGACY_VERSIONS
 from mcpws.errors import BackendLost
 from mcpws.mcp.meta import PREFIX
+from mcpws.mcp.versions import LEGACY_VERSIONS
 
 if TYPE_CHECKING:
     from tests.backends.eras.conftest import Client, World

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcpws.client.versions import newest, spoken_instead
 from mcpws.errors import RemoteError
+from mcpws.mcp.versions import newest, spoken_instead
 
 
 def test_the_newest_version_of_both_is_spoken() -> None:
