@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from mcpws.core.admission import Admission
 from mcpws.core.backlog import Backlog, kind_of
@@ -27,6 +25,7 @@ from mcpws.mcp.meta import SUBSCRIPTION_ID
 from mcpws.mcp.methods import CANCELLED, PROGRESS
 from mcpws.mcp.naming import cut
 from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity
+from mcpws.seam.opening import Opening
 
 log = Logger()
 
@@ -104,15 +103,15 @@ class Front:
         self._admission = Admission(self.ledger, max_in_flight, max_waiting, max_waiting_bytes)
         self._admitting = False
         self._backlog: Backlog | None = None
-        self._opening: Deferred[Channel] | None = None
+        self._opening: Opening | None = None
         self._reading = True
         self._closed = False
 
     def open(self, backend: Backend) -> None:
         """Begin the conversation; what the client sends before the backend is ready waits."""
         self._backend = backend
-        self._opening = maybeDeferred(backend.open, self)
-        self._opening.addCallbacks(self._opened, self._not_opened)
+        self._opening = Opening(self._opened, self._not_opened)
+        self._opening.begin(backend, self)
         self._flow()
 
     @property
@@ -221,9 +220,10 @@ class Front:
         if self._distance is not None:
             self._distance.forget()
         self.ledger.abandon()
-        opening, channel, self._channel = self._opening, self._channel, None
+        channel, self._channel = self._channel, None
+        opening, self._opening = self._opening, None
         if opening is not None:
-            opening.cancel()
+            opening.give_up("the client is gone")
         if channel is not None:
             channel.close(reason)
 
@@ -297,7 +297,9 @@ class Front:
     def lost(self, reason: McpwsError) -> None:
         if self._closed:
             return
-        self._channel = None
+        opening, self._opening, self._channel = self._opening, None, None
+        if opening is not None:
+            opening.forget("the backend is gone")
         self._admission.begun = False
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
         # Nothing that a stateless client does rests on what came before: its next request gets another backend.
@@ -323,9 +325,6 @@ class Front:
 
     def _opened(self, channel: Channel) -> None:
         self._opening = None
-        if self._closed:
-            channel.close("the client is gone")
-            return
         self._channel = channel
         self._admission.begun = True
         if not self._admission.sending:
@@ -333,15 +332,9 @@ class Front:
         self._client.backend_began()
         self._settle()
 
-    def _not_opened(self, failure: Failure) -> None:
+    def _not_opened(self, reason: McpwsError) -> None:
         self._opening = None
-        if self._closed and failure.check(CancelledError):
-            return
-        if isinstance(failure.value, McpwsError):
-            self.lost(failure.value)
-            return
-        log.failure("a backend could not open a conversation", failure=failure)
-        self.lost(BackendLost("The backend could not begin the conversation"))
+        self.lost(reason)
 
     def _kept(self) -> None:
         """A message waits, or what waited was withdrawn."""

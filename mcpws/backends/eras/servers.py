@@ -6,17 +6,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
 from mcpws.backends.eras.discovery import Probe
 from mcpws.backends.eras.shared import Shared
-from mcpws.errors import BackendLost, McpwsError, RpcError
+from mcpws.errors import McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Message
 from mcpws.seam.interfaces import Backend, Channel, Link
-
-log = Logger()
+from mcpws.seam.opening import Opening
 
 
 class Owner(Protocol):
@@ -45,7 +40,7 @@ class Inner:
         self.found_modern = False
         self._inners = inners
         self._probe: Probe | None = None
-        self._opening: Deferred[Channel] | None = None
+        self._opening: Opening | None = None
         self._channel: Channel | None = None
 
     def start(self) -> None:
@@ -53,10 +48,9 @@ class Inner:
         if self._channel is not None:
             self._tell_opened()
             return
-        if self._opening is not None:
-            return
-        self._opening = maybeDeferred(self._inners.backend.open, self)
-        self._opening.addCallbacks(self._opened, self._not_opened)
+        if self._opening is None:
+            self._opening = Opening(self._opened, self.lost)
+            self._opening.begin(self._inners.backend, self)
 
     def probe(self, done: Callable[[Answer | None], None]) -> None:
         """Ask the server which era it is of; `done` as for Probe. The owner sees nothing of it."""
@@ -90,10 +84,10 @@ class Inner:
     def close(self, reason: str) -> None:
         """Nobody needs it any more."""
         self.owner = None
-        opening, channel, self._channel = self._opening, self._channel, None
+        opening, channel, self._opening, self._channel = self._opening, self._channel, None, None
         self._end()
         if opening is not None:
-            opening.cancel()
+            opening.give_up(reason)
         if channel is not None:
             channel.close(reason)
         self._inners.emptied(self)
@@ -121,8 +115,10 @@ class Inner:
 
     def lost(self, reason: McpwsError) -> None:
         owner, self.owner = self.owner, None
-        self._channel = None
+        opening, self._opening, self._channel = self._opening, None, None
         self._end()
+        if opening is not None:
+            opening.forget("the backend is gone")
         if owner is not None:
             owner.lost(reason)
         # What the client gets to say now is not for this one any more.
@@ -139,23 +135,10 @@ class Inner:
 
     def _opened(self, channel: Channel) -> None:
         self._opening = None
-        if self.owner is None:
-            channel.close("nobody waits for it any more")
-            return
         self._channel = channel
         if self._inners.client_is_slow:
             channel.pauseProducing()
         self._tell_opened()
-
-    def _not_opened(self, failure: Failure) -> None:
-        self._opening = None
-        if self.owner is None:
-            return
-        reason = failure.value
-        if not isinstance(reason, McpwsError):
-            log.failure("a backend could not open a conversation", failure=failure)
-            reason = BackendLost("The backend could not begin the conversation")
-        self.lost(reason)
 
     def _tell_opened(self) -> None:
         if self.owner is not None:

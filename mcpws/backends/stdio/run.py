@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from mcpws.core.ledger import cancelled_id
 from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
@@ -19,6 +17,7 @@ from mcpws.mcp.methods import CANCELLED, DISCOVER
 from mcpws.mcp.schema import OURSELVES, SupportedVersions
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Backend, Channel, Identity
+from mcpws.seam.opening import Opening
 
 log = Logger()
 
@@ -72,7 +71,7 @@ class Run:
         self._on_change = on_change
         self._on_lost = on_lost
         self._dropped = dropped
-        self._opening: Deferred[Channel] | None = None
+        self._opening = Opening(self._opened, self.lost, "The server process could not be started")
         self._channel: Channel | None = None
         self._waiting: dict[RequestId, Request] = {}
         self._timer: IDelayedCall | None = None
@@ -87,8 +86,7 @@ class Run:
 
     def start(self, backend: Backend) -> None:
         """Open the one conversation; it may fail at once."""
-        self._opening = maybeDeferred(backend.open, self)
-        self._opening.addCallbacks(self._opened, self._not_opened)
+        self._opening.begin(backend, self)
 
     def receive(self, message: Message) -> None:
         """To the process."""
@@ -107,10 +105,9 @@ class Run:
         """Nobody wants it any more."""
         self._ended = True
         self._waiting.clear()
-        opening, channel, self._channel = self._opening, self._channel, None
+        channel, self._channel = self._channel, None
         self._stop_timer()
-        if opening is not None:
-            opening.cancel()
+        self._opening.give_up(reason)
         if channel is not None:
             channel.close(reason)
 
@@ -145,23 +142,9 @@ class Run:
         self.pauseProducing()
 
     def _opened(self, channel: Channel) -> None:
-        self._opening = None
-        if self._ended:
-            channel.close("it is not wanted any more")
-            return
         self._channel = channel
         self._timer = self._clock.callLater(self._probe_timeout, self._unanswered)
         channel.receive(PROBE)
-
-    def _not_opened(self, failure: Failure) -> None:
-        self._opening = None
-        if self._ended:
-            return
-        if isinstance(failure.value, McpwsError):
-            self.lost(failure.value)
-            return
-        log.failure("the shared process could not be started", failure=failure)
-        self.lost(BackendLost("The server process could not be started"))
 
     def _unanswered(self) -> None:
         self._timer = None
