@@ -9,28 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from mcpws.core.admission import Admission
-from mcpws.core.backlog import Backlog, kind_of
 from mcpws.core.counters import Counters
 from mcpws.core.ledger import MAX_NAME_SIZE, Ledger, cancelled_id
 from mcpws.core.lifecycle import Phase
-from mcpws.errors import BackendLost, InvalidRequest, McpwsError, ResultTooLarge, RpcError, TooManyRequests
-from mcpws.fronts.distance import Distance
+from mcpws.errors import BackendLost, InvalidRequest, McpwsError, RpcError, TooManyRequests
+from mcpws.fronts.away import Away
+from mcpws.fronts.outgoing import Outgoing
 from mcpws.fronts.watch import Watch
-from mcpws.jsonrpc.codec import encode
-from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.mcp.meta import SUBSCRIPTION_ID
-from mcpws.mcp.methods import CANCELLED, PROGRESS
-from mcpws.mcp.naming import cut
+from mcpws.mcp.methods import CANCELLED
 from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity
 from mcpws.seam.opening import Opening
-
-log = Logger()
-
-MAX_OVERTAKEN = 64 * 1024
-"""Bytes of notifications that wait to be overtaken, about; more go out as they are."""
 
 
 class Front:
@@ -51,30 +43,23 @@ class Front:
         "_admission",
         "_admitting",
         "_backend",
-        "_backlog",
+        "_carrier",
         "_channel",
-        "_client",
-        "_clock",
         "_closed",
-        "_distance",
+        "_ledger",
         "_max_in_flight",
         "_max_outbound_size",
         "_opening",
-        "_progress_gap",
+        "_outgoing",
         "_reading",
         "_watch",
         "counters",
         "identity",
-        "ledger",
-        "text_sender",
     )
-
-    text_sender: Callable[[bytes], None] | None
-    """Takes what goes out, encoded, in place of `Carrier.deliver`, which is one call less; None for nobody."""
 
     def __init__(
         self,
-        client: Carrier,
+        carrier: Carrier,
         identity: Identity,
         clock: IReactorTime,
         *,
@@ -89,20 +74,25 @@ class Front:
     ) -> None:
         self.identity = identity
         self.counters = counters or Counters()
-        self.ledger = Ledger(max_name_size, self.counters)
-        self.text_sender = None
-        self._client = client if watch is None else watch.client(client)
+        self._ledger = Ledger(max_name_size, self.counters)
         self._watch = watch
-        self._clock = clock
-        self._progress_gap = progress_gap
-        self._distance: Distance | None = None
+        self._carrier = carrier if watch is None else watch.carrier(carrier)
         self._max_in_flight = max_in_flight
         self._max_outbound_size = max_outbound_size
         self._backend: Backend | None = None
         self._channel: Channel | None = None
-        self._admission = Admission(self.ledger, max_in_flight, max_waiting, max_waiting_bytes)
+        self._admission = Admission(self._ledger, max_in_flight, max_waiting, max_waiting_bytes)
         self._admitting = False
-        self._backlog: Backlog | None = None
+        self._outgoing = Outgoing(
+            self._carrier,
+            self._ledger,
+            clock,
+            self.counters,
+            max_size=max_outbound_size,
+            progress_gap=progress_gap,
+            on_change=self._settle,
+            watch=watch,
+        )
         self._opening: Opening | None = None
         self._reading = True
         self._closed = False
@@ -114,6 +104,8 @@ class Front:
         self._opening.begin(backend, self)
         self._flow()
 
+    # What may be asked of it.
+
     @property
     def draining(self) -> bool:
         """Whether new requests are refused."""
@@ -124,9 +116,78 @@ class Front:
         """The ids of the client's requests that have no answer, whether the backend has them yet or not."""
         return self._admission.unanswered
 
+    def is_open(self, id: RequestId) -> bool:
+        """Whether the client's request `id` has no answer."""
+        return id in self._admission.unanswered
+
+    @property
+    def in_flight(self) -> int:
+        """How many of the client's requests the backend has, and has not answered."""
+        return len(self._ledger.inbound)
+
+    @property
+    def phase(self) -> Phase:
+        """How far the client's `initialize` is, which modern requests do without."""
+        return self._ledger.phase
+
+    @property
+    def version(self) -> str | None:
+        """The protocol version that the answer to `initialize` named; None before, and if it named none."""
+        return self._ledger.version
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client has said what it speaks: `initialize` was answered, or a modern request came."""
+        return self._ledger.stateless or self._ledger.phase is Phase.READY
+
+    # Carriers, which come and go.
+
+    def detach(self, max_bytes: int, on_end: Callable[[str], None]) -> None:
+        """The carrier is gone, and its client may come back with another: what is for it is kept until `attach`.
+
+        The backend goes on meanwhile; with more than `max_bytes` for the client it is paused, and nothing more is
+        lost. What it sends all the same is kept, up to the size of one more message.
+
+        :param on_end: takes why there is no use in waiting on: too much came none the less, and all was dropped, or a
+            drain is over. Call `close` then, and do so when the client does not come back.
+        """
+        away = Away(max_bytes, self._max_outbound_size, self.counters, self.pause_sending, on_end)
+        self._carry(away)
+        # What the last carrier had to wait for is gone with it.
+        self.resume_sending()
+
+    def attach(self, carrier: Carrier) -> None:
+        """Go on with `carrier` after a `detach`: it gets at once what was kept, and is told how things stand."""
+        away = self._carrier
+        assert isinstance(away, Away), "detach comes first"
+        carrier = carrier if self._watch is None else self._watch.carrier(carrier)
+        # So that `carrier`, too, can pause what is paused now.
+        self._admission.sending = True
+        away.hand_over(carrier)
+        self._carry(carrier)
+        if self._admission.begun:
+            carrier.backend_began()
+        if not self._reading:
+            carrier.pause_reading()
+        if away.full and self._admission.sending:
+            self._admission.sending = False
+            self.resume_sending()
+        if not carrier.behind:
+            self.caught_up()
+        if away.lost is not None:
+            carrier.backend_lost(away.lost)
+        else:
+            self._settle()
+
+    def _carry(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._outgoing.go_to(carrier)
+
+    # What the carrier calls.
+
     def receive(self, message: Message) -> None:
         """A message from the client."""
-        ledger, admission = self.ledger, self._admission
+        ledger, admission = self._ledger, self._admission
         free = admission.free
         if not free and self._closed:
             return
@@ -137,8 +198,7 @@ class Front:
                     return
                 passes = ledger.requested(message)
             elif free or admission.offer(message):
-                kept_back = self._distance or self._backlog is not None
-                if kept_back and type(message) is Notification and message.method == CANCELLED:
+                if type(message) is Notification and message.method == CANCELLED and self._outgoing.holds_back:
                     passes = self._cancel(message)
                 else:
                     passes = ledger.from_client(message)
@@ -156,15 +216,8 @@ class Front:
             self._settle()
 
     def refuse(self, error: RpcError, id: str | int | None) -> None:
-        """Answer what the backend is not to see.
-
-        The answer is about as long as the id, which the client chose: the limit for outbound messages does not apply.
-        """
-        self.counters.errors += 1
-        if error.setting is not None:
-            self._client.limited(error.setting)
-        message = Error.answering(id, error)
-        self._client.deliver(message, encode(message))
+        """Answer what the backend is not to see."""
+        self._outgoing.refuse(error, id)
 
     def pause_sending(self) -> None:
         """The client reads too slowly: slow the backend down, and take no more requests."""
@@ -183,30 +236,20 @@ class Front:
             self._settle()
 
     def caught_up(self) -> None:
-        """Nothing waits for the client any more: what waited to be overtaken goes out, so far as it still belongs."""
-        backlog, self._backlog = self._backlog, None
-        if backlog is not None:
-            self.counters.coalesced += backlog.coalesced
-            while backlog:
-                message = backlog.take()
-                if self.ledger.to_client(message):
-                    self._deliver(message)
-                else:
-                    self._tell_dropped(message)
+        """Nothing waits for the client any more."""
+        self._outgoing.caught_up()
 
     def drain(self) -> None:
         """Refuse new requests; `Carrier.idle` is called once those that are there are answered."""
         self._admission.draining = True
-        for id in list(self.ledger.listening):
+        for id in list(self._ledger.listening):
             self._end_subscription(id)
         self._settle()
 
     def abandon(self, error: RpcError) -> None:
         """Answer all that has no answer with `error`, without waiting for the backend any longer."""
-        if self._distance is not None:
-            self._distance.let_go()
-        self.caught_up()
-        for id in [*self.ledger.abandon(), *self._admission.forget()]:
+        self._outgoing.let_go()
+        for id in [*self._ledger.abandon(), *self._admission.forget()]:
             self.refuse(error, id)
 
     def close(self, reason: str) -> None:
@@ -216,10 +259,8 @@ class Front:
         self._closed = True
         self._admission.begun = False
         self._admission.forget()
-        self._backlog = None
-        if self._distance is not None:
-            self._distance.forget()
-        self.ledger.abandon()
+        self._outgoing.forget()
+        self._ledger.abandon()
         channel, self._channel = self._channel, None
         opening, self._opening = self._opening, None
         if opening is not None:
@@ -233,66 +274,24 @@ class Front:
         if self._closed:
             return
         if type(message) is Result or type(message) is Error:
-            if self._distance is None or not self._distance.holds(message):
-                self._answer(message)
+            if self._outgoing.answer(message) and not self._admission.free:
+                self._settle()
         elif type(message) is Notification:
-            self._notify(message)
+            if self._outgoing.notify(message):
+                self._settle()
         else:
             assert type(message) is Request
             self._ask(message)
 
-    def _answer(self, answer: Answer) -> None:
-        if self._backlog is not None:
-            # What came before goes before.
-            self.caught_up()
-        passed = self.ledger.answered(answer)
-        if passed is not None:
-            self._deliver(passed)
-            if not self._admission.free:
-                self._settle()
-        else:
-            self._tell_dropped(answer)
-
-    def _notify(self, notification: Notification) -> None:
-        if notification.method == PROGRESS:
-            if self._distance is None:
-                self._distance = Distance(self.ledger, self._clock, self._progress_gap, self._answer)
-            if not self._distance.reports(notification):
-                self._drop(notification)
-                return
-        overtakable = self._client.behind and kind_of(notification) is not None
-        if self._backlog is not None and not overtakable:
-            self.caught_up()
-        if self.ledger.to_client(notification):
-            if overtakable:
-                self._wait(notification)
-            else:
-                self._deliver(notification)
-                self._settle()
-        else:
-            self._tell_dropped(notification)
-
     def _ask(self, request: Request) -> None:
         refusal = self._refusal(request)
         if refusal is not None:
-            self._drop(request)
-            self._to_backend(Error.answering(request.id, refusal))
-            return
-        if self._backlog is not None:
-            self.caught_up()
-        if self.ledger.to_client(request):
-            self._deliver(request)
-            self._settle()
+            self._outgoing.drop(request)
         else:
-            self._tell_dropped(request)
-
-    def _wait(self, message: Message) -> None:
-        """Keep back what may be worthless before the client gets to read it."""
-        if self._backlog is not None and self._backlog.size > MAX_OVERTAKEN:
-            self.caught_up()
-        if self._backlog is None:
-            self._backlog = Backlog()
-        self._backlog.add(message)
+            refusal = self._outgoing.ask(request)
+        if refusal is not None:
+            self._to_backend(Error.answering(request.id, refusal))
+        self._settle()
 
     def lost(self, reason: McpwsError) -> None:
         if self._closed:
@@ -303,14 +302,14 @@ class Front:
         self._admission.begun = False
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
         # Nothing that a stateless client does rests on what came before: its next request gets another backend.
-        stays = self.ledger.stateless and self.ledger.phase is Phase.NEW and not self.draining
+        stays = self._ledger.stateless and self._ledger.phase is Phase.NEW and not self.draining
         self._closed = not stays
         self.abandon(error)
         if stays:
             self._admission.taking = True
             self._flow()
         else:
-            self._client.backend_lost(reason)
+            self._carrier.backend_lost(reason)
 
     def pauseProducing(self) -> None:
         self._admission.taking = False
@@ -329,7 +328,7 @@ class Front:
         self._admission.begun = True
         if not self._admission.sending:
             channel.pauseProducing()
-        self._client.backend_began()
+        self._carrier.backend_began()
         self._settle()
 
     def _not_opened(self, reason: McpwsError) -> None:
@@ -352,7 +351,7 @@ class Front:
             while (message := self._admission.take()) is not None:
                 try:
                     self._admission.check(message)
-                    if self.ledger.from_client(message):
+                    if self._ledger.from_client(message):
                         self._to_backend(message)
                     else:
                         self._tell_dropped(message)
@@ -363,12 +362,12 @@ class Front:
 
     def _refusal(self, request: Request) -> RpcError | None:
         """Why this request of the backend's does not go to the client; None if it does."""
-        if self.ledger.phase is Phase.NEW:
+        if self._ledger.phase is Phase.NEW:
             return InvalidRequest("Not initialized", {"reason": "this client takes no requests"})
-        if len(self.ledger.outbound) >= self._max_in_flight:
+        if len(self._ledger.outbound) >= self._max_in_flight:
             return TooManyRequests(self._max_in_flight)
         try:
-            self.ledger.check_size(request)
+            self._ledger.check_size(request)
         except InvalidRequest as error:
             return error
         return None
@@ -377,8 +376,9 @@ class Front:
         """What a server does that goes down (MCP 2026-07-28, subscriptions)."""
         cancelled = Notification(CANCELLED, to_raw({"requestId": id}))
         self._to_backend(cancelled)
-        self._answer(Result.answering(id, {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}}))
-        self._deliver(cancelled)
+        ended = Result.answering(id, {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}})
+        self._outgoing.answer(ended, at_once=True)
+        self._outgoing.deliver(cancelled)
 
     def _to_backend(self, message: Message) -> None:
         if self._channel is not None:
@@ -390,8 +390,8 @@ class Front:
         if admission.waits:
             self._admit()
         self._flow()
-        if admission.draining and not (self.ledger.busy or admission.waits or self._closed):
-            self._client.idle()
+        if admission.draining and not (self._ledger.busy or admission.waits or self._closed):
+            self._carrier.idle()
 
     def _flow(self) -> None:
         """Read the client, or not."""
@@ -402,55 +402,16 @@ class Front:
         if reading is not self._reading:
             self._reading = reading
             if reading:
-                self._client.resume_reading()
+                self._carrier.resume_reading()
             else:
-                self._client.pause_reading()
+                self._carrier.pause_reading()
 
     def _cancel(self, notification: Notification) -> bool:
-        """Whether it goes on to a backend that has not answered; the id and the token may name something else next."""
+        """Whether it goes on, to a backend that has not answered."""
         id = cancelled_id(notification)
-        token = None if id is None else self.ledger.inbound.get(id)
-        if not self.ledger.from_client(notification):
-            return False
-        if self._backlog is not None and id is not None:
-            self.counters.dropped += self._backlog.drop(token, id)
-        taken = [] if self._distance is None else self._distance.withdraw(id)
-        for answer in taken:
-            self._drop(answer)
-        return not taken
-
-    def _deliver(self, message: Message) -> None:
-        data = message.data or encode(message)
-        if len(data) > self._max_outbound_size:
-            self._too_large(message, len(data))
-            return
-        if type(message) is Error:
-            self.counters.errors += 1
-        send = self.text_sender
-        if send is None:
-            self._client.deliver(message, data)
-        else:
-            send(data)
-
-    def _drop(self, message: Message) -> None:
-        self.counters.dropped += 1
-        self._tell_dropped(message)
+        token = None if id is None else self._ledger.inbound.get(id)
+        return self._ledger.from_client(notification) and self._outgoing.cancelled(id, token)
 
     def _tell_dropped(self, message: Message) -> None:
         if self._watch is not None:
             self._watch.dropped(message)
-
-    def _too_large(self, message: Message, size: int) -> None:
-        """Somebody waits for this message: tell them that it does not come."""
-        error = ResultTooLarge(size, self._max_outbound_size)
-        if type(message) is Request:
-            self._client.limited(error.setting)
-            self.ledger.outbound.pop(message.id, None)
-            self._to_backend(Error.answering(message.id, error))
-        elif type(message) is Notification:
-            self._client.limited(error.setting)
-            self._drop(message)
-            log.warn("dropped a notification of {size} bytes: {method!r}", size=size, method=cut(message.method))
-        else:
-            assert isinstance(message, (Result, Error))
-            self.refuse(error, message.id)

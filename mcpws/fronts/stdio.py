@@ -274,7 +274,7 @@ class StdioFront(Protocol):
     def _may_go(self, message: Message | RpcError) -> bool:
         if not (self.began and self._wanted and self._has_room()):
             return False
-        if self._front.ledger.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
+        if self._front.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
             return message.method == PING
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -28,11 +28,17 @@ from mcpws.seam.observer import (
     tell,
 )
 
-if TYPE_CHECKING:
-    from mcpws.fronts.front import Front
-
 MAX_CALLS = 4096
 """Requests without an answer of which one Watch knows when they came; above it the oldest are forgotten."""
+
+
+class Conversation(Protocol):
+    """What a Watch asks of the Front that it watches."""
+
+    @property
+    def version(self) -> str | None: ...
+    def receive(self, message: Message) -> None: ...
+    def is_open(self, id: RequestId) -> bool: ...
 
 
 class Watch:
@@ -41,22 +47,19 @@ class Watch:
     The transport gives the client's messages to what `begin` returns, in place of `Front.receive`.
     """
 
-    of_messages = False
-    """Whether it tells of messages."""
-
     def __init__(self, observer: Observer, party: Party, clock: IReactorTime) -> None:
         self.party = party
         self._observer = observer
         self._clock = clock
-        self._front: Front | None = None
+        self._front: Conversation | None = None
         self._client: tuple[str, str] | None = None
         self._introduced: Callable[[], None] | None = None
 
-    def client(self, real: Carrier) -> Carrier:
-        """What the Front is to have for its client: `real`, or what tells of what goes to it."""
+    def carrier(self, real: Carrier) -> Carrier:
+        """What the Front is to have for its carrier: `real`, or what tells of what goes to it."""
         return real
 
-    def begin(self, front: Front, introduced: Callable[[], None]) -> Callable[[Message], None]:
+    def begin(self, front: Conversation, introduced: Callable[[], None]) -> Callable[[Message], None]:
         """The conversation begins.
 
         :param introduced: called once the client's messages may go to `Front.receive` itself.
@@ -97,7 +100,7 @@ class Watch:
     def _look_again(self) -> None:
         """See, after a message, whether an `initialize` was answered."""
         assert self._front is not None
-        version = self._front.ledger.version
+        version = self._front.version
         if self._client is not None and version is not None:
             self._introduce(ClientInfo(*self._client, cut(version)))
 
@@ -115,7 +118,6 @@ class MessageWatch(Watch):
     It is passed by everything that a client sends and gets, so it calls no more functions than it must.
     """
 
-    of_messages = True
     _real: Carrier
 
     def __init__(self, observer: MessageObserver, party: Party, clock: IReactorTime) -> None:
@@ -129,11 +131,11 @@ class MessageWatch(Watch):
         self._calls: dict[RequestId, Call] = {}
         self._again: Call | None = None
 
-    def client(self, real: Carrier) -> Carrier:
+    def carrier(self, real: Carrier) -> Carrier:
         self._real = real
         return self
 
-    def begin(self, front: Front, introduced: Callable[[], None]) -> Callable[[Message], None]:
+    def begin(self, front: Conversation, introduced: Callable[[], None]) -> Callable[[Message], None]:
         # Every message goes this way to the end.
         return super().begin(front, lambda: None)
 
@@ -173,8 +175,7 @@ class MessageWatch(Watch):
 
     def _cancelled(self, id: RequestId | None) -> None:
         assert self._front is not None
-        if id in self._calls and id not in self._front.unanswered:
-            assert id is not None
+        if id is not None and id in self._calls and not self._front.is_open(id):
             self._end(self._calls.pop(id), "cancelled", 0, None)
 
     def _answered(self, answer: Answer, size: int, failed: bool) -> None:

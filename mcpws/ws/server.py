@@ -181,7 +181,7 @@ class ServerFactory(WebSocketServerFactory):
     def broadcast(self, method: str, params: dict[str, Any] | None = None) -> int:
         """Send a notification to every initialised client; returns to how many."""
         notification = Notification(method, None if params is None else to_raw(params))
-        ready = [one for one in self._connected() if one.front.ledger.phase is Phase.READY]
+        ready = [one for one in self._connected() if one.front.phase is Phase.READY]
         for one in ready:
             one.front.send(notification)
         return len(ready)

@@ -13,7 +13,7 @@ from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
 from mcpws.fronts.watch import Watch, watch
 from mcpws.jsonrpc.codec import encode
-from mcpws.jsonrpc.messages import Error, Message, Request, RequestId
+from mcpws.jsonrpc.messages import Error, Message, Request
 from mcpws.log.events import log_limit
 from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.seam.interfaces import Identity
@@ -68,8 +68,6 @@ class ServerConnection(Connection):
         if self._watch is not None:
             self._receive = self._watch.begin(self.front, self._introduced)
         self.text_receiver = self._receive
-        if self._watch is None or not self._watch.of_messages:
-            self.front.text_sender = self.send
         self._factory.connection_opened(self)
         if self._factory.restarting:
             self.give_up()
@@ -78,7 +76,7 @@ class ServerConnection(Connection):
 
     def message_received(self, message: Message, binary: bool) -> None:
         replies = self._heard(binary)
-        if binary and type(message) is Request and not self._is_open(message.id):
+        if binary and type(message) is Request and not self.front.is_open(message.id):
             replies.owe_in_binary(message.id)
         self._receive(message)
         replies.settle(self.front.unanswered)
@@ -87,18 +85,18 @@ class ServerConnection(Connection):
         id = error.id
         if self._replies is not None or binary:
             replies = self._heard(binary)
-            if binary and id is not None and not self._is_open(id):
+            if binary and id is not None and not self.front.is_open(id):
                 replies.owe_in_binary(id)
         self._spoil(error)
         self.front.refuse(error, id)
 
     @property
     def takes_batches(self) -> bool:
-        return self.front.ledger.version == WITH_BATCHES
+        return self.front.version == WITH_BATCHES
 
     def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
         replies = self._heard(binary)
-        requests = {member.id for member in members if type(member) is Request and not self._is_open(member.id)}
+        requests = {member.id for member in members if type(member) is Request and not self.front.is_open(member.id)}
         batch = replies.begin_batch(requests, binary)
         for member in members:
             if isinstance(member, RpcError):
@@ -123,12 +121,9 @@ class ServerConnection(Connection):
     def _heard(self, binary: bool) -> Replies:
         if self._replies is None:
             self._replies = Replies(self.send, self._config.max_outbound_size, self.counters)
-            self.text_receiver = self.front.text_sender = None
+            self.text_receiver = None
         self._replies.last_was_binary = binary
         return self._replies
-
-    def _is_open(self, id: RequestId) -> bool:
-        return id in self.front.unanswered
 
     def transport_lost(self, reason: Failure) -> None:
         """Nobody here waits to hear why."""
@@ -152,7 +147,7 @@ class ServerConnection(Connection):
 
     @property
     def in_flight(self) -> int:
-        return len(self.front.ledger.inbound) if hasattr(self, "front") else 0
+        return self.front.in_flight if hasattr(self, "front") else 0
 
     def abort(self) -> None:
         if not self._aborted:
@@ -187,10 +182,9 @@ class ServerConnection(Connection):
 
     def sweep(self, now: float) -> None:
         if now > self._initialize_by and self.state is ConnectionState.CONNECTED:
-            ledger = self.front.ledger
-            if ledger.stateless or ledger.phase is Phase.READY:
+            if self.front.has_begun:
                 self._initialize_by = inf
-            elif ledger.phase is Phase.NEW:
+            elif self.front.phase is Phase.NEW:
                 self.limited("initialize_timeout")
                 self.close(NO_INITIALIZE, f"no initialize within {self._config.initialize_timeout:g} s")
         super().sweep(now)

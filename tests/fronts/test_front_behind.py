@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mcpws.errors import BackendLost
-from mcpws.fronts.front import MAX_OVERTAKEN
+from mcpws.fronts.outgoing import MAX_OVERTAKEN
 from mcpws.jsonrpc.messages import Notification, Request, to_raw
 from tests.fronts.test_front import Rig
 

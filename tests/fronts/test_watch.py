@@ -99,7 +99,6 @@ def test_once_a_client_is_introduced_nobody_looks_at_its_messages() -> None:
     assert connection.text_receiver != connection.front.receive
     say(service, client, INITIALIZE)
     assert connection.text_receiver == connection.front.receive
-    assert connection.front.text_sender == connection.send
 
 
 def test_an_observer_of_messages_is_told_of_each_and_how_requests_ended() -> None:

@@ -241,7 +241,7 @@ class World:
         else:
             must(not backend._conversations, "conversations are left")
         for client in self.clients:
-            ledger = client.front.ledger
+            ledger: Any = client.front._ledger
             left = [ledger.inbound, ledger.listening, ledger.outbound, ledger._tokens]
             must(not any(left), client.name, "has something open:", *left)
 

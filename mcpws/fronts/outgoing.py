@@ -1,0 +1,226 @@
+"""The way out of a conversation: what the backend sends, until a carrier has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mcpws.core.backlog import Backlog, kind_of
+from mcpws.core.counters import Counters
+from mcpws.core.ledger import Ledger
+from mcpws.errors import ResultTooLarge, RpcError
+from mcpws.fronts.distance import Distance
+from mcpws.fronts.watch import Watch
+from mcpws.jsonrpc.codec import encode
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId
+from mcpws.mcp.methods import PROGRESS
+from mcpws.mcp.naming import cut
+from mcpws.seam.interfaces import Carrier
+
+log = Logger()
+
+MAX_OVERTAKEN = 64 * 1024
+"""Bytes of notifications that wait to be overtaken, about; more go out as they are."""
+
+
+class Outgoing:
+    """Messages for one client, in order: those that belong go out, the others are dropped and counted.
+
+    Two kinds wait. For a client that is behind: notifications that a later one makes worthless, until `caught_up`. For
+    one that has just got progress: answers, which `Distance` holds for `progress_gap` seconds.
+
+    :param ledger: says what belongs.
+    :param max_size: bytes of a message; a longer answer becomes an error.
+    :param on_change: called when an answer has gone out that had waited.
+    :param watch: is told of what is dropped.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_carrier",
+        "_clock",
+        "_counters",
+        "_distance",
+        "_ledger",
+        "_max_size",
+        "_on_change",
+        "_progress_gap",
+        "_put",
+        "_watch",
+    )
+
+    _put: Callable[[Message, bytes], None]
+    """Takes every message that goes out, and its bytes; nothing goes out in another way."""
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        ledger: Ledger,
+        clock: IReactorTime,
+        counters: Counters,
+        *,
+        max_size: int,
+        progress_gap: float,
+        on_change: Callable[[], None],
+        watch: Watch | None,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._counters = counters
+        self._max_size = max_size
+        self._progress_gap = progress_gap
+        self._on_change = on_change
+        self._watch = watch
+        self._backlog: Backlog | None = None
+        self._distance: Distance | None = None
+        self.go_to(carrier)
+
+    def go_to(self, carrier: Carrier) -> None:
+        """Give all that goes out from now on to `carrier`."""
+        self._carrier = carrier
+        self._put = carrier.deliver
+
+    def answer(self, answer: Answer, at_once: bool = False) -> bool:
+        """Send the answer to a request of the client's; whether it has gone out. `at_once` spares it the distance."""
+        if self._distance is not None and not at_once and self._distance.holds(answer):
+            return False
+        if self._backlog is not None:
+            # What came before goes before.
+            self.caught_up()
+        passed = self._ledger.answered(answer)
+        if passed is None:
+            self._tell_dropped(answer)
+            return False
+        self.deliver(passed)
+        return True
+
+    def notify(self, notification: Notification) -> bool:
+        """Send a notification; whether it has gone out."""
+        if notification.method == PROGRESS:
+            if self._distance is None:
+                self._distance = Distance(self._ledger, self._clock, self._progress_gap, self._let_out)
+            if not self._distance.reports(notification):
+                self.drop(notification)
+                return False
+        overtakable = self._carrier.behind and kind_of(notification) is not None
+        if self._backlog is not None and not overtakable:
+            self.caught_up()
+        if not self._ledger.to_client(notification):
+            self._tell_dropped(notification)
+            return False
+        if overtakable:
+            self._wait(notification)
+        else:
+            self.deliver(notification)
+        return not overtakable
+
+    def ask(self, request: Request) -> RpcError | None:
+        """Send a request of the backend's; returns the error with which it has to be answered, None if it is out."""
+        if self._backlog is not None:
+            self.caught_up()
+        if not self._ledger.to_client(request):
+            self._tell_dropped(request)
+            return None
+        data = request.data or encode(request)
+        if len(data) > self._max_size:
+            error = ResultTooLarge(len(data), self._max_size)
+            self._carrier.limited(error.setting)
+            self._ledger.outbound.pop(request.id, None)
+            return error
+        self._put(request, data)
+        return None
+
+    def refuse(self, error: RpcError, id: RequestId | None) -> None:
+        """Answer what the backend has not seen, or answers no more.
+
+        The answer is about as long as the id, which the client chose: the limit for messages does not apply.
+        """
+        self._counters.errors += 1
+        if error.setting is not None:
+            self._carrier.limited(error.setting)
+        message = Error.answering(id, error)
+        self._put(message, encode(message))
+
+    def deliver(self, message: Message) -> None:
+        """Send what belongs; what is too large is an error instead, or dropped."""
+        data = message.data or encode(message)
+        if len(data) > self._max_size:
+            self._too_large(message, len(data))
+            return
+        if type(message) is Error:
+            self._counters.errors += 1
+        self._put(message, data)
+
+    def drop(self, message: Message) -> None:
+        """Count what does not go out."""
+        self._counters.dropped += 1
+        self._tell_dropped(message)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether something waits here."""
+        return self._backlog is not None or bool(self._distance)
+
+    def cancelled(self, id: RequestId | None, token: RequestId | None) -> bool:
+        """Drop what waits for a request that was cancelled; whether its answer is not among that.
+
+        The id and the token may name something else next.
+        """
+        if self._backlog is not None and id is not None:
+            self._counters.dropped += self._backlog.drop(token, id)
+        taken = [] if self._distance is None else self._distance.withdraw(id)
+        for answer in taken:
+            self.drop(answer)
+        return not taken
+
+    def caught_up(self) -> None:
+        """Nothing waits for the client any more: what waited to be overtaken goes out, so far as it still belongs."""
+        backlog, self._backlog = self._backlog, None
+        if backlog is not None:
+            self._counters.coalesced += backlog.coalesced
+            while backlog:
+                message = backlog.take()
+                if self._ledger.to_client(message):
+                    self.deliver(message)
+                else:
+                    self._tell_dropped(message)
+
+    def let_go(self) -> None:
+        """Send all that waits, now."""
+        if self._distance is not None:
+            self._distance.let_go()
+        self.caught_up()
+
+    def forget(self) -> None:
+        """Drop all that waits: the client is gone."""
+        self._backlog = None
+        if self._distance is not None:
+            self._distance.forget()
+
+    def _let_out(self, answer: Answer) -> None:
+        if self.answer(answer, at_once=True):
+            self._on_change()
+
+    def _wait(self, notification: Notification) -> None:
+        """Keep back what may be worthless before the client gets to read it."""
+        if self._backlog is not None and self._backlog.size > MAX_OVERTAKEN:
+            self.caught_up()
+        if self._backlog is None:
+            self._backlog = Backlog()
+        self._backlog.add(notification)
+
+    def _too_large(self, message: Message, size: int) -> None:
+        error = ResultTooLarge(size, self._max_size)
+        if isinstance(message, Notification):
+            self._carrier.limited(error.setting)
+            self.drop(message)
+            log.warn("dropped a notification of {size} bytes: {method!r}", size=size, method=cut(message.method))
+        else:
+            assert not isinstance(message, Request), "see `ask`"
+            self.refuse(error, message.id)
+
+    def _tell_dropped(self, message: Message) -> None:
+        if self._watch is not None:
+            self._watch.dropped(message)
