@@ -36,10 +36,10 @@ from mcpws.jsonrpc.messages import Error, Message, Notification, Request
 from mcpws.policy.urls import authority, resource, shown, split
 from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Closing, MessageObserver, Observer, Party, tell
+from mcpws.turns.heartbeat import Heartbeat, period
 from mcpws.turns.steady import steady
 from mcpws.ws.autobahn import Forwarding
 from mcpws.ws.connection import NORMAL, Connection
-from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_client_options
 from mcpws.ws.tuning import expect_messages_of
 from mcpws.ws.upgrade import Headers, Upgrade, after_interim, refusal

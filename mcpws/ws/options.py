@@ -2,7 +2,7 @@
 
 Its defaults do not suit a server on a hostile network: unlimited messages, every origin, a status page with an open
 redirect, violations answered by dropping TCP. Its timers run on a process-wide loop, whatever reactor one passes, so
-all of them are off: `ws.heartbeat` owns time.
+all of them are off: `turns.heartbeat` owns time.
 """
 
 from __future__ import annotations

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import count
 from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITransport
+from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from mcpws.config import WebSocketConfig
-from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.errors import ConfigError
+from mcpws.fronts.roster import Roster
 from mcpws.http import handshake
 from mcpws.http.handshake import Refusal, UpgradeRequest
 from mcpws.http.peername import address_name
 from mcpws.jsonrpc.messages import Notification, to_raw
-from mcpws.log.events import REFUSED_PER_SECOND, log_more_refused, log_refused
 from mcpws.mcp.naming import cut
-from mcpws.policy.pace import Pace
-from mcpws.policy.stats import ServerStatistics, Totals
+from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend, Identity, counted_by, is_backend
 from mcpws.seam.observer import Observer, Refused, tell
-from mcpws.turns.steady import steady
+from mcpws.turns.heartbeat import period
 from mcpws.ws.autobahn import Forwarding
 from mcpws.ws.compression import accept_offer
-from mcpws.ws.connection import GOING_AWAY, SERVICE_RESTART
-from mcpws.ws.heartbeat import Heartbeat, period
 from mcpws.ws.options import set_server_options
 from mcpws.ws.server_connection import ServerConnection
 from mcpws.ws.tuning import expect_messages_of
 
 log = Logger()
-
-RESTART_SECONDS = 1.0
-"""For handshakes that have begun when the server restarts."""
-
-_STOPS = GOING_AWAY, "the service is shutting down"
-_RESTARTS = SERVICE_RESTART, "the service restarts"
 
 
 class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
@@ -99,7 +87,8 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
         self.http_response_data = ""
 
     def _refuse(self, refusal: Refusal) -> None:
-        self.factory.handshake_refused(self._mcpws, refusal)
+        who, status = self._mcpws, refusal.status.value
+        self.factory.refused(Refused(who.id, who.peer, status, refusal.text, refusal.value, refusal.setting))
         self.sendData(refusal.encode())
         self.failedByMe = True
         # Nothing for Autobahn to warn of.
@@ -126,6 +115,8 @@ class ServerFactory(WebSocketServerFactory):
     :param config: limits and policies; the `url` in it is not used here.
     :param reactor: for time; the global one by default.
     :param observer: is told what happens; None, and then costs nothing, by default.
+    :param roster: who is connected, if other fronts share it: its limits go before those of `config`, and what is said
+        below of all connections is said of theirs, too.
 
     :raises ConfigError: `backend` is none.
 
@@ -142,6 +133,7 @@ class ServerFactory(WebSocketServerFactory):
         *,
         reactor: IReactorTime | None = None,
         observer: Observer | None = None,
+        roster: Roster | None = None,
     ) -> None:
         if not is_backend(backend):
             raise ConfigError("backend", backend, "must be an App or another Backend, as in ServerFactory(app)")
@@ -150,41 +142,30 @@ class ServerFactory(WebSocketServerFactory):
         self.observer = observer
         self.config = config or WebSocketConfig()
         self.clock: IReactorTime = self.reactor
-        self.time = steady(self.clock)
+        self.roster = roster or Roster(
+            self.clock,
+            max_connections=self.config.max_connections,
+            drain_seconds=self.config.drain_seconds,
+            period=period(self.config),
+        )
         set_server_options(self, self.config)
         expect_messages_of(self.config.max_message_size)
         self._checks = handshake.checks(self.config, self._admit)
-        self._ids = count(1)
-        self._connections: dict[int, ServerConnection] = {}
-        self._open = 0
-        self._totals = Totals(self.time.seconds())
-        self._refusals = Pace(REFUSED_PER_SECOND)
-        self._heartbeat = Heartbeat(self.time, period(self.config), self._connections.values)
-        self._draining = False
-        self.restarting = False
-        self._waiting: list[Deferred[None]] = []
-        self._deadline: IDelayedCall | None = None
 
     # For the embedding program.
 
     @property
     def connections(self) -> tuple[ServerConnection, ...]:
         """Those open now, handshakes included."""
-        return tuple(self._connections.values())
+        return tuple(one for one in self.roster.members if isinstance(one, ServerConnection))
 
     def statistics(self) -> ServerStatistics:
         """A snapshot of all connections, of the totals since the start, and of what the backend has counted."""
-        now = self.time.seconds()
-        open = tuple(one.statistics(now) for one in self._connections.values())
-        return self._totals.snapshot(open, now, counted_by(self.backend))
+        return self.roster.statistics(counted_by(self.backend))
 
     def broadcast(self, method: str, params: dict[str, Any] | None = None) -> int:
         """Send a notification to every initialised client; returns to how many."""
-        notification = Notification(method, None if params is None else to_raw(params))
-        ready = [one for one in self._connected() if one.front.phase is Phase.READY]
-        for one in ready:
-            one.front.send(notification)
-        return len(ready)
+        return self.roster.broadcast(Notification(method, None if params is None else to_raw(params)))
 
     def drain(self, seconds: float | None = None) -> Deferred[None]:
         """Refuse new clients and requests, let those in flight finish, close everything with 1001.
@@ -192,18 +173,7 @@ class ServerFactory(WebSocketServerFactory):
         Requests that take longer than `seconds` (the config's `drain_seconds` by default) are answered with an error.
         Fires when no connection is left.
         """
-        if not self._draining:
-            self._draining = True
-            if self._connections:
-                limit = self.config.drain_seconds if seconds is None else seconds
-                # Not by the time for which this process runs: whoever stops it has set a term.
-                self._deadline = self.clock.callLater(limit, self._give_up)
-            for one in self.connections:
-                one.drain()
-        drained: Deferred[None] = Deferred(self._waiting.remove)
-        self._waiting.append(drained)
-        self._tell_drained()
-        return drained
+        return self.roster.drain(seconds)
 
     def restart(self) -> Deferred[None]:
         """Close everything with 1012 (service restart): another process serves at this place from now on.
@@ -211,11 +181,7 @@ class ServerFactory(WebSocketServerFactory):
         Requests in flight are answered with an error. Handshakes that have begun are completed before, so that their
         clients are told as well. Fires when no connection is left. Stop listening before this, and call `stop` after.
         """
-        self.restarting = True
-        drained = self.drain(RESTART_SECONDS)
-        for one in list(self._connected()):
-            one.give_up()
-        return drained
+        return self.roster.restart()
 
     def stop(self, seconds: float | None = None) -> Deferred[None]:
         """Drain, then stop the backend. Fires when nothing is left."""
@@ -223,23 +189,17 @@ class ServerFactory(WebSocketServerFactory):
 
     # For the protocols.
 
-    @property
-    def farewell(self) -> tuple[int, str]:
-        """Code and reason with which clients are closed at the end."""
-        return _RESTARTS if self.restarting else _STOPS
-
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        if len(self._connections) - self._open >= self.config.max_connections:
-            # As many have yet to finish their handshake: somebody only opens sockets.
+        roster = self.roster
+        if not roster.may_enter:
             text = "as many connections as may be have yet to finish their handshake"
-            self._refused(Refused(None, address_name(addr), None, text, setting="max_connections"))
+            self.refused(Refused(None, address_name(addr), None, text, setting="max_connections"))
             return _Unwanted()
         protocol: ServerProtocol = self.protocol()
         protocol.factory = self
-        connection = ServerConnection(protocol, next(self._ids), self)
+        connection = ServerConnection(protocol, self.config, roster, self.backend, self.observer)
         protocol._mcpws = connection
-        self._connections[connection.id] = connection
-        self._heartbeat.start()
+        roster.enter(connection)
         return protocol
 
     def check(self, request: UpgradeRequest) -> Refusal | None:
@@ -250,60 +210,15 @@ class ServerFactory(WebSocketServerFactory):
                 return refusal
         return None
 
-    def handshake_refused(self, connection: ServerConnection, refusal: Refusal) -> None:
-        """Count and log it."""
-        status, text = refusal.status.value, refusal.text
-        self._refused(Refused(connection.id, connection.peer, status, text, refusal.value, refusal.setting))
-
-    def connection_opened(self, connection: ServerConnection) -> None:
-        """A handshake is complete."""
-        self._open += 1
-        self._totals.connections += 1
-
-    def connection_aborted(self) -> None:
-        """A client is not waited for any longer; `connection_gone` follows, unless it came before."""
-        self._totals.aborted += 1
-
-    def connection_gone(self, connection: ServerConnection) -> None:
-        """A connection is no more, whether its handshake was complete or not."""
-        del self._connections[connection.id]
-        if hasattr(connection, "front"):
-            self._open -= 1
-        self._totals.closed(connection.counters)
-        if not self._connections:
-            self._heartbeat.stop()
-            self._tell_drained()
-
-    def _connected(self) -> Iterable[ServerConnection]:
-        return (one for one in self.connections if one.state is ConnectionState.CONNECTED)
-
-    def _refused(self, refused: Refused) -> None:
-        self._totals.refused += 1
-        if self._refusals.passes(self.time.seconds()):
-            if hidden := self._refusals.hidden():
-                log_more_refused(hidden)
-            log_refused(refused)
+    def refused(self, refused: Refused) -> None:
+        """Count, log and tell of one that is not let in."""
+        self.roster.refused(refused)
         if self.observer is not None:
             tell(self.observer.refused, refused)
 
     def _admit(self) -> Refusal | None:
-        if self._draining and not self.restarting:
+        if self.roster.is_leaving:
             return handshake.DRAINING
-        if self._open >= self.config.max_connections:
+        if self.roster.is_full:
             return handshake.BUSY
         return None
-
-    def _give_up(self) -> None:
-        self._deadline = None
-        for one in self.connections:
-            one.give_up()
-
-    def _tell_drained(self) -> None:
-        if not self._draining or self._connections:
-            return
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-        waiting, self._waiting = self._waiting, []
-        for drained in waiting:
-            drained.callback(None)

@@ -4,39 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.python.failure import Failure
 
+from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
+from mcpws.fronts.roster import Roster
 from mcpws.fronts.watch import Watch, watch
 from mcpws.jsonrpc.codec import encode
-from mcpws.jsonrpc.messages import Error, Message, Request
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request
 from mcpws.log.events import log_limit
 from mcpws.mcp.versions import WITH_BATCHES
-from mcpws.seam.interfaces import Identity
-from mcpws.seam.observer import Party, tell
-from mcpws.ws.connection import INTERNAL_ERROR, NO_INITIALIZE, Connection
+from mcpws.seam.interfaces import Backend, Identity
+from mcpws.seam.observer import Observer, Party, tell
+from mcpws.ws.connection import GOING_AWAY, INTERNAL_ERROR, NO_INITIALIZE, SERVICE_RESTART, Connection
 from mcpws.ws.replies import Replies
 
-if TYPE_CHECKING:
-    from mcpws.ws.server import ServerFactory
+_STOPS = GOING_AWAY, "the service is shutting down"
+_RESTARTS = SERVICE_RESTART, "the service restarts"
 
 
 class ServerConnection(Connection):
     """One client. Its messages go to a Front, which holds the rules; what comes back goes out here."""
 
-    __slots__ = ("_aborted", "_factory", "_identity", "_initialize_by", "_receive", "_replies", "_watch", "front")
+    __slots__ = (
+        "_aborted",
+        "_backend",
+        "_identity",
+        "_initialize_by",
+        "_observer",
+        "_receive",
+        "_replies",
+        "_roster",
+        "_watch",
+        "front",
+    )
 
     front: Front
     _initialize_by: float
     _receive: Callable[[Message], None]
 
-    def __init__(self, protocol: Any, id: int, factory: ServerFactory) -> None:
-        super().__init__(protocol, id, factory.config, factory.time)
-        self._factory = factory
+    def __init__(
+        self, protocol: Any, config: WebSocketConfig, roster: Roster, backend: Backend, observer: Observer | None
+    ) -> None:
+        super().__init__(protocol, roster.new_id(), config, roster.time)
+        self._roster = roster
+        self._backend = backend
+        self._observer = observer
         self._aborted = False
         self._identity: Identity | None = None
         # Most clients send neither binary frames nor batches, and need none.
@@ -50,7 +67,7 @@ class ServerConnection(Connection):
 
     def opened(self) -> None:
         super().opened()
-        self._watch = watch(self._factory.observer, Party("client", self.id, self.identity), self.clock)
+        self._watch = watch(self._observer, Party("client", self.id, self.identity), self.clock)
         self.front = Front(
             self,
             self.identity,
@@ -68,11 +85,11 @@ class ServerConnection(Connection):
         if self._watch is not None:
             self._receive = self._watch.begin(self.front, self._introduced)
         self.text_receiver = self._receive
-        self._factory.connection_opened(self)
-        if self._factory.restarting:
+        self._roster.present(self)
+        if self._roster.restarting:
             self.give_up()
         else:
-            self.front.open(self._factory.backend)
+            self.front.open(self._backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
         replies = self._heard(binary)
@@ -143,7 +160,7 @@ class ServerConnection(Connection):
             self.front.close(f"closed with {self.close_code}")
         if self._watch is not None:
             self._watch.closed(self.close_code, self.close_reason, self.closed_by_us, self.counters)
-        self._factory.connection_gone(self)
+        self._roster.gone(self)
 
     @property
     def in_flight(self) -> int:
@@ -152,28 +169,36 @@ class ServerConnection(Connection):
     def abort(self) -> None:
         if not self._aborted:
             self._aborted = True
-            self._factory.connection_aborted()
+            self._roster.aborted()
         super().abort()
+
+    # roster.Member
+
+    def notify(self, notification: Notification) -> bool:
+        if self.state is not ConnectionState.CONNECTED or self.front.phase is not Phase.READY:
+            return False
+        self.front.send(notification)
+        return True
 
     def drain(self) -> None:
         """Take no new requests; close with 1001 once those in flight are answered."""
         if self.state is ConnectionState.CONNECTED:
             self.front.drain()
-        elif self.state is ConnectionState.CONNECTING and not self._factory.restarting:
+        elif self.state is ConnectionState.CONNECTING and not self._roster.restarting:
             self.abort()
 
     def give_up(self) -> None:
         """The time to drain is over: answer what is in flight with an error, and close."""
         if self.state is ConnectionState.CONNECTED:
             self.front.abandon(ShuttingDown())
-        self.close(*self._factory.farewell)
+        self._leave()
 
     def limit_hit(self, setting: str) -> None:
         log_limit(self.identity, setting, getattr(self._config, setting))
         if self._watch is not None:
             self._watch.limit_hit(setting)
-        elif self._factory.observer is not None:
-            tell(self._factory.observer.limited, Party("client", self.id, self.identity), setting)
+        elif self._observer is not None:
+            tell(self._observer.limited, Party("client", self.id, self.identity), setting)
 
     @property
     def identity(self) -> Identity:
@@ -210,4 +235,7 @@ class ServerConnection(Connection):
         self.close(INTERNAL_ERROR, str(reason) if isinstance(reason, RpcError) else "the backend is gone")
 
     def idle(self) -> None:
-        self.close(*self._factory.farewell)
+        self._leave()
+
+    def _leave(self) -> None:
+        self.close(*(_RESTARTS if self._roster.restarting else _STOPS))

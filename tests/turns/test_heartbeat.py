@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from mcpws.config import WebSocketConfig
-from mcpws.ws.heartbeat import Heartbeat, Swept, period
+from mcpws.turns.heartbeat import Heartbeat, Swept, period
 
 
 class LoggedErrors(Protocol):
