@@ -22,7 +22,7 @@ def check_path(path: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Transport(Group):
-    """What a WebSocketTransport or a client is, and where."""
+    """Address and kind of a WebSocketTransport or a client."""
 
     url: str = setting(
         "ws://127.0.0.1:8082",
@@ -42,7 +42,7 @@ class Transport(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Group, table="limits"):
-    """How many, and how large."""
+    """Limits: how many, and how large."""
 
     max_connections: int = setting(
         100,
@@ -104,7 +104,7 @@ class Limits(Group, table="limits"):
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts(Group, table="timeouts"):
-    """How long."""
+    """Timeouts: how long."""
 
     timeout_seconds: float | None = setting(
         30, unit="seconds", above=0, none="to wait for ever", help="For the connection with its opening handshake."
@@ -161,7 +161,7 @@ class Timeouts(Group, table="timeouts"):
 
 @dataclass(frozen=True, kw_only=True)
 class Access(Group, table="access"):
-    """Who may connect."""
+    """Access: who may connect."""
 
     paths: tuple[str, ...] = setting(
         PATHS,
@@ -196,7 +196,7 @@ class Access(Group, table="access"):
 
 @dataclass(frozen=True, kw_only=True)
 class Wire(Group, table="wire"):
-    """What goes over the wire, and how."""
+    """Options of what goes over the wire."""
 
     binary: Literal["accept", "refuse"] = setting(
         "accept", side="server", help="Binary messages: answer them in kind, or refuse them with 1003."
@@ -214,7 +214,7 @@ class Wire(Group, table="wire"):
 @documented
 @dataclass(frozen=True, kw_only=True)
 class WebSocketConfig(Transport, Limits, Timeouts, Access, Wire):
-    """How to serve, or to connect. Every value is checked when the object is made.
+    """Settings of a server or a client. Every value is checked when the object is made.
 
     :raises ConfigError: it names the key.
     """

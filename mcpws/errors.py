@@ -124,7 +124,7 @@ class RpcError(McpwsError):
 
 
 class ParseError(RpcError):
-    """What came is not JSON (JSON-RPC 2.0, section 5.1)."""
+    """A text that is not JSON (JSON-RPC 2.0, section 5.1)."""
 
     code = PARSE_ERROR
 
@@ -232,7 +232,7 @@ class TooManyRequests(RpcError):
 
 
 class BackendLost(RpcError):
-    """What answers this conversation ended, could not start, or broke its protocol."""
+    """The loss of a backend: it ended, could not start, or broke its protocol."""
 
     code = 502
 
@@ -265,7 +265,7 @@ class CapabilityMissing(McpwsError):
 
     @property
     def required(self) -> dict[str, Any]:
-        """What it would have to declare (MCP, ClientCapabilities)."""
+        """Capabilities that it would have to declare (MCP, ClientCapabilities)."""
         return {self.capability: {} if self.part is None else {self.part: {}}}
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What `twistd mcpws` takes, and the service that it makes of it.
+"""Options of `twistd mcpws`, and the service that it makes of them.
 
 A mistake in the options is told in one line that names it, and ends with a status other than zero.
 """

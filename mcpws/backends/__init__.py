@@ -1,1 +1,1 @@
-"""What answers conversations: methods of this process, child processes, other servers."""
+"""Backends, which answer conversations: methods of this process, child processes, other servers."""

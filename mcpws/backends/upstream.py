@@ -63,7 +63,7 @@ class Upstream:
         self._stopping = False
 
     def described(self) -> Description:
-        """Where it is."""
+        """Description with the URL of the server."""
         return Description(split(self.url).hostname or "upstream", f"the server at {shown(self.url)}")
 
     def open(self, link: Link) -> Deferred[Channel]:
@@ -118,7 +118,7 @@ class _Factory(ConnectionFactory):
 
 
 class _Downward:
-    """What comes from the server, to the client."""
+    """The way from the server to the client."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -160,7 +160,7 @@ class _Downward:
         self._connection.pause_reading()
 
     def resume_reading(self) -> None:
-        """It has caught up."""
+        """Read on: the other end has caught up."""
         self._connection.resume_reading()
 
     # ws.client.Receiver
@@ -189,7 +189,7 @@ class _Downward:
 
 
 class _Upward:
-    """What comes from the client, to the server: the Channel."""
+    """The way from the client to the server: the Channel."""
 
     def __init__(self, downward: _Downward) -> None:
         self._downward = downward

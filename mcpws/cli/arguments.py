@@ -17,7 +17,7 @@ Words = Sequence[str]
 
 
 class Arguments:
-    """What a command was given besides its options.
+    """Arguments of a command, besides its options.
 
     :param words: each `NAME=VALUE`, or the first of them a JSON object, or `-` for one on standard input.
     :raises BadParameter: it is neither, or something is given twice.
@@ -42,7 +42,7 @@ class Arguments:
             self.texts[name] = text
 
     def by(self, schema: Any) -> dict[str, Any]:
-        """All of them, as the JSON `schema` of an object has it.
+        """All arguments, as the JSON `schema` of an object has them.
 
         :raises BadParameter: one is text where that cannot be.
         """
@@ -52,7 +52,7 @@ class Arguments:
         return {**self._values, **typed}
 
     def as_text(self) -> dict[str, Any]:
-        """All of them, those that may be text or JSON as text."""
+        """All arguments, those that may be text or JSON as text."""
         return {**self._values, **self.texts}
 
     def _value(self, name: str, text: str, reading: Reader, members: Mapping[str, Any]) -> Any:

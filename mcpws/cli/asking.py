@@ -1,4 +1,4 @@
-"""What a server wants to know of the user, asked at the terminal (MCP 2025-11-25, elicitation)."""
+"""Questions of a server to the user, asked at the terminal (MCP 2025-11-25, elicitation)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ Params = Callable[[Session], Awaitable[dict[str, Any]]]
 
 
 class _Outcome(Struct):
-    """What is read of a tool's result."""
+    """Members of a tool's result that are read."""
 
     isError: bool = False
 

@@ -33,7 +33,7 @@ _COMMANDS = {
 
 
 class Misuse(click.ClickException):
-    """What is wrong with a command, in one line that says where to read more."""
+    """A mistake in a command, told in one line that says where to read more."""
 
     exit_code = USAGE
 

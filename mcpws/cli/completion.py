@@ -1,4 +1,4 @@
-"""What a shell can complete that only the server knows."""
+"""Completions for the shell that only the server knows."""
 
 from __future__ import annotations
 

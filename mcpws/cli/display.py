@@ -1,4 +1,4 @@
-"""What comes while a call goes on, progress and log messages, on standard error: in lines, or with a bar."""
+"""Display of a call that goes on: progress and log messages on standard error, in lines or with a bar."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Display:
         self._has_bar = is_terminal(sys.stderr)
 
     def progress(self, progress: Progress) -> None:
-        """How far the call is."""
+        """Show the progress of the call."""
         if self._has_bar and self._bar is None:
             try:
                 self._bar = Bar(self._clock)
@@ -107,7 +107,7 @@ class Bar:
         self._moving.clock = clock
 
     def update(self, progress: Progress) -> None:
-        """How far the call is."""
+        """Show the progress of the call."""
         total = progress.total or None
         done = f"{progress.progress:g}" if total is None else f"{min(progress.progress / total, 1):.0%}"
         told = self._text(printable(progress.message or ""))
@@ -132,5 +132,5 @@ class Bar:
             self._progress.stop()
 
     def _failed(self, failure: Failure) -> None:
-        """It cannot be shown any more; the call goes on."""
+        """Give up showing it; the call goes on."""
         log.warn("the progress cannot be shown: {error}", error=failure.value)

@@ -35,7 +35,7 @@ class Field:
 
     @property
     def wanted(self) -> str:
-        """What may be typed, in a few words."""
+        """Hint at what may be typed, in a few words."""
         low, high = self._schema.get("minimum"), self._schema.get("maximum")
         kind = self._schema.get("type")
         if self.choices:
@@ -57,7 +57,7 @@ class Field:
         return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
     def value(self, text: str) -> Any:
-        """What was typed, as the answer has it; None for a blank that may be left.
+        """Value of what was typed, as the answer has it; None for a blank that may be left.
 
         :raises ValueError: it does not fit, and why.
         """

@@ -29,7 +29,7 @@ whole_option = click.option(
 
 
 class _Tool(Struct):
-    """What is read of a description; servers need not be as strict as MCP is."""
+    """Members of a description that are read; servers need not be as strict as MCP is."""
 
     name: str
     description: str | None = None

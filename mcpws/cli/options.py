@@ -1,4 +1,4 @@
-"""What the commands have in common: the server they are about, and how a failure ends them."""
+"""Common parts of the commands: the server they are about, and how a failure ends them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def formatted(raw: Raw | bytes, indent: int) -> Raw:
 
 
 def decoded(raw: Raw, type: type[T]) -> T:
-    """What the server sent as a `type`; raises McpwsError if it is none."""
+    """Value of `type` that the server sent; raises McpwsError if it is none."""
     try:
         return read_as(type, raw)
     except (ValueError, RecursionError) as error:

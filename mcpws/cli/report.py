@@ -1,4 +1,4 @@
-"""What a failure is to the person, the program and the shell that see it: a line, an object, a status."""
+"""Failures as the person, the program and the shell see them: a line, an object, a status."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def as_object(error: McpwsError) -> dict[str, Any]:
 
 
 def _remote(error: RemoteError) -> str:
-    """What the server says, and of its `data` what the message does not say already."""
+    """Message of the server's error, and of its `data` what the message does not say already."""
     data = error.data
     told: list[str] = []
     if isinstance(data, dict):

@@ -48,7 +48,7 @@ def run(
     end_seconds: float,
     leave: Callable[[], None] | None = None,
 ) -> T:
-    """What `work(reactor)` returns, or raises. Once in a process: a reactor does not run twice.
+    """Result of `work(reactor)`, or its exception. Once in a process: a reactor does not run twice.
 
     SIGINT and SIGTERM cancel it. If it ends by that, so does the process, with 128 and the number of the signal; after
     a second one at once.

@@ -1,4 +1,4 @@
-"""What a tool, a resource or a prompt says, for people and pipes."""
+"""Text of a tool's, a resource's or a prompt's result, for people and pipes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcpws.cli.style import say
 
 
 class Block(Struct):
-    """What is read of a content block (MCP 2025-11-25, tools, content)."""
+    """Members of a content block that are read (MCP 2025-11-25, tools, content)."""
 
     type: str = "text"
     text: str | None = None

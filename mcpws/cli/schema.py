@@ -48,7 +48,7 @@ class Reader:
         return f"{name}{'' if required or told else '?'}{': ' if kind else ''}{kind}{told}"
 
     def type(self, schema: Any, depth: int = 0, null: bool = True) -> str:
-        """What values fit, as `[string]`, `"C"|"F"` or `{x: number, y: number}`; empty where all do.
+        """Type of the values that fit, as `[string]`, `"C"|"F"` or `{x: number, y: number}`; empty where all do.
 
         :param null: whether to say that null fits.
         """
@@ -116,7 +116,7 @@ class Reader:
             yield name, self._seen_through(one), isinstance(required, list) and name in required
 
     def _seen_through(self, schema: Any) -> Schema:
-        """What `schema` is in the end; what is none, and what refers to nothing, says nothing."""
+        """The schema that `schema` refers to in the end; what is none, and what refers to nothing, says nothing."""
         for _ in range(MAX_DEPTH):
             if not isinstance(schema, dict):
                 return {}

@@ -115,7 +115,7 @@ def serve(given: Given, target: str | None, reload: bool, includes: tuple[str, .
 
 
 class _Asked:
-    """What the person wrote.
+    """The command line, as the person wrote it.
 
     :param command: after `--`; None without one.
     """
@@ -141,7 +141,7 @@ class _Asked:
         return read_settings(self.given, os.environ, values)
 
     def files(self, config: ServiceConfig) -> set[str]:
-        """What is worth watching before anything is loaded: files that are named, and where a module would be."""
+        """Files to watch before anything is loaded: those that are named, and those where a module would be."""
         words = [os.path.join(config.cwd or os.curdir, word) for word in config.stdio or ()]
         words += [text for option, text in self.given if option == "--config"]
         named = {word for word in words if os.path.isfile(word)}

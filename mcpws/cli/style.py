@@ -1,4 +1,4 @@
-"""How the commands speak to people on standard error, in colours where that is a terminal."""
+"""Style of what people read on standard error, in colours where that is a terminal."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def bold(text: str) -> str:
-    """What matters most."""
+    """Text that matters most."""
     return click.style(text, bold=True)
 
 
 def dim(text: str) -> str:
-    """What matters least."""
+    """Text that matters least."""
     return click.style(text, dim=True)
 
 

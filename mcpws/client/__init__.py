@@ -1,1 +1,1 @@
-"""What programs that call MCP servers hold: sessions."""
+"""Sessions: what programs hold that call MCP servers."""

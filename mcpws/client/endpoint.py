@@ -1,4 +1,4 @@
-"""Where a URL leads, and what it means when nobody is there."""
+"""Endpoints of URLs, and the meaning of a failure to connect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_TIMEOUT = 365 * 86_400.0
 def endpoint_for(
     url: str, reactor: Any, timeout: float = 30, tls: IOpenSSLClientConnectionCreator | None = None
 ) -> IStreamClientEndpoint:
-    """Where `url` leads. For `wss:` the certificate must be good for its host, by the system's authorities or `tls`."""
+    """Endpoint of `url`. For `wss:` the certificate must be good for its host, by the system's authorities or `tls`."""
     parts = split(url)
     assert parts.hostname is not None
     port = parts.port or DEFAULT_PORTS[parts.scheme]
@@ -65,7 +65,7 @@ def open_connection(endpoint: IStreamClientEndpoint, factory: ConnectionFactory)
 
 
 def connect_failed(failure: Failure, url: str) -> Failure:
-    """What an endpoint fails with, as an exception of ours that names the URL."""
+    """Failure of an endpoint as an exception of ours that names the URL."""
     if failure.check(McpwsError, CancelledError):
         return failure
     if failure.check(ConnectingCancelledError):

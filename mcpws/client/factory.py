@@ -1,4 +1,4 @@
-"""Where sessions come from: `connect`, and a factory for endpoints and services of one's own."""
+"""Makers of sessions: `connect`, and a factory for endpoints and services of one's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client says of itself, and what it answers."""
+"""Identity of a client: name, version, capabilities, and the requests that it answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NotificationFunction = Callable[[dict[str, Any]], object]
 
 @dataclass(frozen=True, slots=True)
 class ClientIdentity:
-    """What a client says of itself: name, version, and capabilities beyond those of the requests it answers."""
+    """Name and version of a client, and its capabilities beyond those of the requests it answers."""
 
     name: str = "mcpws"
     version: str = __version__

@@ -31,7 +31,7 @@ class _Wish:
 
 
 class Legacy:
-    """How such a session asks and listens.
+    """The legacy way in which a session asks and listens.
 
     :param version: that both settled on.
     :param capabilities: the server's.

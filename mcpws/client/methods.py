@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class _Called(Struct):
-    """What is read of the result of `tools/call`."""
+    """Members of the result of `tools/call` that are read."""
 
     content: list[Content] = []
     structured: Any = field(name="structuredContent", default=None)
@@ -53,7 +53,7 @@ class _Completed(Struct):
 
 
 class Methods(ABC):
-    """What a session asks, each in a method that returns a Deferred; await it, or add callbacks.
+    """Requests of MCP, each a method of a session that returns a Deferred; await it, or add callbacks.
 
     Every one takes `timeout`, seconds for the answer, None for no limit; without it the session's own `timeout` holds.
     Every one fails as `Session.request` does, with MalformedResult for a result that is not as MCP has it, and with
@@ -145,7 +145,7 @@ class Methods(ABC):
         return Deferred.fromCoroutine(all_pages(method, key, type, ask))
 
     def read_resource(self, uri: str, *, timeout: Timeout = UNSET) -> Deferred[list[ResourceContents]]:
-        """What is in the resource `uri`: its one part, or several with URIs of their own."""
+        """Contents of the resource `uri`: its one part, or several with URIs of their own."""
         return self._part(RESOURCES_READ, lambda: {"uri": _text("the URI", uri)}, timeout, _Read, "contents")
 
     def get_prompt(
@@ -170,7 +170,7 @@ class Methods(ABC):
         others: Mapping[str, str] | None = None,
         timeout: Timeout = UNSET,
     ) -> Deferred[Completion]:
-        """What `value` can become, as somebody types it, for one argument of a prompt or of a template of resources.
+        """Completions of `value`, as somebody types it, for one argument of a prompt or of a template of resources.
 
         :param prompt: its name; or give `template`, as `list_resource_templates` has it.
         :param others: arguments that have their values already.

@@ -24,7 +24,7 @@ from mcpws.turns.conversation import Conversation
 
 
 class Modern:
-    """How such a session asks and listens.
+    """The modern way in which a session asks and listens.
 
     :param functions: what answers the server when it wants input, by method.
     :param versions: that may be spoken, oldest first; the last one is, until the server wants another.

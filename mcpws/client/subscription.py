@@ -50,5 +50,5 @@ class Subscription:
         hear(self._on_notification, method, method, params)
 
     def end(self, reason: McpwsError | None) -> None:
-        """It is over."""
+        """Take in that it is over."""
         self._ended.fire(reason)

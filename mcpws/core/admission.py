@@ -1,4 +1,4 @@
-"""Which of a client's messages go to its backend now, which wait, and whether to read more of them.
+"""Admission of a client's messages: which go to its backend now, which wait, and whether to read more of them.
 
 Only requests wait for a place: what is no request costs no work, and may be what ends some. Requests wait while as
 many are open as may be, while the backend takes no more, and while the client reads none of its answers; all messages
@@ -101,7 +101,7 @@ class Admission:
         return False
 
     def take(self) -> Message | None:
-        """What has waited longest of what may go on now."""
+        """The message that has waited longest of those that may go on now."""
         waiting, busy = self._waiting, self.ledger.busy
         if waiting is None or not (self.begun and self.sending and self.taking):
             return None

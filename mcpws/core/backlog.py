@@ -1,4 +1,4 @@
-"""What waits for a reader that is slower than its messages come."""
+"""Backlog of messages for a reader that is slower than they come."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _read_subscribed = reader(_Subscribed)
 
 
 def kind_of(message: Message) -> Kind | None:
-    """What a later message of the same kind makes worthless; None for a message that nothing overtakes.
+    """Kind of a message that a later one of the same kind makes worthless; None for one that nothing overtakes.
 
     Progress of one request overtakes earlier progress of the same, and so does the news that a list has changed.
     """

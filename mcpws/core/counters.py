@@ -37,7 +37,7 @@ COUNTED: dict[str, str] = {one.name: one.metadata["help"] for one in fields(Coun
 
 
 class Counters:
-    """What one connection has done so far: all that Counts has, and three times, in seconds of its owner's clock.
+    """Counters of one connection so far: all that Counts has, and three times, in seconds of its owner's clock.
 
     Its owner adds to it with every message, so: plain attributes, nothing computed.
 

@@ -1,4 +1,4 @@
-"""What is open in a conversation that passes through, and so what may pass.
+"""The ledger of a conversation that passes through: what is open, and so what may pass.
 
 Between a client and whatever answers it stands one ledger. It knows which requests are open in either
 direction and lets through only what belongs: no answer to a request that is not open, no second
@@ -75,7 +75,7 @@ def _size_of_names(params: Raw) -> int:
 
 
 def cancelled_id(notification: Notification) -> RequestId | None:
-    """Which request a `notifications/cancelled` is about; None if it does not say."""
+    """Id of the request that a `notifications/cancelled` is about; None if it does not say."""
     try:
         return _read_cancelled(notification.params or b"{}").request_id
     except ValueError:
@@ -83,7 +83,7 @@ def cancelled_id(notification: Notification) -> RequestId | None:
 
 
 def reported_token(notification: Notification) -> RequestId | None:
-    """Which token a `notifications/progress` is about; None if it does not say."""
+    """Token that a `notifications/progress` is about; None if it does not say."""
     try:
         return _read_progress(notification.params or b"{}").progress_token
     except ValueError:
@@ -182,12 +182,12 @@ class Ledger:
         return True
 
     def reported_by(self, token: RequestId | None) -> RequestId | None:
-        """Which of the client's open requests gave this progress token; None for none."""
+        """Id of the client's open request that gave this progress token; None for none."""
         return None if token is None else self._tokens.get(token)
 
     @property
     def busy(self) -> int:
-        """How many of the client's requests are to be answered soon: all but those that listen."""
+        """Number of the client's requests that are to be answered soon: all but those that listen."""
         return len(self.inbound) - len(self.listening)
 
     def abandon(self) -> list[RequestId]:

@@ -10,7 +10,7 @@ from mcpws.mcp.methods import INITIALIZE, ONLY_MODERN, PING
 
 
 class ConnectionState(Enum):
-    """Where a connection is in its life."""
+    """State of a connection."""
 
     DISCONNECTED = "disconnected"
     CONNECTING = "connecting"
@@ -48,7 +48,7 @@ _CONNECTION = {
 
 
 class Phase(Enum):
-    """How far the MCP initialisation of a conversation is (MCP 2025-11-25, lifecycle)."""
+    """State of the MCP initialisation of a conversation (MCP 2025-11-25, lifecycle)."""
 
     NEW = "new"
     INITIALIZING = "initializing"

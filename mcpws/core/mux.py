@@ -43,7 +43,7 @@ class _Open(Struct, Generic[M], frozen=True):
 
 
 class _Own(Struct):
-    """What one member has open: ids to numbers, and the tokens."""
+    """Open requests of one member: ids to numbers, and the tokens."""
 
     numbers: dict[RequestId, int]
     tokens: set[RequestId]
@@ -115,7 +115,7 @@ class Mux(Generic[M]):
         return [(one.member, one.id) for one in waiting]
 
     def from_client(self, member: M, message: Message) -> Message | None:
-        """What the server gets of a message of this member's, None for nothing.
+        """Message for the server in place of one of this member's, None for nothing.
 
         :raises InvalidRequest: the member has a request with this id, or with this progress token, already.
         :raises InvalidParams: a progress token that is none.
@@ -130,7 +130,7 @@ class Mux(Generic[M]):
         return None
 
     def owner(self, message: Message) -> M | None:
-        """Whose open request a message of the server's names; None if it names none."""
+        """Member whose open request a message of the server's names; None if it names none."""
         if isinstance(message, (Result, Error)):
             one = self._answered_by(message)
         elif type(message) is Notification:
@@ -146,7 +146,7 @@ class Mux(Generic[M]):
         return None if one is None else one.member
 
     def from_server(self, message: Message) -> Sequence[tuple[M, Message]]:
-        """Who gets what of a message of the server's.
+        """Members that a message of the server's is for, and what each of them gets.
 
         :raises InvalidRequest: a request. Nothing tells for whose sake it is made, and a stateless server makes none.
         """
@@ -202,7 +202,7 @@ class Mux(Generic[M]):
         return ((one.member, Result(one.id, result)),)
 
     def _answered_by(self, answer: Answer) -> _Open[M] | None:
-        """Which open request it answers; not every server keeps the type of an id."""
+        """Open request that it answers; not every server keeps the type of an id."""
         return None if answer.id is None else self._open.get(answer.id) or self._open.get(alike(answer.id) or 0)
 
     def _notification(self, notification: Notification) -> Sequence[tuple[M, Message]]:

@@ -23,7 +23,7 @@ from mcpws.mcp.methods import CANCELLED, INITIALIZE, PROGRESS
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request is (MCP, progress).
+    """Progress of a request (MCP, progress).
 
     `progress` only grows; `total` and `message` may be unknown.
     """
@@ -167,7 +167,7 @@ class Peer:
             on_answer(answer)
 
     def _settle_nearly(self, answer: Answer) -> None:
-        """What fits no request of ours: not every program keeps the type of an id."""
+        """Settle an answer that fits no request of ours as it is: not every program keeps the type of an id."""
         other = None if answer.id is None else alike(answer.id)
         entry = None if other is None else self._pending.pop(other, None)
         if entry is None:

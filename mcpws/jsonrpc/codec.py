@@ -95,7 +95,7 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Mess
 
 
 def _error(envelope: _Envelope, id: RequestId | UnsetType, data: bytes) -> Message:
-    """What has no method, and is no success."""
+    """An Error, of members that have no method and no result."""
     error = envelope.error
     if envelope.result is UNSET:
         if error is UNSET:
@@ -116,7 +116,7 @@ def _without(data: bytes, name: str) -> Message:
 
 
 def _params(params: Raw, id: RequestId | UnsetType) -> Raw | None:
-    """What may stand there instead of an object."""
+    """Parameters where something may stand instead of an object."""
     first = memoryview(params)[0]
     if first == _ARRAY:
         return params

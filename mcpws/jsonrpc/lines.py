@@ -54,7 +54,7 @@ class LineFramer:
         return [*lines] if all(lines) else [line for line in lines if line]
 
     def finish(self) -> Line:
-        """What is left without a newline at the end of the stream; empty if nothing."""
+        """Rest without a newline at the end of the stream; empty if nothing."""
         if self._size:
             error = LineTooLong(self._size, self.limit, self._begins, self._ends)
             self._size = 0

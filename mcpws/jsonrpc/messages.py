@@ -78,7 +78,7 @@ class Result(_Message, frozen=True, gc=False):
 
     @property
     def result(self) -> Raw:
-        """What it answers, as JSON."""
+        """Result as JSON."""
         return _decode_answered(self.data or b"").result if self.raw is UNSET else self.raw
 
 
@@ -111,14 +111,14 @@ class Error(_Message, frozen=True, gc=False):
         return cls.answering(id, BackendLost("The answer cannot be used", error.data))
 
     def exception(self) -> RemoteError:
-        """This answer as what the caller of the request gets."""
+        """Exception that the caller of the request gets."""
         data = self.error.data
         decoded = None if isinstance(data, UnsetType) else read_as(Any, data)
         return RemoteError(self.error.code, shown(self.error.message), decoded)
 
 
 def alike(id: RequestId) -> RequestId | None:
-    """What some programs make of an id: a number of a string or a string of a number; None of what would be neither."""
+    """The id as some programs return it: the number of a string or the string of a number; None if it is neither."""
     if isinstance(id, int):
         return str(id) if abs(id) < 10**_LONGEST else None
     if len(id) > _LONGEST or not (id.isascii() and id.removeprefix("-").isdigit()):
@@ -128,7 +128,7 @@ def alike(id: RequestId) -> RequestId | None:
 
 
 def with_id(answer: Answer, id: RequestId) -> Answer:
-    """The same answer, to request `id`."""
+    """Answer like this one, to request `id`."""
     return Error(id, answer.error) if isinstance(answer, Error) else Result(id, answer.result)
 
 
@@ -154,7 +154,7 @@ _LONGEST = 20
 
 
 def _written(value: Any) -> Any:
-    """What is written in the place of a value of a type that msgspec does not know."""
+    """Built-in value that is written in the place of one of a type that msgspec does not know."""
     if isinstance(value, PurePath):
         return str(value)
     # What pydantic makes of a class of its, without a look at pydantic.
@@ -229,7 +229,7 @@ def _not_json(error: Exception, value: Any) -> TypeError:
 
 
 def _culprit(value: Any, error: Exception) -> tuple[str, Exception]:
-    """Where in `value`, which cannot be encoded, the first part is that cannot, and why."""
+    """Place in `value`, which cannot be encoded, of the first part that cannot, and why."""
     path = "$"
     if isinstance(error, RecursionError):
         # In a value within itself it is everywhere.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def without_nulls(raw: bytes | Raw) -> Raw:
-    """The same JSON without the members of objects that are `null`. In arrays they stay, as they count there.
+    """JSON equal to `raw` without the members of objects that are `null`. In arrays they stay, as they count there.
 
     :raises ValueError: it is no JSON, or holds what Python has no value for.
     """

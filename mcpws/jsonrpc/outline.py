@@ -1,4 +1,4 @@
-"""Whom a text is about that is no message: what can be read of its envelope nevertheless.
+"""Outline of a text that is no message: what can be read of its envelope nevertheless.
 
 A text may be broken anywhere (a number that JSON does not have, bytes that are not UTF-8, an end that is missing), or
 too long to be kept whole. The members that matter stand first in it with some programs, last with others: so it is read
@@ -34,7 +34,7 @@ _decode_id = msgspec.json.Decoder(RequestId | float).decode
 
 
 class Outline(NamedTuple):
-    """Which request a text may be, and which it may answer, by their ids; both where that cannot be told apart."""
+    """Ids of the request that a text may be, and of the one that it may answer; both where one cannot tell."""
 
     asks: RequestId | None = None
     answers: RequestId | None = None
@@ -49,7 +49,7 @@ _OF_MESSAGES = _OF_REQUESTS | _OF_ANSWERS | {b'"jsonrpc"'}
 
 
 def outline(begins: bytes, ends: bytes) -> Outline:
-    """What the two ends of a text tell, which are the same of a short one. Takes time in proportion to their length.
+    """Outline that the two ends of a text tell, which are the same of a short one. Takes time in proportion to them.
 
     What stands before the first brace does not count.
     """

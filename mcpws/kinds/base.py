@@ -1,4 +1,4 @@
-"""What all kinds of values have in common."""
+"""Base of all kinds of values."""
 
 from __future__ import annotations
 

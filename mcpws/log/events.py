@@ -49,7 +49,7 @@ _WAYS = {
 
 
 def option_of(setting: str) -> str:
-    """How a setting is spelled on the command line."""
+    """Spelling of a setting on the command line."""
     known = settings_of(WebSocketConfig).get(setting)
     return f"--{setting.replace('_', '-') if known is None else known.option}"
 
@@ -61,7 +61,7 @@ def quoted(text: str) -> str:
 
 
 def whom(who: Identity) -> str:
-    """Whom a line is about: `#3 tcp4:127.0.0.1:50312`, with the number of the connection if it has one."""
+    """Subject of a line: `#3 tcp4:127.0.0.1:50312`, with the number of the connection if it has one."""
     return quoted(who.peer) if who.connection is None else f"#{who.connection} {quoted(who.peer)}"
 
 
@@ -249,7 +249,7 @@ class AccessLog(ConnectionLog, MessageObserver):
 
 
 def service_log(access_log: bool | None, level: str) -> Observer | None:
-    """What writes the connections and requests of a service to the log.
+    """Observer that writes the connections and requests of a service to the log.
 
     :param access_log: whether every request is info. None for those that fail only, unless `level` is debug; False for
         none, which costs nothing.

@@ -1,4 +1,4 @@
-"""Where the log goes, and how its lines look: text for people, or one JSON object a line."""
+"""Output of the log: where it goes, and how its lines look: text for people, or one JSON object a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MCP carries for models and people, as frozen values (MCP 2025-11-25, schema).
+"""Content that MCP carries for models and people, as frozen values (MCP 2025-11-25, schema).
 
 They are written as the schema wants them, and can be read back with `msgspec.json.decode(..., type=...)`.
 """
@@ -17,7 +17,7 @@ FormValue: TypeAlias = str | int | float | bool | list[str]
 
 
 class Implementation(Struct, frozen=True, omit_defaults=True):
-    """What a client or a server says of itself."""
+    """Name and version of a client or a server."""
 
     name: str
     version: str
@@ -81,7 +81,7 @@ class ResourceLink(Block, frozen=True, tag="resource_link"):
 
 
 class ResourceContents(Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """What is in the resource `uri`: either `text`, or bytes as `blob`.
+    """Contents of the resource `uri`: either `text`, or bytes as `blob`.
 
     :raises ValueError: neither or both are given.
     """
@@ -122,7 +122,7 @@ class ToolResult(Finite, frozen=True, omit_defaults=True):
 
 
 class CreateMessageResult(Struct, frozen=True, rename="camel"):
-    """What the client's model answered. `stop_reason` is mostly endTurn, stopSequence or maxTokens."""
+    """Answer of the client's model. `stop_reason` is mostly endTurn, stopSequence or maxTokens."""
 
     role: Role
     content: Text | Image | Audio | list[Text | Image | Audio]
@@ -137,7 +137,7 @@ class CreateMessageResult(Struct, frozen=True, rename="camel"):
 
 
 class ElicitResult(Struct, frozen=True):
-    """What the user did; with `accept`, `content` has the values of the form."""
+    """Answer of the user; with `accept`, `content` has the values of the form."""
 
     action: Action
     content: dict[str, FormValue] | None = None

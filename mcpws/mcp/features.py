@@ -1,4 +1,4 @@
-"""What servers offer, as they describe it to clients (MCP 2025-11-25, schema)."""
+"""Descriptions of what servers offer (MCP 2025-11-25, schema)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `_meta` says of a request, and so which of MCP's two eras it belongs to.
+"""`_meta` of requests: what it says, and so which of MCP's two eras a request belongs to.
 
 A request is modern when it carries its protocol version with it (MCP 2026-07-28, versioning). Everything else is
 legacy: part of a conversation that begins with `initialize`.
@@ -61,7 +61,7 @@ _read_members = reader(dict[str, Raw])
 
 
 def read_meta(request: Request) -> RequestMeta:
-    """What the request's `_meta` says; NOTHING where there is none that is an object.
+    """Members of the request's `_meta`; NOTHING where there is none that is an object.
 
     It may be NOTHING as well where there is neither a progress token nor a protocol version: the rest goes with one.
     """
@@ -89,7 +89,7 @@ def read_modern(request: Request) -> RequestMeta | None:
 
 
 def _read_slowly(params: Raw) -> RequestMeta:
-    """What a `_meta` says whose token is of no use, or where there are lone surrogates somewhere."""
+    """Members of a `_meta` whose token is of no use, or where there are lone surrogates somewhere."""
     try:
         members = _read_members(_read_members(params).get("_meta", b"{}"))
     except ValueError:

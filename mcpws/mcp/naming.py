@@ -1,4 +1,4 @@
-"""What messages name, for those who tell people of them: the tool of a call, the URI that is read, a client by name.
+"""Names in messages, for who tells people of them: the tool of a call, the URI that is read, a client by name.
 
 All texts are cut to `MAX_TEXT` characters, and are else as the other end sent them: escape them before they are shown.
 """
@@ -56,7 +56,7 @@ def cut(text: str) -> str:
 
 
 def subject_of(method: str, params: Raw | None) -> str | None:
-    """What a request names: the tool or prompt, or the URI of a resource; None if it names none as it should."""
+    """Name in a request: the tool or prompt, or the URI of a resource; None if it names none as it should."""
     if params is None:
         return None
     try:

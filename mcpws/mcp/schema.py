@@ -94,7 +94,7 @@ class SubscriptionFilter(Struct, Generic[U], frozen=True, omit_defaults=True):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Those of whose lists it is."""
+        """Features whose lists are among them."""
         return tuple(feature for feature in LIST_CHANGED if self.has_list(feature))
 
     def passes(self, method: str, params: Mapping[str, object]) -> bool:

@@ -1,4 +1,4 @@
-"""How long to wait before what has failed is tried again."""
+"""Backoff: the time to wait before what has failed is tried again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Backoff:
 
 
 class Failures:
-    """What failed several times in a row, and until when it is not tried again.
+    """Failures in a row, and the time until which there is no further try.
 
     :param free: failures that are no reason to wait.
     """
@@ -56,13 +56,13 @@ class Failures:
         self._not_before = 0.0
 
     def add(self, now: float, chance: float) -> None:
-        """It has failed at `now`, in seconds; `chance` is from 0 to 1."""
+        """Count a failure at `now`, in seconds; `chance` is from 0 to 1."""
         self._count += 1
         if self._count > self._free:
             self._not_before = now + self._backoff.wait(self._count - self._free, chance)
 
     def over(self) -> None:
-        """It has not failed."""
+        """Forget the failures: a try went well."""
         self._count = 0
         self._not_before = 0.0
 

@@ -1,4 +1,4 @@
-"""Who may open a WebSocket, by the Host and Origin headers of the handshake.
+"""Host and Origin: who may open a WebSocket, by these headers of the handshake.
 
 A browser lets any page connect to any address, so a server that only this machine can reach is open to
 every page that this machine visits, unless it looks at Origin (RFC 6455, section 10.2). A page may also

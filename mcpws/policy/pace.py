@@ -1,4 +1,4 @@
-"""How many things of a kind may be told in a second, so that nobody can fill a log with them."""
+"""Pace: how many things of a kind may be told in a second, so that nobody can fill a log with them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class Pace:
         return True
 
     def hidden(self) -> int:
-        """How many were not told since this was asked last."""
+        """Number of those that were not told since this was asked last."""
         hidden, self._hidden = self._hidden, 0
         return hidden

@@ -50,12 +50,12 @@ class ServerStatistics(Counts):
 
     @property
     def active_connections(self) -> int:
-        """How many are open now: those whose handshake is complete."""
+        """Number of connections that are open now: those whose handshake is complete."""
         return sum(one.state is not ConnectionState.CONNECTING for one in self.connections)
 
 
 class Totals:
-    """What closed connections leave behind, so that totals never fall."""
+    """Totals that closed connections leave behind, so that they never fall."""
 
     def __init__(self, now: float) -> None:
         self.started = now

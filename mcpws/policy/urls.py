@@ -53,7 +53,7 @@ def address(parts: SplitResult) -> str:
 
 
 def resource(parts: SplitResult) -> str:
-    """What to ask the server for (RFC 6455, section 3)."""
+    """Resource name to ask the server for (RFC 6455, section 3)."""
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 

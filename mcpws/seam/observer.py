@@ -42,7 +42,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """Who a client says that it is. It may say anything, in up to `watch.MAX_TEXT` characters each.
+    """Name and version that a client gives. It may say anything, in up to `watch.MAX_TEXT` characters each.
 
     :param protocol: the version of MCP: settled by `initialize`, or named by its first modern request.
     """
@@ -108,7 +108,7 @@ or not before its client was gone."""
 
 
 class Ended(Struct, frozen=True, gc=False):
-    """How a Call has ended.
+    """End of a Call.
 
     :param seconds: since it came.
     :param size: bytes of the answer, 0 without one.
@@ -123,7 +123,7 @@ class Ended(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """How a conversation has ended.
+    """End of a conversation.
 
     :param code: of the WebSocket (RFC 6455, section 7.4), 1006 without a closing handshake; None of what is none.
     :param reason: as whoever began it gave it.
@@ -140,7 +140,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a child process has ended: with a `status`, or by a `signal`, the other one is None.
+    """End of a child process: with a `status`, or by a `signal`, the other one is None.
 
     :param by_itself: without having been told to.
     :param seconds: since it was started.
@@ -271,7 +271,7 @@ class MessageObservers(Observers, MessageObserver):
 
 
 def together(*observers: Observer | None) -> Observer | None:
-    """These Observers as one; None if there is none."""
+    """One Observer for all of these; None if there is none."""
     given = [one for one in observers if one is not None]
     if len(given) < 2:
         return given[0] if given else None

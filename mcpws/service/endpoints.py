@@ -77,7 +77,7 @@ def check_endpoint(text: str) -> None:
 
 
 class _Unusable(Exception):
-    """What is wrong with a description, in words for people."""
+    """A mistake in a description, in words for people."""
 
 
 def _check(kind: str, positional: list[str], arguments: Mapping[str, str]) -> None:

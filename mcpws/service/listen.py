@@ -68,12 +68,12 @@ class WebSocketService(Service):
 
     @property
     def ports(self) -> tuple[IListeningPort, ...]:
-        """What listens now."""
+        """Ports that listen now."""
         return tuple(port for _, port in self._ports)
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where clients connect now, without a path; a UNIX socket as `unix:PATH`.
+        """URLs to which clients connect now, without a path; a UNIX socket as `unix:PATH`.
 
         A port on every interface has one on loopback, and one for each other name that clients may call it by.
         """

@@ -39,7 +39,7 @@ _SIZES = {0: 0, 1: 4, 2: 16, 3: 108}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a proxy says of a connection before it passes on any of it.
+    """Header of a proxy: what it says of a connection before it passes on any of it.
 
     :param size: bytes of it.
     :param source: who connected to the proxy; None if it speaks for itself, or does not know.

@@ -1,4 +1,4 @@
-"""Who is to blame for an exception: the last line of the user's own code on its way, and how to show it."""
+"""Blame for an exception: the last line of the user's own code on its way, and how to show it."""
 
 from __future__ import annotations
 

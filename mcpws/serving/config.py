@@ -30,7 +30,7 @@ def check_folder(folder: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving(Group, table="server", title="What is served, and where"):
-    """Where the service listens, and what answers."""
+    """Settings of where the service listens, and of what answers."""
 
     listen: tuple[str, ...] = setting(
         (DEFAULT_PORT,),
@@ -118,7 +118,7 @@ class Children(Group, table="stdio", title="A stdio MCP server"):
 
 @dataclass(frozen=True, kw_only=True)
 class Log(Group, table="log", title="The log"):
-    """What is logged, and how."""
+    """Settings of the log."""
 
     log_level: Literal["debug", "info", "warn", "error"] = setting(
         "info", side="server", key="level", metavar="LEVEL", help="Log what is as important as that, or more."
@@ -148,7 +148,7 @@ class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Log):
 
     @property
     def child_limit(self) -> int:
-        """How many processes of a stdio server there may be."""
+        """Number of processes of a stdio server that there may be."""
         if self.max_children is not None:
             return self.max_children
         # For every client, and for a quarter of them that are gone but whose children are not.
@@ -156,6 +156,6 @@ class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Log):
 
 
 def service_settings() -> Mapping[str, Setting]:
-    """What a person may set, by field: all that a server has a use for."""
+    """Settings of a service, by field: all that a server has a use for."""
     settings = settings_of(ServiceConfig)
     return {name: one for name, one in settings.items() if one.table and one.side != "client"}

@@ -34,7 +34,7 @@ Figures = dict[str, Any]
 
 
 class Countdowns(Struct):
-    """What became of the countdowns of all clients."""
+    """Ends of the countdowns of all clients."""
 
     running: int = 0
     finished: int = 0
@@ -205,7 +205,7 @@ def _add_tools_that_ask(app: App) -> None:
 
 
 async def _answer(asked: Deferred[T]) -> T:
-    """What the client says; ToolError, for the model, when it does not. One that cannot say is told so by the App."""
+    """Answer of the client; ToolError, for the model, without one. A client that cannot is told so by the App."""
     try:
         return await asked
     except CapabilityMissing:

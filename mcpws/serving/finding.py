@@ -1,4 +1,4 @@
-"""What to serve, by the name that somebody gave: a file, a module, or a thing in one of them."""
+"""Search for what to serve, by the name that somebody gave: a file, a module, or a thing in one of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def find_backend(name: str, key: str = "app") -> Backend:
 
 
 def places_of(name: str) -> set[str]:
-    """Where the file of what `name` names is, or would be.
+    """Paths where the file of what `name` names is, or would be.
 
     :raises ConfigError: it is a file that is not there.
     """
@@ -190,7 +190,7 @@ def _module_at(path: str) -> tuple[str, str]:
 
 
 def _backends(module: ModuleType) -> dict[str, Backend]:
-    """Those that `module` has, each once, by the first of its public names."""
+    """Backends that `module` has, each once, by the first of its public names."""
     found: dict[int, tuple[str, Backend]] = {}
     for name, value in vars(module).items():
         if not name.startswith("_") and is_backend(value):

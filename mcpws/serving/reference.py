@@ -32,7 +32,7 @@ def grouped(settings: Iterable[Setting]) -> Iterator[tuple[str, list[Setting]]]:
 
 
 def help_rows(setting: Setting) -> tuple[str, str]:
-    """What `--help` has of a setting: its options, and what they are for."""
+    """Rows of `--help` for a setting: its options, and what they are for."""
     if setting.is_flag:
         return f"--{setting.option} / --no-{setting.option}", _help(setting)
     short = [f"-{setting.short}"] if setting.short else []

@@ -1,4 +1,4 @@
-"""Which process serves while the code changes: the rules, without processes.
+"""Rules of which process serves while the code changes, without processes.
 
 ::
 

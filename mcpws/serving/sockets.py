@@ -28,7 +28,7 @@ Key = tuple[str, int]
 
 
 class KeptSockets:
-    """What one process has bound for those that serve after one another.
+    """Sockets that one process has bound for those that serve after one another.
 
     It is the reactor for `WebSocketService.listen` there, as far as that needs one.
     """
@@ -97,10 +97,10 @@ class KeptPort:
         self._socket = kept
 
     def startListening(self) -> None:
-        """It is bound already."""
+        """Nothing to do: it is bound already."""
 
     def stopListening(self) -> None:
-        """It is kept."""
+        """Nothing to do: it is kept."""
 
     def getHost(self) -> IPv4Address | IPv6Address:
         host, port = self._socket.getsockname()[:2]

@@ -1,4 +1,4 @@
-"""Where the settings of a service come from: options, the environment, a TOML file, and else their defaults.
+"""Sources of the settings of a service: options, the environment, a TOML file, and else their defaults.
 
 The first of these that has a setting says what it is. A mistake in any of them names what the person wrote:
 `--max-connections`, `MCPWS_MAX_CONNECTIONS`, or `mcpws.toml: limits.max_connections`.
@@ -39,7 +39,7 @@ _FOREIGN_PORT = re.compile(r"(tcp|udp|sctp)://")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was given, before it is a config.
+    """Settings as they were given, before they are a config.
 
     :param values: by field; what is not given is missing.
     :param sources: what the person wrote, by field.
@@ -64,7 +64,7 @@ class Reading:
 
 
 class _Level:
-    """What one source has: values and what they are called there, by field; and its mistakes."""
+    """Settings of one source: values and what they are called there, by field; and its mistakes."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -213,7 +213,7 @@ def _put_toml(level: _Level, setting: Setting, name: str, value: Any) -> None:
 
 
 def _meant(name: str, tables: Sequence[str], known: Mapping[str, Setting], table: str = "") -> str | None:
-    """What may be meant by the name of a table, or of a key in a `table`: by any of its names."""
+    """Names that may be meant by one of a table, or of a key in a `table`."""
     by_name = {one: one for one in tables}
     for path, setting in known.items():
         for one in (path, setting.key, setting.name, *(spelling.replace("-", "_") for spelling in setting.spellings)):
@@ -306,7 +306,7 @@ def _check_old_host(text: str, port: str | None, source: str = "--host") -> None
 
 @cache
 def options_of_settings() -> Mapping[str, tuple[Setting, bool]]:
-    """What each option sets, by its spelling with dashes, and whether it says that it is not so."""
+    """Setting of each option, by its spelling with dashes, and whether it says that it is not so."""
     settings = service_settings().values()
     plain = {f"--{spelling}": (one, False) for one in settings for spelling in one.spellings}
     negated = {f"--no-{spelling}": (one, True) for one in settings if one.is_flag for spelling in one.spellings}

@@ -35,7 +35,7 @@ MAX_NAMED = 3
 
 
 class _Forked(BaseException):
-    """This is the new process now."""
+    """Signal that this is the new process now."""
 
     def __init__(self, turn: Turn) -> None:
         super().__init__(turn)
@@ -65,7 +65,7 @@ class _Forker:
             os.kill(self.pid, signal.SIGKILL)
 
     def take_reports(self) -> list[tuple[str, list[str]]]:
-        """What it says has happened, and with which files; nothing any more once it is gone."""
+        """Reports of what has happened, and with which files; nothing any more once the process is gone."""
         self._begun += os.read(self.reports, 65536)
         *lines, self._begun = self._begun.split(b"\n")
         told = [json.loads(line) for line in lines]

@@ -39,7 +39,7 @@ class Turn:
         self.first = order == SERVE_FIRST
 
     def more(self, files: Iterable[str]) -> None:
-        """What was imported meanwhile."""
+        """Files of modules that were imported meanwhile."""
         if set(files) - self._told:
             self._report("more", files)
 

@@ -28,7 +28,7 @@ class Watched:
         self._seen = self._look()
 
     def __len__(self) -> int:
-        """How many there are now."""
+        """Number of files now."""
         return len(self._seen)
 
     def add(self, files: Iterable[str]) -> None:
@@ -51,7 +51,7 @@ class Watched:
                 del self._seen[file]
 
     def changed(self) -> list[str]:
-        """What has changed since it was last looked at, come or gone, in order."""
+        """Files that have changed since they were last looked at, come or gone, in order."""
         before, self._seen = self._seen, self._look()
         return sorted(file for file in before.keys() | self._seen.keys() if before.get(file) != self._seen.get(file))
 

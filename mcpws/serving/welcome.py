@@ -1,4 +1,4 @@
-"""What somebody who has just started a server wants to know, on one screen."""
+"""Welcome: what somebody who has just started a server wants to know, on one screen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOOPBACK = re.compile(r"wss?://(127\.|localhost|\[::1\])|unix:")
 
 @dataclass(frozen=True, slots=True)
 class OwnCommand:
-    """How the `mcpws` command is called here.
+    """The `mcpws` command as it is called here.
 
     :param words: that call it from anywhere: an absolute path, first.
     :param typed: what somebody types who stands in the working directory.

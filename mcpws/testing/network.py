@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def result_of(deferred: Deferred[T]) -> T:
-    """What `deferred` has fired with. Raises what it failed with, AssertionError if it has not fired."""
+    """Result of `deferred`. Raises what it failed with, AssertionError if it has not fired."""
     results: list[T | Failure] = []
     deferred.addBoth(results.append)
     assert results, "the Deferred has not fired yet"

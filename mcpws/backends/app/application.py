@@ -390,7 +390,7 @@ class App:
         return none.addCallback(self._end_places, self._clock)
 
     def counted(self) -> dict[str, int]:
-        """What was dropped or refused since a limit was reached.
+        """Numbers of what was dropped or refused at a limit, by its name.
 
         Notifications, for `max_notifications` or `max_notification_bytes`; calls, for `max_thread_queue`.
         """

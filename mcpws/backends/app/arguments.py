@@ -35,10 +35,10 @@ class ArgumentsOfFunction(Protocol):
         """The values in the JSON object `raw`, which stands at the path `at`; InvalidParams if they do not fit."""
 
     def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
-        """What is called, and the values, from the `params` of a call in one pass; None if that cannot be."""
+        """Name and values from the `params` of a call, read in one pass; None if that cannot be."""
 
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
-        """The same from strings: a number is one in a string, a list or an object is JSON in a string."""
+        """Values from strings: a number is one in a string, a list or an object is JSON in a string."""
 
     def is_json(self, name: str) -> bool:
         """Whether `convert` wants JSON for this parameter."""
@@ -80,7 +80,7 @@ class Arguments:
             return msgspec.structs.astuple(_decode_plain(self._decode, raw, error, at))
 
     def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
-        """What is called, and the values, from the `params` of a call in one pass; None if they do not fit."""
+        """Name and values from the `params` of a call, read in one pass; None if they do not fit."""
         try:
             name, arguments = msgspec.structs.astuple(self._decode_call(params))
         except (ValueError, RecursionError):
@@ -88,7 +88,7 @@ class Arguments:
         return name, msgspec.structs.astuple(arguments)
 
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
-        """The same from strings: a number is one in a string, a list or an object is JSON in a string."""
+        """Values from strings: a number is one in a string, a list or an object is JSON in a string."""
         read = {name: self._read(name, text, f"{at}.{name}") for name, text in values.items()}
         try:
             return msgspec.structs.astuple(
@@ -102,7 +102,7 @@ class Arguments:
         return name in self._from_json
 
     def _read(self, name: str, text: str, at: str) -> Any:
-        """What a string stands for: itself, but where the parameter wants what only JSON can say."""
+        """Value that a string stands for: itself, but where the parameter wants what only JSON can say."""
         or_text = self._from_json.get(name)
         if or_text is None:
             return text
@@ -146,7 +146,7 @@ def unknown(kind: str, path: str, name: str) -> InvalidParams:
 
 
 def decode(decoder: msgspec.json.Decoder[T], raw: Raw, at: str) -> T:
-    """What `raw` holds; InvalidParams, naming the place below the path `at`, if it does not fit."""
+    """Value of the JSON `raw`; InvalidParams, naming the place below the path `at`, if it does not fit."""
     try:
         return decoder.decode(raw)
     except (ValueError, RecursionError) as error:
@@ -154,7 +154,7 @@ def decode(decoder: msgspec.json.Decoder[T], raw: Raw, at: str) -> T:
 
 
 def _decode_plain(decode: Callable[[Raw | bytes], T], raw: Raw, error: Exception, at: str) -> T:
-    """What `raw`, which was refused because of `error`, holds if its integers are written as such."""
+    """Value of `raw`, which was refused because of `error`, read with its integers written as such."""
     plain = plain_integers(raw) if isinstance(error, msgspec.ValidationError) else None
     if plain is None:
         raise invalid_params(error, at) from None
@@ -165,7 +165,7 @@ def _decode_plain(decode: Callable[[Raw | bytes], T], raw: Raw, error: Exception
 
 
 def invalid_params(error: Exception, at: str) -> InvalidParams:
-    """What msgspec says is wrong, with the path to where it is."""
+    """InvalidParams with the fault that msgspec found, and the path to it."""
     # As in: Expected `int`, got `str` - at `$.a[0]`. Of a key it says: - at `key` in `$.a`.
     reason, found, where = str(error).rpartition(" - at `")
     if found:
@@ -228,7 +228,7 @@ def _references(schema: Any, definitions: Mapping[str, Any], found: set[str]) ->
 
 
 def _in_order(schema: Any) -> Any:
-    """The same in every process: msgspec takes the members of a union from a set."""
+    """The schema in an order that is the same in every process: msgspec takes the members of a union from a set."""
     if isinstance(schema, list):
         return [_in_order(part) for part in schema]
     if not isinstance(schema, dict):
@@ -253,7 +253,7 @@ def _field(parameter: Parameter) -> Any:
 
 
 def _check(signature: Signature, parameter: Parameter) -> inspect.Type:
-    """What msgspec tells of a parameter's type; ConfigError if it cannot be announced as what it is."""
+    """msgspec's description of a parameter's type; ConfigError if it cannot be announced as what it is."""
     if parameter.type is MISSING:
         raise signature.no_annotation(parameter.name)
     try:

@@ -13,7 +13,7 @@ from mcpws.mcp.content import Implementation
 
 
 class Catalog:
-    """What is registered, by kind; the same for all clients.
+    """All registered functions, by kind; the same for all clients.
 
     Completions are kept by the prompt's name or the template, in its canonical form, and the argument.
     """
@@ -28,7 +28,7 @@ class Catalog:
         self.completions: dict[tuple[str, str], Completion] = {}
 
     def summary(self) -> str:
-        """All of it in a line for people: `calculator 1.0: 3 tools, 1 prompt`."""
+        """Summary in a line for people: `calculator 1.0: 3 tools, 1 prompt`."""
         kinds = (
             (self.tools, "tool"),
             (self.resources, "resource"),
@@ -40,7 +40,7 @@ class Catalog:
         return f"{self.info.name} {self.info.version}: {', '.join(told) or 'nothing yet'}"
 
     def capabilities(self) -> dict[str, Any]:
-        """What to tell a client now (MCP 2025-11-25, ServerCapabilities)."""
+        """Capabilities to tell a client now (MCP 2025-11-25, ServerCapabilities)."""
         capabilities: dict[str, Any] = {"logging": {}}
         if self.tools:
             capabilities["tools"] = {"listChanged": True}
@@ -68,7 +68,7 @@ class Catalog:
         return self.templates.get(uri) is not None or self.resources.get(uri) is not None
 
     def find_resource(self, uri: str) -> tuple[Resource, dict[str, str]] | None:
-        """What `uri` leads to, with the values of its variables: a resource, else the first template that matches."""
+        """The resource that `uri` leads to, else the first template that matches, with the values of its variables."""
         uri = canonical(uri)
         resource = self.resources.get(uri)
         if resource is not None:

@@ -38,7 +38,7 @@ GOING_AWAY = 1001
 
 
 class HandshakenClient(ClientState):
-    """What a client has said since `initialize`.
+    """State of a legacy client: all that it has said since `initialize`.
 
     `features` are the capabilities that it was told the server has; `subscriptions` are URIs as it spelled them, by
     their canonical form.
@@ -54,7 +54,7 @@ class HandshakenClient(ClientState):
 
 
 class Scope(Protocol):
-    """What a method has of where its request came from."""
+    """Surroundings of a request, as the method that answers it sees them."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -72,7 +72,7 @@ class Scope(Protocol):
         """Call a registered function and convert what it returns, now or when it comes."""
 
     def told(self, error: BaseException | None, signature: Signature) -> BaseException:
-        """What to raise for the client in the place of what a function raised; what was not meant for it is logged."""
+        """Exception for the client in the place of a function's, which is logged if it was not meant for it."""
 
 
 class AppChannel:
@@ -180,7 +180,7 @@ class AppChannel:
         )
 
     def told(self, error: BaseException | None, signature: Signature) -> BaseException:
-        """What to raise for the client in the place of what a function raised; what was not meant for it is logged."""
+        """Exception for the client in the place of a function's, which is logged if it was not meant for it."""
         return self._failures.told(error, signature, self.identity)
 
     def hear(self, signature: Signature, values: tuple[Any, ...], size: int) -> None:

@@ -1,4 +1,4 @@
-"""What functions return as MCP's content, and how long an answer may be kept."""
+"""Return values of functions as MCP's content, and the time for which an answer may be kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mcpws.mcp.content import Block, Content, Text
 
 
 class CacheHint(Struct, frozen=True):
-    """How long a client may keep an answer, and for whom (MCP 2026-07-28, caching).
+    """Time for which a client may keep an answer, and for whom (MCP 2026-07-28, caching).
 
     :param ttl: seconds for which it is fresh; with 0 the client asks each time. A change that the client hears of ends
         it sooner.
@@ -30,7 +30,7 @@ class CacheHint(Struct, frozen=True):
             raise ConfigError("ttl", self.ttl, "must be 0 or more")
 
     def members(self) -> dict[str, Any]:
-        """What it adds to a result."""
+        """Members that it adds to a result."""
         return {"ttlMs": int(self.ttl * 1000), "cacheScope": "public" if self.public else "private"}
 
 

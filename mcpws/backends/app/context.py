@@ -1,4 +1,4 @@
-"""What a registered function can do besides returning a value: report, log, ask the client."""
+"""Context of a call: a function can report, log and ask the client with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mcpws.turns.conversation import Conversation
 
 
 class ClientState:
-    """What a client says of itself, and of which log messages it wants: all of them from `level`, None for none."""
+    """A client's description of itself, and the lowest `level` of the log messages that it wants, None for none."""
 
     __slots__ = ("capabilities", "info", "level", "version")
 
@@ -110,7 +110,7 @@ class Context:
 
     @property
     def client_capabilities(self) -> dict[str, Any]:
-        """What the client declared, as it came (MCP 2025-11-25 and 2026-07-28, ClientCapabilities)."""
+        """Capabilities that the client declared, as they came (MCP 2025-11-25 and 2026-07-28, ClientCapabilities)."""
         return self._client.capabilities
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
@@ -193,7 +193,7 @@ class Context:
         return elicited.addCallback(_without_blanks)
 
     def list_roots(self, *, timeout: float | None = None) -> Deferred[list[Root]]:
-        """Which directories and files the user opened to this server.
+        """Directories and files that the user opened to this server.
 
         By MCP 2026-07-28 the function runs again for the answer: see above.
         Fails with CapabilityMissing when the client does not say, else as `request` does.

@@ -20,7 +20,7 @@ from mcpws.jsonrpc.messages import EMPTY, Notification, Request, to_raw
 
 
 class RpcFunction:
-    """What is registered as `name`, a method or a notification as `kind` says.
+    """Function that is registered as `name`, a method or a notification as `kind` says.
 
     `function` takes the parameters as a whole, as what it annotates them with, else as a dict; or takes none.
 

@@ -1,4 +1,4 @@
-"""What a docstring says of a function, and what of each parameter."""
+"""Docstrings read for what they say of a function, and of each parameter."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _indented(lines: Iterable[str]) -> list[list[str]]:
 
 
 def _understood(text: str, style: DocstringStyle) -> Described | None:
-    """What a piece says of parameters, if it is about nothing else."""
+    """Descriptions of parameters in a piece, if it is about nothing else."""
     try:
         parts = parse_style(text, style).meta
     except ParseError:

@@ -19,7 +19,7 @@ MAX_SHOWN = 2000
 
 
 class MalformedAnswer(MalformedResult):
-    """What the client answered to a question is no answer to it; `refusal` tells the client, if nobody else cares."""
+    """An answer of the client's that is none to the question; `refusal` tells the client, if nobody else cares."""
 
     def __init__(self, method: str, refusal: InvalidParams) -> None:
         super().__init__(method, refusal.data["reason"])
@@ -63,7 +63,7 @@ class Failures:
         self.show_errors = show_errors
 
     def told(self, error: BaseException | None, signature: Signature, client: Identity) -> BaseException:
-        """What to raise in the place of `error`, which the function of `signature` raised.
+        """Exception in the place of `error`, which the function of `signature` raised.
 
         That is `error` itself where it says what the client is to be told. Any other, that of `sys.exit()` included, is
         logged with its traceback.

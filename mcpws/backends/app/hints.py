@@ -26,7 +26,7 @@ _INNERMOST = 3
 
 
 def hint_for(error: BaseException | None, signature: Signature) -> str | None:
-    """What to write for a function that raised `error`; None if where it runs is not to blame."""
+    """Advice for the author of a function that raised `error`; None if the place where it runs is not to blame."""
     if not signature.is_coroutine:
         return None
     if signature.on == "reactor" and any(map(_wants_loop, _causes(error))):

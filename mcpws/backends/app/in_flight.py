@@ -13,7 +13,7 @@ log = Logger()
 
 
 class InFlight:
-    """Those of all clients: each Deferred until it has fired."""
+    """Deferreds of the running functions of all clients, each until it has fired."""
 
     def __init__(self) -> None:
         self._running: dict[Deferred[Any], str] = {}

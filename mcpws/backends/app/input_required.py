@@ -33,7 +33,7 @@ _OF_ONE_TRY = ("_meta", "inputResponses", "requestState")
 
 
 class Question(Struct, frozen=True):
-    """What the client is asked for: a request but for its id."""
+    """A question to the client: a request but for its id."""
 
     method: str
     params: Raw | UnsetType = UNSET
@@ -67,7 +67,7 @@ _write = msgspec.json.Encoder(order="deterministic").encode
 
 @dataclass(frozen=True, slots=True)
 class Safe:
-    """Where the state of calls is sealed.
+    """Seal for the state of calls, bound to one server.
 
     :param name: of the server: another, even one that has the same key, is to open nothing of ours.
     :param now: seconds since an epoch that all replicas share.
@@ -131,7 +131,7 @@ class Replay:
         return state.answers | {key: given[key] for key in state.asked if given.get(key, NULL) != NULL}
 
     def _bound_to(self) -> bytes:
-        """What must be the same when the call is made again."""
+        """Everything that must be the same when the call is made again."""
         params = decode(_read_params, self._request.params or EMPTY, "$")
         kept = {name: value for name, value in params.items() if value is not None and name not in _OF_ONE_TRY}
         return _write([self._safe.name, self._principal, self._request.method, kept])

@@ -15,7 +15,7 @@ _MAX_DIGITS = 309
 
 
 def plain_integers(raw: Raw | bytes) -> bytes | None:
-    """The same JSON with all integers written as such; None if that makes no difference, or `raw` is too long.
+    """JSON equal to `raw` with all integers written as such; None if that is no change, or `raw` is too long.
 
     What is no integer keeps each of its digits.
     """

@@ -67,7 +67,7 @@ class Listen:
 
 
 class Listens:
-    """Those of one conversation.
+    """Open `subscriptions/listen` requests of one conversation.
 
     :param notify: sends a notification to the client.
     :param subscriptions: where who wants to hear of which resource is kept.

@@ -81,11 +81,11 @@ class ModelledArguments:
         return tuple(values[name] for name in self._names)
 
     def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
-        """None: what is called and with what is not read in one pass here."""
+        """None: name and arguments are not read in one pass here."""
         return None
 
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
-        """The same from strings: a number is one in a string, a list or an object is JSON in a string."""
+        """Values from strings: a number is one in a string, a list or an object is JSON in a string."""
         read = {name: self._read(name, text) for name, text in values.items()}
         return self.decode(Raw(msgspec.json.encode(read)), at)
 
@@ -130,7 +130,7 @@ class Model:
             raise misfit(error.errors(include_url=False), raw, at) from None
 
     def written(self, value: Any) -> Any:
-        """What JSON is to say of a value, as built-in types; InvalidParams if it is none of the type's."""
+        """Built-in types for the JSON of a value; InvalidParams if it is none of the type's."""
         try:
             return self._adapter.dump_python(self._adapter.validate_python(value), mode="json", by_alias=True)
         except self._invalid as error:
@@ -138,7 +138,7 @@ class Model:
 
 
 def misfit(errors: Sequence[Mapping[str, Any]], raw: Raw | None, at: str) -> InvalidParams:
-    """What pydantic says is wrong with `raw`, with the paths to where it is; the first of them counts."""
+    """InvalidParams with the faults that pydantic found in `raw`, and the paths to them; the first of them counts."""
     try:
         value = None if raw is None else msgspec.json.decode(raw)
     except (ValueError, RecursionError):
@@ -201,7 +201,7 @@ def _pydantic(signature: Signature, name: str, type: Any) -> Any:
 
 
 def _field(parameter: Parameter) -> dict[str, Any]:
-    """How pydantic is told of a parameter, besides its type."""
+    """Field by which pydantic is told of a parameter, besides its type."""
     options: dict[str, Any] = {"alias": parameter.name, "validation_alias": parameter.name}
     if parameter.description is not None:
         options["description"] = parameter.description

@@ -89,7 +89,7 @@ class Modern:
         return later.addCallbacks(self._complete, _failed, callbackArgs=(call,))
 
     def _complete(self, result: Any, call: StatelessCall) -> Raw:
-        """What a method returned, with what every result has."""
+        """Result that a method returned, with the members that every result has."""
         if type(result) is InputRequiredResult:
             return _joined(b"{" + self._meta, result)
         hint = call.cache.members() if call.request.method in CACHEABLE else {}
@@ -99,7 +99,7 @@ class Modern:
         return _joined(b"%b,%b" % (head, _encode(hint)[1:-1]) if hint else head, result)
 
     def _merged(self, result: Raw, hint: dict[str, Any]) -> Raw:
-        """The same where some of it may be there already; what is no object stays as it is."""
+        """Result with the members that every result has, where some may be there already; no object stays as it is."""
         try:
             members = _read_members(result)
         except msgspec.ValidationError:
@@ -109,7 +109,7 @@ class Modern:
 
 
 def read_client(meta: RequestMeta) -> ClientState:
-    """What a request says of its client.
+    """The client that a request describes in its `_meta`.
 
     :raises UnsupportedProtocol: a version that we do not know, or that begins with a handshake.
     :raises InvalidParams: something required is missing, or something is malformed.
@@ -151,7 +151,7 @@ def _joined(head: bytes, result: Struct) -> Raw:
 
 
 def _in_modern_terms(error: Exception) -> RpcError:
-    """What the handshake's era calls otherwise, or has no error for."""
+    """The modern error for one that the legacy era calls otherwise, or does not have."""
     if isinstance(error, ResourceNotFound):
         return InvalidParams(error.message, error.data)
     if isinstance(error, CapabilityMissing):

@@ -27,7 +27,7 @@ log = Logger()
 
 
 class StatelessCall:
-    """What a method has of one request, where otherwise it has the channel: nothing that others said before.
+    """A modern request in the place of the channel, for the method that answers it: it rests on nothing said before.
 
     :param client: as the request tells of it.
     :param token: under which the request wants to hear of its progress.

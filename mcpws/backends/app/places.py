@@ -1,4 +1,4 @@
-"""Where the functions of an App run: in the reactor's turns, in threads, or as tasks of asyncio."""
+"""Places where the functions of an App run: the reactor's turns, threads, tasks of asyncio."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORDS = ", ".join(f'"{word}"' for word in get_args(On))
 
 
 class Place(Protocol):
-    """Where a function runs, if that is not in the reactor's turns."""
+    """A place where functions run that is not the reactor's turns."""
 
     word: On
 
@@ -55,7 +55,7 @@ class Places:
         self._watch = Watch(self.holds)
 
     def where(self, on: On | None) -> Where:
-        """Where a function is to run that is registered with `on`."""
+        """Place for a function that is registered with `on`."""
         return Where(self, on)
 
     def use(self, reactor: object) -> None:

@@ -69,7 +69,7 @@ class Prompt:
         self.definition = to_raw(_Definition(self.name, title, self._description, arguments or None))
 
     def _told(self, parameter: Parameter) -> str | None:
-        """What clients are told of a parameter: MCP has no place for its type."""
+        """Description of a parameter for clients, with its type, for which MCP has no place."""
         if not self.arguments.is_json(parameter.name):
             return parameter.description
         type = parameter.type
@@ -78,7 +78,7 @@ class Prompt:
         return " ".join(filter(None, (parameter.description, f"(JSON: {schema})")))
 
     def result(self, value: Any) -> GetPromptResult:
-        """What the function returned as messages: strings and content are the user's.
+        """Messages of a prompt, made of what the function returned: strings and content are the user's.
 
         :raises TypeError: it returned something else; names the function.
         """

@@ -1,4 +1,4 @@
-"""What the decorators of an App may be given: whoever writes something else is told what to write."""
+"""Checks of what the decorators of an App are given: whoever writes something else is told what to write."""
 
 from __future__ import annotations
 

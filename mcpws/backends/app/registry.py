@@ -1,4 +1,4 @@
-"""What is registered, in order, and a page of it at a time (MCP 2025-11-25, pagination)."""
+"""Registries: entries in order, and a page of them at a time (MCP 2025-11-25, pagination)."""
 
 from __future__ import annotations
 

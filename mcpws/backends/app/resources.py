@@ -85,7 +85,7 @@ class Resource:
         return bool(self.template.variables)
 
     def result(self, uri: str, value: Any) -> ReadResourceResult:
-        """What the function returned, as contents of `uri`.
+        """Contents of `uri`, made of what the function returned.
 
         Text and bytes as they are, ResourceContents and lists of them too, pictures and sounds as bytes of their MIME
         type; anything else is written as JSON.

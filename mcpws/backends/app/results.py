@@ -1,4 +1,4 @@
-"""What a tool's function returned as the result of the call (MCP 2025-11-25, tools, structured content)."""
+"""Results of tools, made of what their functions return (MCP 2025-11-25, tools, structured content)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _EXACT: dict[type[inspect.Type], tuple[type, ...]] = {
 
 
 def results_of(signature: Signature) -> tuple[Convert, dict[str, Any] | None]:
-    """How to make a result of what the function returns, and the schema of its structured part.
+    """Maker of results for a function, and the schema of their structured part.
 
     :raises ConfigError: JSON cannot stand for what it is annotated to return.
     """
@@ -180,7 +180,7 @@ def _parted(value: Any, encoded: bytes) -> tuple[bytes, list[Content] | None]:
 
 
 def _checked(result: ToolResult) -> ToolResult:
-    """What a function made itself, without a number in it that JSON does not have."""
+    """A result that a function made itself, without a number in it that JSON does not have."""
     check_content(result.content)
     if result.structured is None and result.meta is None:
         return result

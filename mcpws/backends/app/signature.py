@@ -127,11 +127,11 @@ class Signature:
         return self.function(*values[:first], **dict(zip(self._keywords, values[first:], strict=True)))
 
     def decorator(self, on: str) -> str:
-        """How its author writes that it is to run elsewhere."""
+        """Decorator as its author writes it for a function that is to run elsewhere."""
         return f'@app.{self.kind}({"" if self.kind in ("tool", "prompt") else "..., "}on="{on}")'
 
     def fault(self, problem: Exception) -> TypeError:
-        """What is wrong with what the function returned: a defect, for its author to read in the log."""
+        """A defect in what the function returned, for its author to read in the log."""
         if isinstance(problem, InvalidParams):
             reason = f"its outputSchema does not allow: {problem.data['path']}: {problem.data['reason']}"
         else:
@@ -166,7 +166,7 @@ def _parameters(function: Function, label: str) -> Iterable[inspect.Parameter]:
 
 
 def annotated_description(annotation: Any) -> str | None:
-    """What `Annotated` says of a parameter, as a string or as msgspec has it; of an optional one too."""
+    """Description of a parameter in its `Annotated`, as a string or as msgspec has it; of an optional one too."""
     if get_origin(annotation) is Annotated:
         for said in annotation.__metadata__:
             # A Meta of msgspec's, a Field of pydantic's, or a string.
@@ -185,7 +185,7 @@ def _unmangled(function: Function, name: str) -> str:
 
 
 def _called(function: Function) -> Function:
-    """What a call runs: of an object, its method."""
+    """Function that a call runs: of an object, its method."""
     called: Function = function if inspect.isroutine(function) else type(function).__call__
     return called
 
@@ -209,7 +209,7 @@ def _hints(function: Function, label: str) -> dict[str, Any]:
 
 
 def _enclosing(function: Any) -> dict[str, Any]:
-    """What is local to the functions that are running in the same module: one of them defines `function`."""
+    """Names local to the functions that are running in the same module: one of them defines `function`."""
     names: dict[str, Any] = {}
     frame: FrameType | None = sys._getframe()
     while frame is not None:

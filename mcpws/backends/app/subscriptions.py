@@ -1,4 +1,4 @@
-"""Who wants to hear of which resource, for the whole of a service."""
+"""Subscribers of each resource, for the whole of a service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Watcher = Callable[[bool], object]
 
 
 class Subscriber(Protocol):
-    """Who may subscribe."""
+    """A party that may subscribe."""
 
     def resource_updated(self, uri: str) -> None:
         """The resource has changed."""
@@ -35,7 +35,7 @@ class Subscriptions(Generic[T]):
         self._watchers: dict[str, list[Watcher]] = {}
 
     def of(self, uri: str) -> list[T]:
-        """Who has subscribed to `uri`."""
+        """Subscribers of `uri`."""
         return list(self._subscribers.get(canonical(uri), ()))
 
     def add(self, uri: str, subscriber: T) -> None:

@@ -106,7 +106,7 @@ def _work(begin: Begin, call: AwayCall, context: Context | None) -> Callable[[],
 
 
 async def _outcome(work: Callable[[], Any]) -> object:
-    """What a function returned in the end, or the Failure: `sys.exit()` in it would end the loop."""
+    """Value that a function returned in the end, or the Failure: `sys.exit()` in it would end the loop."""
     try:
         outcome = work()
         return await outcome if isawaitable(outcome) else outcome
@@ -125,7 +125,7 @@ def _run_here(begin: Begin, label: str, context: Context | None) -> Deferred[Any
 
 
 def _serve(loop: asyncio.AbstractEventLoop, closed: Callable[[], object]) -> None:
-    """What the thread of a loop does."""
+    """Work of the thread of a loop."""
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()

@@ -131,7 +131,7 @@ class Threads:
 
 
 def _work(jobs: SimpleQueue[_Job | None], ended: Callable[[_Job, object], None]) -> None:
-    """What each thread does."""
+    """Work of each thread."""
     while True:
         job = jobs.get()
         if job is None:
@@ -144,7 +144,7 @@ def _work(jobs: SimpleQueue[_Job | None], ended: Callable[[_Job, object], None])
 
 
 def _outcome(work: Callable[[], Any]) -> object:
-    """What a function returned, or the Failure; whatever it raises ends nothing else."""
+    """Value that a function returned, or the Failure; whatever it raises ends nothing else."""
     try:
         outcome = work()
         if isinstance(outcome, Deferred):

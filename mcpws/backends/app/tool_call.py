@@ -1,4 +1,4 @@
-"""Which tool a `tools/call` is for, and with what (MCP 2025-11-25, tools)."""
+"""Parameters of `tools/call`: the tool, and its arguments (MCP 2025-11-25, tools)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _read_with_halves(raw: Raw) -> _Call | None:
 
 
 def _read_at_once(catalog: Catalog, params: Raw) -> tuple[Tool, tuple[Any, ...]] | None:
-    """The same in one pass, by the type of the tool that is named first; None where that does not do.
+    """Tool and values in one pass, by the type of the tool that is named first; None where that does not do.
 
     Otherwise the first pass has to go through the arguments only to see where they end, and a mebibyte takes 0.18 ms.
     """

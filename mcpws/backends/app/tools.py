@@ -63,6 +63,6 @@ class Tool:
 
 
 def failed(error: McpwsError) -> ToolResult:
-    """What the model is to read of `error`."""
+    """Result that has the model read `error`."""
     # File names, often part of it, may hold what UTF-8 cannot.
     return ToolResult([Text(str(error).encode(errors="backslashreplace").decode())], is_error=True)

@@ -72,7 +72,7 @@ class UriTemplate:
         return self.match_canonical(canonical(uri))
 
     def match_canonical(self, uri: str) -> dict[str, str] | None:
-        """The same for a URI that is `canonical`."""
+        """Match of a URI that is `canonical` already."""
         if not uri.startswith(self._prefix):
             return None
         position = len(self._prefix)

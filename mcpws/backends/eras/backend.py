@@ -62,7 +62,7 @@ class DualEra:
         return self._counters.expired
 
     def counted(self) -> dict[str, int]:
-        """These, and what `backend` has counted."""
+        """All of these numbers, and those that `backend` has counted."""
         own = {f"eras.{name}": count for name, count in asdict(self._counters).items()}
         return own | counted_by(self._backend)
 

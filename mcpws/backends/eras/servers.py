@@ -98,7 +98,7 @@ class Inner:
             self._channel.pauseProducing()
 
     def resume(self) -> None:
-        """It has caught up."""
+        """Read on: the other end has caught up."""
         if self._channel is not None:
             self._channel.resumeProducing()
 
@@ -204,7 +204,7 @@ class Inners:
             inner.pause()
 
     def resume(self) -> None:
-        """It has caught up."""
+        """Read on: the other end has caught up."""
         self.client_is_slow = False
         for inner in list(self._all):
             inner.resume()

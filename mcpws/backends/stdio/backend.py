@@ -39,7 +39,7 @@ LOOK = 5.0
 
 
 class ProcessReactor(IReactorProcess, IReactorTime):
-    """What a Stdio needs of its reactor. SIGCHLD must be seen: not under asyncio with uvloop."""
+    """The reactor that a Stdio needs. SIGCHLD must be seen: not under asyncio with uvloop."""
 
 
 class Stdio:
@@ -128,32 +128,32 @@ class Stdio:
 
     @property
     def children(self) -> int:
-        """How many are running now, those that are being shut down included."""
+        """Number of children that are running now, those that are being shut down included."""
         return len(self._children)
 
     @property
     def started(self) -> int:
-        """How many were ever started."""
+        """Number of children that were ever started."""
         return self._counters.started
 
     @property
     def given_up(self) -> int:
-        """How many were stopped for breaking the protocol or a limit."""
+        """Number of children that were stopped for breaking the protocol or a limit."""
         return self._counters.given_up
 
     @property
     def garbage(self) -> int:
-        """How many lines were no JSON-RPC messages."""
+        """Number of lines that were no JSON-RPC messages."""
         return self._counters.garbage
 
     @property
     def too_long(self) -> int:
-        """How many lines were longer than `max_line`."""
+        """Number of lines that were longer than `max_line`."""
         return self._counters.too_long
 
     def counted(self) -> dict[str, int]:
-        """These, and how often a child was not started yet because of `backoff` (`held_off`), how often there was no
-        room for one (`crowded`), and how often one was found stopped, as by SIGSTOP."""
+        """All of these numbers, and how often a child was not started yet because of `backoff` (`held_off`), had no
+        room (`crowded`), or was found stopped, as by SIGSTOP (`stopped`)."""
         return {"stdio.children": self.children} | {f"stdio.{key}": n for key, n in asdict(self._counters).items()}
 
     def described(self) -> Description:
@@ -191,7 +191,7 @@ class Stdio:
 
     @property
     def stop_seconds(self) -> float:
-        """How long `stop` may take: a child that heeds nothing is killed after this."""
+        """Seconds that `stop` may take: a child that heeds nothing is killed after this."""
         return len(ESCALATION) * self._limits.stop_grace + LAST_WORDS
 
     def kill(self) -> None:

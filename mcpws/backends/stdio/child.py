@@ -54,7 +54,7 @@ _BEGINNINGS = frozenset(b"{[ \t\r")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one child may do, as Stdio explains it; ConfigError names what is not above 0."""
+    """Limits of one child, as Stdio explains them; ConfigError names what is not above 0."""
 
     max_line: int
     max_stderr_line: int
@@ -70,7 +70,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Counters:
-    """What all children of a backend have come to so far."""
+    """Numbers of all children of a backend so far."""
 
     started: int = 0
     given_up: int = 0
@@ -295,7 +295,7 @@ class Child(ProcessProtocol):
                         self._link.send(message)
 
     def _take_apart(self, line: bytes, error: RpcError) -> None:
-        """What is no message may be several (MCP 2025-03-26, batches), or tell who waits for it."""
+        """A line that is no message may be several (MCP 2025-03-26, batches), or tell who waits for it."""
         if line[0] not in _BEGINNINGS and _ID not in line:
             self._drop(line)
             return
@@ -428,7 +428,7 @@ def _exit(reason: Failure, by_itself: bool, seconds: float) -> Exit:
 
 
 def _describe(reason: Failure) -> str:
-    """How a process ended, as in "exited with status 1"."""
+    """End of a process in words, as in "exited with status 1"."""
     ended = reason.value
     if isinstance(ended, ProcessTerminated) and ended.signal is not None:
         return f"was killed by signal {ended.signal} ({signal.strsignal(ended.signal)})"

@@ -1,4 +1,4 @@
-"""What a stdio server may be called, by the command line that starts it."""
+"""Names for stdio servers, by the command line that starts them."""
 
 from __future__ import annotations
 

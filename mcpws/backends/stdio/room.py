@@ -1,4 +1,4 @@
-"""Who may have a child process, when there cannot be any number of them, and not at once after the last has failed."""
+"""Room for child processes: how many there may be, and how soon after one has failed."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Room:
 
 
 class Relapses:
-    """Which children ended by themselves too soon, and who has to wait for that before there is another.
+    """Children that ended by themselves too soon, and the wait before there is another.
 
     One that has not read a word of its client was not ended by that: everybody has to wait. Of what else ends within
     `backoff.most` seconds it may be the client who makes it do so, and nobody else has to suffer that. Once that is no

@@ -108,26 +108,26 @@ class SharedStdio:
 
     @property
     def conversations(self) -> int:
-        """How many are open now."""
+        """Number of conversations that are open now."""
         return len(self._members)
 
     @property
     def dropped(self) -> dict[str, int]:
-        """How many messages reached nobody, by kind, as Mux explains."""
+        """Numbers of messages that reached nobody, by kind, as Mux explains."""
         return dict(self._mux.dropped)
 
     @property
     def too_slow(self) -> int:
-        """How many conversations ended because the client did not read."""
+        """Number of conversations that ended because the client did not read."""
         return self._too_slow
 
     @property
     def refused(self) -> int:
-        """How many requests were refused, as their client had too many open."""
+        """Number of requests that were refused, as their client had too many open."""
         return self._mux.refused
 
     def counted(self) -> dict[str, int]:
-        """These, and what `backend` has counted."""
+        """All of these numbers, and those that `backend` has counted."""
         dropped = {f"shared.dropped.{kind}": count for kind, count in self._mux.dropped.items()}
         own = {
             "shared.conversations": self.conversations,
@@ -235,7 +235,7 @@ class SharedStdio:
             member.link.send(passed)
 
     def _deliver(self, message: Message) -> None:
-        """What was kept for a slow client. If it has cancelled the request meanwhile, it reaches nobody."""
+        """Deliver what was kept for a slow client. If it has cancelled the request meanwhile, it reaches nobody."""
         for member, passed in self._mux.from_server(message):
             member.link.send(passed)
 

@@ -32,7 +32,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *ran
 
 @implementer(IPullProducer)
 class Intake:
-    """What waits to be read by a child, as the producer of the pipe to its standard input.
+    """Messages that wait to be read by a child, as the producer of the pipe to its standard input.
 
     It is written here, what came in one burst in one go, and straight to the pipe: Twisted's own buffer tells when it
     is empty, never that it becomes less.
@@ -188,7 +188,7 @@ def widen(pipe: FileDescriptor) -> None:
 
 
 def read_on(pipe: FileDescriptor) -> bytes:
-    """What else there is to be read; the end, and what goes wrong, Twisted is left to see."""
+    """Bytes that are still to be read; the end, and what goes wrong, Twisted is left to see."""
     try:
         return os.read(pipe.fileno(), WIDE)
     except OSError:
@@ -196,7 +196,7 @@ def read_on(pipe: FileDescriptor) -> bytes:
 
 
 class ErrorLines:
-    """What a child writes to standard error, line by line for the log, however much it is.
+    """Standard error of a child, line by line for the log, however much it is.
 
     Control characters are escaped: a log is read on terminals.
 
