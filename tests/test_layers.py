@@ -1,7 +1,7 @@
 """The architecture as a check: who may import whom, who may read a clock, how long a file gets."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,6 +151,53 @@ def _breaches_of(where: Path, source: str) -> Iterator[tuple[int, str]]:
         yield length, f"more than {MAX_LINES} lines"
 
 
+def circles(root: Path) -> list[str]:
+    """Every knot of modules under `root` that import each other, for whatever purpose and wherever, by their names.
+
+    What is only imported for its types is needed to understand a module all the same.
+    """
+    sources = {_module_name(path.relative_to(root)): path for path in sorted((root / "mcpws").rglob("*.py"))}
+    imported: dict[str, set[str]] = {}
+    for name, path in sources.items():
+        uses = Uses(path.relative_to(root).parent.parts)
+        uses.visit(ast.parse(path.read_text()))
+        found = {_module_of(use.name, sources) for use in uses if use.is_import}
+        imported[name] = {one for one in found if one is not None}
+    return [" <> ".join(sorted(knot)) for knot in _knots(imported)]
+
+
+def _module_name(where: Path) -> str:
+    parts = where.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _module_of(name: str, modules: Container[str]) -> str | None:
+    """The module that has to be there for `name`: itself, or the one that it is in."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def _knots(follows: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected parts of a graph that are circles; those of one node only where it follows itself."""
+    reached = {node: _reached(node, follows) for node in follows}
+    knots: list[set[str]] = []
+    for node in follows:
+        if node in reached[node] and not any(node in knot for knot in knots):
+            knots.append({other for other in reached[node] if node in reached[other]})
+    return knots
+
+
+def _reached(start: str, follows: dict[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = follows[waiting.pop()] - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
 def _misplaced(part: str, uses: Uses) -> Iterator[tuple[int, str]]:
     if part not in RANK:
         yield 1, f"{part} is in no layer"
@@ -230,6 +277,10 @@ def _is_within(name: str, prefix: str) -> bool:
 def test_the_package_keeps_its_layers() -> None:
     assert (ROOT / "mcpws" / "errors.py").exists()
     assert breaches(ROOT) == []
+
+
+def test_no_module_needs_itself() -> None:
+    assert circles(ROOT) == []
 
 
 def write_module(root: Path, path: str, source: str) -> None:
@@ -338,3 +389,60 @@ def test_a_breach_is_found(tmp_path: Path, path: str, source: str, breach: str) 
 def test_what_is_allowed_is_no_breach(tmp_path: Path, path: str, source: str) -> None:
     write_module(tmp_path, f"mcpws/{path}", source)
     assert breaches(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("modules", "circle"),
+    [
+        (
+            {"ws/server.py": "from mcpws.ws import connection", "ws/connection.py": "from .server import Server"},
+            "mcpws.ws.connection <> mcpws.ws.server",
+        ),
+        (
+            {
+                "ws/server.py": "from mcpws.ws.connection import Connection",
+                "ws/connection.py": "if TYPE_CHECKING:\n    from mcpws.ws.server import Server",
+            },
+            "mcpws.ws.connection <> mcpws.ws.server",
+        ),
+        (
+            {"ws/a.py": "import mcpws.ws.b", "ws/b.py": "from mcpws.ws.c import C", "ws/c.py": "from .a import A"},
+            "mcpws.ws.a <> mcpws.ws.b <> mcpws.ws.c",
+        ),
+        (
+            {"core/a.py": "from .b import B", "core/b.py": "def f():\n    from mcpws.core.a import A"},
+            "mcpws.core.a <> mcpws.core.b",
+        ),
+        (
+            {"backends/app/__init__.py": "from .tools import Tool", "backends/app/tools.py": "from . import App"},
+            "mcpws.backends.app <> mcpws.backends.app.tools",
+        ),
+        ({"core/a.py": "from mcpws.core.a import A"}, "mcpws.core.a"),
+    ],
+)
+def test_a_circle_is_found(tmp_path: Path, modules: dict[str, str], circle: str) -> None:
+    write_module(tmp_path, "mcpws/other.py", "from mcpws.ws import server\nfrom mcpws.core import a")
+    for path, source in modules.items():
+        write_module(tmp_path, f"mcpws/{path}", source)
+    assert circles(tmp_path) == [circle]
+
+
+def test_two_circles_are_two(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")):
+        write_module(tmp_path, f"mcpws/core/{name}.py", f"from mcpws.core.{other} import X")
+    assert circles(tmp_path) == ["mcpws.core.a <> mcpws.core.b", "mcpws.core.c <> mcpws.core.d"]
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"core/a.py": "from .b import B\nfrom .c import C", "core/b.py": "from .c import C", "core/c.py": "import ast"},
+        {"ws/__init__.py": "", "ws/a.py": "from mcpws.ws.b import B", "ws/b.py": "from mcpws import ws"},
+        {"core/a.py": "from twisted.internet import a", "core/b.py": "import core.a"},
+        {"__init__.py": "from mcpws.core.a import A", "core/a.py": "import mcpwsx.core.a"},
+    ],
+)
+def test_what_only_forks_and_joins_is_no_circle(tmp_path: Path, modules: dict[str, str]) -> None:
+    for path, source in modules.items():
+        write_module(tmp_path, f"mcpws/{path}", source)
+    assert circles(tmp_path) == []

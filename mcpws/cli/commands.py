@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 from click.shell_completion import CompletionItem
 
-from mcpws.cli import INTERRUPTED, ended_by_interrupt
+from mcpws.cli.interrupt import INTERRUPTED, ended_by_interrupt
 from mcpws.cli.report import USAGE, printable
 from mcpws.version import __version__
 

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from mcpws import cli
 from mcpws.cli import calling, commands, listing, reading
+from mcpws.cli.interrupt import ended_by_interrupt
 from mcpws.cli.options import Target, to_header, to_seconds, to_url
 from mcpws.testing import result_of
 from mcpws.version import __version__
@@ -247,7 +248,7 @@ def test_without_click_it_says_what_to_install(
 def test_an_interrupt_ends_imports_unless_somebody_sees_to_it(handler: Any) -> None:
     before = signal.signal(signal.SIGINT, handler)
     try:
-        with cli.ended_by_interrupt():
+        with ended_by_interrupt():
             meanwhile = signal.getsignal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is handler
     finally:

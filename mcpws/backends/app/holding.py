@@ -13,16 +13,13 @@ from functools import partial
 from pathlib import PurePath
 from threading import Event, Thread, get_ident
 from time import monotonic
-from types import FrameType
-from typing import TYPE_CHECKING
+from types import CodeType, FrameType
+from typing import Protocol
 from weakref import ref
 
 from twisted.logger import Logger
 
 from mcpws.log.events import FUNCTION
-
-if TYPE_CHECKING:
-    from mcpws.backends.app.signature import Signature
 
 log = Logger()
 
@@ -42,11 +39,24 @@ MAX_WARNED = 256
 """Functions whose last warning is remembered."""
 
 
+class Registered(Protocol):
+    """What is said of a function that holds up the reactor."""
+
+    code: CodeType | None
+    is_coroutine: bool
+    kind: str
+    label: str
+    role: str
+
+    def decorator(self, on: str) -> str:
+        """How its author writes that it is to run elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Hold:
     """A function that was found at work. The frames are kept: others get no such identity meanwhile."""
 
-    signature: Signature
+    signature: Registered
     frame: FrameType
     caller: FrameType | None
     since: float
@@ -60,13 +70,13 @@ class Holds:
 
     def __init__(self) -> None:
         # By the identity of their code: a code is compared by all that is in it. Weak, for what is registered no more.
-        self._signatures: dict[int, ref[Signature]] = {}
+        self._signatures: dict[int, ref[Registered]] = {}
         self._warned: dict[str, float] = {}
         self._held: _Hold | None = None
         self._line = 0
         self._told = False
 
-    def add(self, signature: Signature) -> None:
+    def add(self, signature: Registered) -> None:
         """Look out for a function."""
         if signature.code is not None:
             key = id(signature.code)
@@ -97,7 +107,7 @@ class Holds:
         """Whether there was a function at work at the last look."""
         return self._held is not None
 
-    def _forget(self, key: int, gone: ref[Signature]) -> None:
+    def _forget(self, key: int, gone: ref[Registered]) -> None:
         if self._signatures.get(key) is gone:
             del self._signatures[key]
 
@@ -132,7 +142,7 @@ class Holds:
         )
 
 
-def _advice(signature: Signature) -> str:
+def _advice(signature: Registered) -> str:
     if signature.is_coroutine:
         return f"it is to await what takes long, or to be no coroutine and {signature.decorator('thread')}"
     return f"let it run in a thread, with {signature.decorator('thread')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import Any, Protocol, get_args
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -12,14 +12,11 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.app.away import Begin, On
 from mcpws.backends.app.context import Context
-from mcpws.backends.app.holding import Holds, Watch
+from mcpws.backends.app.holding import Holds, Registered, Watch
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.tasks import Tasks
 from mcpws.backends.app.threads import Home, Threads
 from mcpws.errors import ConfigError
-
-if TYPE_CHECKING:
-    from mcpws.backends.app.signature import Signature
 
 log = Logger()
 
@@ -110,7 +107,7 @@ class Where:
                 raise ConfigError(key, on, what)
         return None
 
-    def watch(self, signature: Signature) -> None:
+    def watch(self, signature: Registered) -> None:
         """Look whether the function, which runs in the reactor's turns, holds them up."""
         if self.places is not None:
             self.places.holds.add(signature)
