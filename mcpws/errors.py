@@ -470,15 +470,16 @@ class LineTooLong(McpwsError):
 
 
 class IllegalTransition(McpwsError):
-    """A connection that is `before` was to become `after`, which the table of states does not have."""
+    """What is `before` was to become `after`, which its table of states does not have; `thing` is what it is."""
 
-    def __init__(self, before: str, after: str) -> None:
-        super().__init__(before, after)
+    def __init__(self, before: str, after: str, thing: str = "a connection") -> None:
+        super().__init__(before, after, thing)
         self.before = before
         self.after = after
+        self.thing = thing
 
     def __str__(self) -> str:
-        return f"a connection that is {self.before} cannot become {self.after}"
+        return f"{self.thing} that is {self.before} cannot become {self.after}"
 
 
 def _one_line(text: str) -> str:

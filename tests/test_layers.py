@@ -56,6 +56,9 @@ IMPURE = (
 )
 OWN_RANDOM = ("random.Random", "random.SystemRandom")
 
+# Whose members follow one another as the tables in core/lifecycle.py say: there is a beginning, and after that `to`.
+TABLED = ("ChildState", "ConnectionState", "Phase", "Stage")
+
 MEANINGLESS = ("Manager", "Handler", "Engine", "Processor", "Helper", "Utils")
 MAX_LINES = 500
 
@@ -139,6 +142,7 @@ def _breaches_of(where: Path, source: str) -> Iterator[tuple[int, str]]:
     if any(part in layer for layer in STATELESS):
         yield from _mutated(tree)
     yield from _private(where, uses)
+    yield from _past_the_table(tree)
     for use in uses:
         if use.is_import and part != "ws" and _is_within(use.name, "autobahn"):
             yield use.line, "autobahn is imported by mcpws/ws alone"
@@ -240,6 +244,28 @@ def _private(where: Path, uses: Uses) -> Iterator[tuple[int, str]]:
             and not _is_within(package, own)
         ):
             yield use.line, f"{use.name} is private"
+
+
+def _past_the_table(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """States that something is set to, other than at its beginning, without a look into their table."""
+    hoisted = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and _is_tabled(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name != "__init__":
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign) and any(isinstance(one, ast.Attribute) for one in node.targets):
+                    value = node.value
+                    if _is_tabled(value) or (isinstance(value, ast.Name) and value.id in hoisted):
+                        yield node.lineno, f"{ast.unparse(node)}: past the table of states"
+
+
+def _is_tabled(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in TABLED
 
 
 def _mutated(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -348,6 +374,13 @@ def write_module(root: Path, path: str, source: str) -> None:
             "class A:\n    if True:\n        from twisted.internet import reactor",
             "the reactor at module level",
         ),
+        ("ws/connection.py", "def gone(self):\n    self.state = ConnectionState.DISCONNECTED", "past the table"),
+        ("ws/connection.py", "_UP = ConnectionState.CONNECTED\ndef f(self):\n    self.state = _UP", "past the table"),
+        (
+            "fronts/stdio.py",
+            "class A:\n    async def f(self):\n        self.front._stage = Stage.OVER",
+            "past the table",
+        ),
         ("ws/server.py", "class ConnectionManager: pass", "class ConnectionManager says nothing"),
         ("ws/server.py", "def f():\n    class _Utils: pass", "class _Utils says nothing"),
         ("config.py", "x = 1\n" * 501, "more than 500 lines"),
@@ -376,6 +409,8 @@ def test_a_breach_is_found(tmp_path: Path, path: str, source: str, breach: str) 
         ("core/ledger.py", "KINDS = set()\nclass A:\n    def __init_subclass__(cls):\n        KINDS.add(cls)"),
         ("turns/burst.py", "BURST = thing()\ndef f():\n    BURST.depth += 1"),
         ("ws/server.py", "from autobahn.twisted import websocket\nimport time"),
+        ("core/ledger.py", "class A:\n    def __init__(self):\n        self.phase = Phase.NEW"),
+        ("core/ledger.py", "def f(self):\n    self.phase = self.phase.to(Phase.READY)\n    new = Phase.NEW"),
         ("service.py", "def f():\n    from twisted.internet import reactor\n    return reactor"),
         (
             "testing.py",

@@ -116,6 +116,11 @@ class Front:
         """The ids of the client's requests that have no answer, whether the backend has them yet or not."""
         return self._admission.unanswered
 
+    @property
+    def reading(self) -> bool:
+        """Whether its carrier is to give it messages; `Carrier.pause_reading` and `resume_reading` tell of a change."""
+        return self._reading
+
     def is_open(self, id: RequestId) -> bool:
         """Whether the client's request `id` has no answer."""
         return id in self._admission.unanswered

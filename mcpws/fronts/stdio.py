@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from mcpws.core.backlog import OVERHEAD, held_bytes
 from mcpws.core.counters import Counters
-from mcpws.core.lifecycle import Phase
+from mcpws.core.lifecycle import Phase, Stage
 from mcpws.errors import BackendLost, InvalidRequest, LineTooLong, McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
 from mcpws.fronts.watch import watch
@@ -28,12 +28,18 @@ from mcpws.mcp.methods import PING
 from mcpws.seam.interfaces import Backend, Identity
 from mcpws.seam.observer import Observer, Party
 from mcpws.turns.burst import burst
+from mcpws.turns.once import Once
 from mcpws.turns.steady import steady
 
 log = Logger()
 
 GRACE = 5.0
 """Seconds for what is in flight after the end of the input, and for a client to read what it was sent."""
+
+# While there is input, when it is over but answers are to come, and when nothing goes either way any more.
+_HEARING = frozenset({Stage.BEGINNING, Stage.SERVING})
+_DEAF = frozenset({Stage.AWAITED, Stage.FINISHING})
+_ENDED = frozenset({Stage.CLOSING, Stage.OVER})
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -98,35 +104,27 @@ class StdioFront(Protocol):
             watch=self._watch,
         )
         self._receive: Callable[[Message], None] = self._front.receive
+        self._stage = Stage.BEGINNING
         self._read: deque[Message | RpcError] = deque()
         self._read_bytes = 0
         self._consuming = False
-        self._wanted = True
         self._reading = True
-        self._blocked = False
-        self._queued = 0
-        self._input_over = False
-        self._ending = False
-        self._over = False
+        # Bytes that were written since the client reads too slowly; None while it does not.
+        self._unread: int | None = None
         self._reason: McpwsError | None = None
         self._timer: IDelayedCall | None = None
-        self._waiting: list[Deferred[McpwsError | None]] = []
+        self._done: Once[McpwsError | None] = Once()
 
     def when_done(self) -> Deferred[McpwsError | None]:
         """Fires when the conversation is over and the client has read all, or is gone itself.
 
         None if it was the client who ended it, else the reason; each call gives a Deferred of its own.
         """
-        done: Deferred[McpwsError | None] = Deferred(self._waiting.remove)
-        if self._over:
-            done.callback(self._reason)
-        else:
-            self._waiting.append(done)
-        return done
+        return self._done.when()
 
     def stop(self) -> None:
         """End now: what is in flight is answered with an error, and the client has the grace period to read it."""
-        if not self._over:
+        if self._stage is not Stage.OVER:
             self._abandon(ShuttingDown())
             self._end()
             self._set_timer(self._not_read)
@@ -140,7 +138,7 @@ class StdioFront(Protocol):
         self._front.open(self._backend)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._input_over:
+        if self._stage not in _HEARING:
             return
         for line in self._framer.feed(data):
             self._keep(self._decoded(line))
@@ -148,7 +146,7 @@ class StdioFront(Protocol):
             self._flow()
 
     def readConnectionLost(self) -> None:
-        if not self._input_over:
+        if self._stage in _HEARING:
             rest = self._framer.finish()
             if isinstance(rest, LineTooLong) or rest.strip():
                 self._keep(self._decoded(rest))
@@ -158,21 +156,21 @@ class StdioFront(Protocol):
         self.output_lost = True
         self._end()
         # The transport says no more, once its output is gone.
-        self._done()
+        self._is_over()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.output_lost = not reason.check(ConnectionDone)
         self._end()
-        self._done()
+        self._is_over()
 
     def pauseProducing(self) -> None:
-        self._blocked = True
+        if self._unread is None:
+            self._unread = 0
         self._front.pause_sending()
         self._count_grace()
 
     def resumeProducing(self) -> None:
-        self._blocked = False
-        self._queued = 0
+        self._unread = None
         self._front.resume_sending()
         self._front.caught_up()
         self._flow()
@@ -185,29 +183,29 @@ class StdioFront(Protocol):
 
     @property
     def behind(self) -> bool:
-        return self._blocked
+        return self._unread is not None
 
     def deliver(self, message: Message, data: bytes) -> None:
         line = to_line(data)
         self._counters.messages_sent += 1
         self._counters.bytes_sent += len(data)
-        if self._blocked:
-            self._queued += len(line)
+        if self._unread is not None:
+            self._unread += len(line)
         self.transport.write(line)
         if self._read:
             # This may be what they wait for.
             self._flow()
 
     def pause_reading(self) -> None:
-        self._wanted = False
         self._flow()
 
     def resume_reading(self) -> None:
-        self._wanted = True
         self._flow()
 
     def backend_began(self) -> None:
-        self.began = True
+        if not self.began:
+            self.began = True
+            self._stage = self._stage.to(Stage.FINISHING if self._stage is Stage.AWAITED else Stage.SERVING)
         self._flow()
 
     def backend_lost(self, reason: McpwsError) -> None:
@@ -245,7 +243,7 @@ class StdioFront(Protocol):
 
         What waits here is no reason not to see the end of the input.
         """
-        if self._consuming or self._ending:
+        if self._consuming or self._stage in _ENDED:
             return
         self._consuming = True
         try:
@@ -255,11 +253,10 @@ class StdioFront(Protocol):
                 self._pass_on(message)
         finally:
             self._consuming = False
-        if self._input_over:
-            if self.began and not self._read:
-                self._front.drain()
-        elif self._reading is not (
-            reading := self._wanted and self._has_room() and self._read_bytes <= self._max_queued_bytes
+        if self._stage is Stage.FINISHING and not self._read:
+            self._front.drain()
+        elif self._stage in _HEARING and self._reading is not (
+            reading := self._front.reading and self._has_room() and self._read_bytes <= self._max_queued_bytes
         ):
             self._reading = reading
             if reading:
@@ -269,10 +266,10 @@ class StdioFront(Protocol):
 
     def _has_room(self) -> bool:
         """Whether the client reads its output well enough to cause more of it."""
-        return self._queued <= self._max_queued_bytes
+        return self._unread is None or self._unread <= self._max_queued_bytes
 
     def _may_go(self, message: Message | RpcError) -> bool:
-        if not (self.began and self._wanted and self._has_room()):
+        if not (self.began and self._front.reading and self._has_room()):
             return False
         if self._front.phase is Phase.INITIALIZING and isinstance(message, Request | Notification):
             return message.method == PING
@@ -288,23 +285,23 @@ class StdioFront(Protocol):
 
     def _input_ends(self) -> None:
         """Nothing more is read; what is in flight has a while to be answered."""
-        self._input_over = True
+        self._stage = self._stage.to(Stage.AWAITED if self._stage is Stage.BEGINNING else Stage.FINISHING)
         self.transport.pauseProducing()
         self._count_grace()
         self._flow()
 
     def _count_grace(self) -> None:
         """After the end of the input the backend has a while for its answers; a client that reads slowly, any time."""
-        if self._input_over and not self._ending:
-            if self._blocked:
-                self._stop_timer()
-            else:
+        if self._stage in _DEAF:
+            if self._unread is None:
                 self._set_timer(self._give_up)
+            else:
+                self._stop_timer()
 
     def _give_up(self) -> None:
         self._timer = None
         error = BackendLost(f"No answer came within {self._grace:g} s after the end of the input")
-        if not self.began:
+        if self._stage is Stage.AWAITED:
             self._reason = self._reason or error
         self._abandon(error)
         self._end()
@@ -320,9 +317,9 @@ class StdioFront(Protocol):
 
     def _end(self) -> None:
         """Nothing more goes either way; what the backend sent is still written, however slowly it is read."""
-        if self._ending:
+        if self._stage in _ENDED:
             return
-        self._ending = self._input_over = True
+        self._stage = self._stage.to(Stage.CLOSING)
         self._stop_timer()
         self._front.close("the client is gone")
         if self._watch is not None:
@@ -335,14 +332,13 @@ class StdioFront(Protocol):
     def _not_read(self) -> None:
         self._timer = None
         log.warn("the output was not read to its end")
-        self._done()
+        self._is_over()
 
-    def _done(self) -> None:
-        self._over = True
-        self._stop_timer()
-        waiting, self._waiting = self._waiting, []
-        for done in waiting:
-            done.callback(self._reason)
+    def _is_over(self) -> None:
+        if self._stage is not Stage.OVER:
+            self._stage = self._stage.to(Stage.OVER)
+            self._stop_timer()
+            self._done.fire(self._reason)
 
     def _set_timer(self, function: Callable[[], None]) -> None:
         self._stop_timer()

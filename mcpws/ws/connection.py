@@ -401,7 +401,7 @@ class Connection(ABC):
             # Autobahn's text for it is long, and for those who know Autobahn.
             said = "dropped without a closing handshake" if dropped else reason
             self.close_reason = self.close_reason or said or ""
-        self.state = ConnectionState.DISCONNECTED
+        self.state = self.state.to(ConnectionState.DISCONNECTED)
         if self._protocol.transport is not None:
             self._outbox.stopProducing()
         if self._linger is not None:

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any, cast
 
 from twisted.internet.error import ConnectionDone, ProcessExitedAlready, ProcessTerminated
@@ -19,6 +18,7 @@ from twisted.python.failure import Failure
 
 from mcpws.backends.stdio.streams import READ, ErrorLines, Intake, read_on, widen
 from mcpws.config import require_positive
+from mcpws.core.lifecycle import ChildState
 from mcpws.errors import BackendLost, LineTooLong, McpwsError, ResultTooLarge, RpcError
 from mcpws.jsonrpc.codec import decode, decode_batch, encode, is_batch
 from mcpws.jsonrpc.lines import Line, LineFramer
@@ -81,21 +81,8 @@ class Counters:
     stopped: int = 0
 
 
-class Phase(Enum):
-    """A child's life; it only moves down, and may skip."""
-
-    SERVING = auto()
-    """It answers its client, or is about to be missed."""
-    STOPPING = auto()
-    """Its conversation is over and it has been told to go; what it still says is dropped."""
-    EXITED = auto()
-    """It is reaped, but what it said last may not have been read."""
-    ENDED = auto()
-    """No process, stream or timer is left."""
-
-
 # To look a member up takes CPython 3.11 longer than to compare it.
-_SERVING = Phase.SERVING
+_SERVING = ChildState.SERVING
 
 
 class Child(ProcessProtocol):
@@ -117,7 +104,7 @@ class Child(ProcessProtocol):
         self._clock = clock
         self._counters = counters
         self._on_end = on_end
-        self._phase = Phase.SERVING
+        self._state = ChildState.SERVING
         self._lines = LineFramer(limits.max_line)
         self._errors = ErrorLines(self._log_error_line, limits.max_stderr_line, limits.stderr_lines_per_second)
         self._garbage = 0
@@ -138,7 +125,7 @@ class Child(ProcessProtocol):
     @property
     def serving(self) -> bool:
         """Whether it has a client and was not told to go."""
-        return self._phase is Phase.SERVING
+        return self._state is ChildState.SERVING
 
     @property
     def stillborn(self) -> bool:
@@ -148,7 +135,7 @@ class Child(ProcessProtocol):
     # What the front sees: Channel.
 
     def receive(self, message: Message) -> None:
-        if self._phase is _SERVING:
+        if self._state is _SERVING:
             if type(message) is Request:
                 self._asked += 1
             self._intake.write(message.data or encode(message))
@@ -160,7 +147,7 @@ class Child(ProcessProtocol):
             self._shut_down()
 
     def pauseProducing(self) -> None:
-        if self._phase is Phase.SERVING and STDOUT in self._process.pipes:
+        if self._state is ChildState.SERVING and STDOUT in self._process.pipes:
             self._process.pipes[STDOUT].pauseProducing()
             self._intake.excuse(True)
 
@@ -255,8 +242,8 @@ class Child(ProcessProtocol):
         self._expect_exit("closed its standard output")
 
     def processExited(self, reason: Failure) -> None:
-        self.by_itself = self._phase is Phase.SERVING
-        self._phase = Phase.EXITED
+        self.by_itself = self._state is ChildState.SERVING
+        self._state = self._state.to(ChildState.EXITED)
         self._intake.drop()
         self.resumeProducing()
         self._signal(signal.SIGTERM)
@@ -265,7 +252,7 @@ class Child(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self._stop_timer()
         self._signal(signal.SIGKILL)
-        self._phase = Phase.ENDED
+        self._state = self._state.to(ChildState.ENDED)
         self._errors.finish(self._clock.seconds())
         self._garbage_lines.finish(self._clock.seconds())
         self.over(_exit(reason, self.by_itself, self._clock.seconds() - self.started))
@@ -360,7 +347,7 @@ class Child(ProcessProtocol):
 
     def _expect_exit(self, reason: str) -> None:
         """Most close their streams because they exit, and then the exit status says more."""
-        if self._phase is Phase.SERVING and self._timer is None:
+        if self._state is ChildState.SERVING and self._timer is None:
             self._after(LAST_WORDS, self._give_up, reason)
 
     def _give_up(self, reason: str) -> None:
@@ -374,9 +361,9 @@ class Child(ProcessProtocol):
             link.lost(reason)
 
     def _shut_down(self) -> None:
-        if self._phase is not Phase.SERVING:
+        if self._state is not ChildState.SERVING:
             return
-        self._phase = Phase.STOPPING
+        self._state = self._state.to(ChildState.STOPPING)
         # A child that cannot write would not come to see the end of its input.
         self.resumeProducing()
         self._intake.finish()
@@ -394,7 +381,7 @@ class Child(ProcessProtocol):
         try:
             os.killpg(self._group, number)
         except ProcessLookupError:
-            if self._phase is Phase.EXITED:
+            if self._state is ChildState.EXITED:
                 # Nobody is left, so the number may be given to a stranger.
                 self._group = None
             else:
