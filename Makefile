@@ -1,5 +1,7 @@
 # make serve   MCP over WebSocket on PORT; ARGS go to mcpws serve: make serve ARGS="--reload tools.py"
-# make test    the whole test suite
+# make check   while you work: lint, types and the unit tests, in a minute or two
+# make test    the test suite, all but the soaks
+# make soak    what takes long: soaks, and the whole suites of foreign programs
 # make lint    ruff and mypy
 # make docs    the documentation as pages for a browser, in build/docs
 # make bench   ours and the peers side by side: make bench ARGS="--only in-process --rounds 3"
@@ -21,27 +23,34 @@ $(shell test -x $(RUN)/python || rm -f $(VENV)/pyvenv.cfg)
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: serve test lint coverage docs bench
+.PHONY: serve check test soak lint coverage docs bench
 
 # Ctrl-C is how it ends: no error that make has to tell of.
 serve: $(VENV)/installed-cli
 	@trap : INT; $(RUN)/mcpws serve --port $(PORT) $(ARGS) || test $$? -eq 130
 
+check: lint
+	$(RUN)/python -m pytest -q -m "not integration" $(ARGS)
+
 test: $(VENV)/installed-test
 	@tests/integration/foreign/setup.sh
-	$(RUN)/python -m pytest $(ARGS)
+	$(RUN)/python -m pytest -m "not soak" $(ARGS)
+
+soak: $(VENV)/installed-test
+	@tests/integration/foreign/setup.sh
+	$(RUN)/python -m pytest -m soak $(ARGS)
 
 lint: $(VENV)/installed-test $(VENV)/installed-lint
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 
-# Every branch of the pure layers, by the tests of these layers alone.
+# Every branch of the core, by the tests of these layers alone.
 coverage: $(VENV)/installed-test
 	$(RUN)/coverage erase
-	$(RUN)/coverage run -m pytest -q tests/core tests/policy
+	$(RUN)/coverage run -m pytest -q tests/jsonrpc tests/mcp tests/core tests/policy
 	$(RUN)/coverage combine --quiet
-	$(RUN)/coverage report --include='mcpws/core/*,mcpws/policy/*' --fail-under=100
+	$(RUN)/coverage report --include='mcpws/jsonrpc/*,mcpws/mcp/*,mcpws/core/*,mcpws/policy/*' --fail-under=100
 
 # Any warning is an error: a reference to nothing, a page that no other leads to.
 docs: $(VENV)/installed-docs

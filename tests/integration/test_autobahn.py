@@ -98,18 +98,21 @@ def failures(found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     return {case: verdict for case, verdict in found.items() if not PASSED.issuperset(verdict)}
 
 
+@pytest.mark.soak
 def test_autobahn_testsuite_finds_no_fault_with_the_framing(echo: int, tmp_path: Path) -> None:
     found = verdicts(echo, FRAMING, tmp_path)
     assert failures(found) == {}
     assert len(found) == 247
 
 
+@pytest.mark.soak
 def test_autobahn_testsuite_finds_no_fault_with_large_and_many_messages(echo: int, tmp_path: Path) -> None:
     found = verdicts(echo, LARGE + MANY, tmp_path)
     assert failures(found) == {}
     assert set(found) == {*LARGE, *MANY}
 
 
+@pytest.mark.soak
 def test_autobahn_testsuite_finds_no_fault_with_compression(deflating_echo: int, tmp_path: Path) -> None:
     found = verdicts(deflating_echo, DEFLATE + WINDOWS, tmp_path)
     assert failures(found) == {}

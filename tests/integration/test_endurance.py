@@ -21,7 +21,7 @@ from mcpws import McpwsError, Session, WebSocketConfig, connect
 from mcpws.backends.stdio import ProcessReactor, Stdio
 from mcpws.ws.server import ServerFactory
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 SLEEPER = f"{sys.executable} -I -S {Path(__file__).parent / 'servers' / 'sleeper.py'}"
 CLOCK = cast(IReactorTime, reactor)
