@@ -39,6 +39,7 @@ from mcpws.errors import (
     ToolFailed,
     UnsupportedVersion,
 )
+from mcpws.fronts.roster import Roster
 from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.content import (
     Audio,
@@ -119,6 +120,7 @@ __all__ = [
     "ResourceTemplate",
     "Result",
     "ResultTooLarge",
+    "Roster",
     "RpcError",
     "ServerFactory",
     "ServerProtocol",
