@@ -87,10 +87,9 @@ class Front:
             self._carrier,
             self._ledger,
             clock,
-            self.counters,
             max_size=max_outbound_size,
             progress_gap=progress_gap,
-            on_change=self._settle,
+            owner=self,
             watch=watch,
         )
         self._opening: Opening | None = None
@@ -182,7 +181,7 @@ class Front:
         if away.lost is not None:
             carrier.backend_lost(away.lost)
         else:
-            self._settle()
+            self.settle()
 
     def _carry(self, carrier: Carrier) -> None:
         self._carrier = carrier
@@ -218,7 +217,7 @@ class Front:
         elif not passes:
             self._tell_dropped(message)
         if not free:
-            self._settle()
+            self.settle()
 
     def refuse(self, error: RpcError, id: str | int | None) -> None:
         """Answer what the backend is not to see."""
@@ -238,7 +237,7 @@ class Front:
             self._admission.sending = True
             if self._channel is not None:
                 self._channel.resumeProducing()
-            self._settle()
+            self.settle()
 
     def caught_up(self) -> None:
         """Nothing waits for the client any more."""
@@ -249,7 +248,7 @@ class Front:
         self._admission.draining = True
         for id in list(self._ledger.listening):
             self._end_subscription(id)
-        self._settle()
+        self.settle()
 
     def abandon(self, error: RpcError) -> None:
         """Answer all that has no answer with `error`, without waiting for the backend any longer."""
@@ -280,10 +279,10 @@ class Front:
             return
         if type(message) is Result or type(message) is Error:
             if self._outgoing.answer(message) and not self._admission.free:
-                self._settle()
+                self.settle()
         elif type(message) is Notification:
             if self._outgoing.notify(message):
-                self._settle()
+                self.settle()
         else:
             assert type(message) is Request
             self._ask(message)
@@ -296,7 +295,7 @@ class Front:
             refusal = self._outgoing.ask(request)
         if refusal is not None:
             self._to_backend(Error.answering(request.id, refusal))
-        self._settle()
+        self.settle()
 
     def lost(self, reason: McpwsError) -> None:
         if self._closed:
@@ -322,7 +321,7 @@ class Front:
 
     def resumeProducing(self) -> None:
         self._admission.taking = True
-        self._settle()
+        self.settle()
 
     def stopProducing(self) -> None:
         self.pauseProducing()
@@ -334,7 +333,7 @@ class Front:
         if not self._admission.sending:
             channel.pauseProducing()
         self._carrier.backend_began()
-        self._settle()
+        self.settle()
 
     def _not_opened(self, reason: McpwsError) -> None:
         self._opening = None
@@ -344,7 +343,7 @@ class Front:
         """A message waits, or what waited was withdrawn."""
         if self._channel is None and self._opening is None and self._backend is not None:
             self.open(self._backend)
-        self._settle()
+        self.settle()
 
     def _admit(self) -> None:
         """Let what waits go on, as far as there is a place for it."""
@@ -389,7 +388,7 @@ class Front:
         if self._channel is not None:
             self._channel.receive(message)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """What is in flight may have changed."""
         admission = self._admission
         if admission.waits:

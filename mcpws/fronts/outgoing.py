@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mcpws.core.backlog import Backlog, kind_of
-from mcpws.core.counters import Counters
 from mcpws.core.ledger import Ledger
 from mcpws.errors import ResultTooLarge, RpcError
 from mcpws.fronts.distance import Distance
@@ -25,15 +24,25 @@ MAX_OVERTAKEN = 64 * 1024
 """Bytes of notifications that wait to be overtaken, about; more go out as they are."""
 
 
+class Settling(Protocol):
+    """Whose way out it is."""
+
+    def settle(self) -> None:
+        """What is in flight may have changed."""
+
+
 class Outgoing:
     """Messages for one client, in order: those that belong go out, the others are dropped and counted.
 
     Two kinds wait. For a client that is behind: notifications that a later one makes worthless, until `caught_up`. For
     one that has just got progress: answers, which `Distance` holds for `progress_gap` seconds.
 
-    :param ledger: says what belongs.
+    Everything goes out by `Carrier.deliver`: what is to see all of it, to number it for example, is put around the
+    carrier, as a MessageWatch is.
+
+    :param ledger: says what belongs, and has the counters.
     :param max_size: bytes of a message; a longer answer becomes an error.
-    :param on_change: called when an answer has gone out that had waited.
+    :param owner: is told when an answer has gone out that had waited.
     :param watch: is told of what is dropped.
     """
 
@@ -41,46 +50,38 @@ class Outgoing:
         "_backlog",
         "_carrier",
         "_clock",
-        "_counters",
         "_distance",
         "_ledger",
         "_max_size",
-        "_on_change",
+        "_owner",
         "_progress_gap",
-        "_put",
         "_watch",
     )
-
-    _put: Callable[[Message, bytes], None]
-    """Takes every message that goes out, and its bytes; nothing goes out in another way."""
 
     def __init__(
         self,
         carrier: Carrier,
         ledger: Ledger,
         clock: IReactorTime,
-        counters: Counters,
         *,
         max_size: int,
         progress_gap: float,
-        on_change: Callable[[], None],
+        owner: Settling,
         watch: Watch | None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._counters = counters
         self._max_size = max_size
         self._progress_gap = progress_gap
-        self._on_change = on_change
+        self._owner = owner
         self._watch = watch
         self._backlog: Backlog | None = None
         self._distance: Distance | None = None
-        self.go_to(carrier)
+        self._carrier = carrier
 
     def go_to(self, carrier: Carrier) -> None:
         """Give all that goes out from now on to `carrier`."""
         self._carrier = carrier
-        self._put = carrier.deliver
 
     def answer(self, answer: Answer, at_once: bool = False) -> bool:
         """Send the answer to a request of the client's; whether it has gone out. `at_once` spares it the distance."""
@@ -129,7 +130,7 @@ class Outgoing:
             self._carrier.limited(error.setting)
             self._ledger.outbound.pop(request.id, None)
             return error
-        self._put(request, data)
+        self._carrier.deliver(request, data)
         return None
 
     def refuse(self, error: RpcError, id: RequestId | None) -> None:
@@ -137,11 +138,11 @@ class Outgoing:
 
         The answer is about as long as the id, which the client chose: the limit for messages does not apply.
         """
-        self._counters.errors += 1
+        self._ledger.counters.errors += 1
         if error.setting is not None:
             self._carrier.limited(error.setting)
         message = Error.answering(id, error)
-        self._put(message, encode(message))
+        self._carrier.deliver(message, encode(message))
 
     def deliver(self, message: Message) -> None:
         """Send what belongs; what is too large is an error instead, or dropped."""
@@ -150,12 +151,12 @@ class Outgoing:
             self._too_large(message, len(data))
             return
         if type(message) is Error:
-            self._counters.errors += 1
-        self._put(message, data)
+            self._ledger.counters.errors += 1
+        self._carrier.deliver(message, data)
 
     def drop(self, message: Message) -> None:
         """Count what does not go out."""
-        self._counters.dropped += 1
+        self._ledger.counters.dropped += 1
         self._tell_dropped(message)
 
     @property
@@ -169,7 +170,7 @@ class Outgoing:
         The id and the token may name something else next.
         """
         if self._backlog is not None and id is not None:
-            self._counters.dropped += self._backlog.drop(token, id)
+            self._ledger.counters.dropped += self._backlog.drop(token, id)
         taken = [] if self._distance is None else self._distance.withdraw(id)
         for answer in taken:
             self.drop(answer)
@@ -179,7 +180,7 @@ class Outgoing:
         """Nothing waits for the client any more: what waited to be overtaken goes out, so far as it still belongs."""
         backlog, self._backlog = self._backlog, None
         if backlog is not None:
-            self._counters.coalesced += backlog.coalesced
+            self._ledger.counters.coalesced += backlog.coalesced
             while backlog:
                 message = backlog.take()
                 if self._ledger.to_client(message):
@@ -201,7 +202,7 @@ class Outgoing:
 
     def _let_out(self, answer: Answer) -> None:
         if self.answer(answer, at_once=True):
-            self._on_change()
+            self._owner.settle()
 
     def _wait(self, notification: Notification) -> None:
         """Keep back what may be worthless before the client gets to read it."""

@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from mcpws.core.lifecycle import ConnectionState, Phase
+from mcpws.core.lifecycle import ChildState, ConnectionState, Phase, Stage, State
 from mcpws.errors import IllegalTransition, InvalidParams, InvalidRequest
 from mcpws.mcp.versions import LEGACY_VERSIONS
 
@@ -24,6 +24,23 @@ def test_a_connection_changes_along_the_arrows_only(before: ConnectionState, aft
             before.to(after)
         assert (caught.value.before, caught.value.after) == (before.value, after.value)
         assert str(caught.value) == (f"a connection that is {before.value} cannot become {after.value}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (Phase.READY, Phase.NEW, "an initialisation that is ready cannot become new"),
+        (Stage.OVER, Stage.SERVING, "a conversation that is over cannot become serving"),
+        (Stage.FINISHING, Stage.AWAITED, "a conversation that is finishing cannot become awaited"),
+        (ChildState.EXITED, ChildState.STOPPING, "a child process that is exited cannot become stopping"),
+        (Stage.SERVING, ChildState.EXITED, "a conversation that is serving cannot become exited"),
+        (ChildState.SERVING, Stage.SERVING, "a child process that is serving cannot become serving"),
+    ],
+)
+def test_what_does_not_follow_is_refused_by_name(before: State, after: State, said: str) -> None:
+    with pytest.raises(IllegalTransition) as caught:
+        before.to(after)
+    assert str(caught.value) == said
 
 
 def test_every_state_can_still_end() -> None:
