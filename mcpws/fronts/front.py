@@ -155,6 +155,7 @@ class Front:
         :param on_end: takes why there is no use in waiting on: too much came none the less, and all was dropped, or a
             drain is over. Call `close` then, and do so when the client does not come back.
         """
+        assert not isinstance(self._carrier, Away), "it is detached already"
         away = Away(max_bytes, self._max_outbound_size, self.counters, self.pause_sending, on_end)
         self._carry(away)
         # What the last carrier had to wait for is gone with it.
