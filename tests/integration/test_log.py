@@ -20,6 +20,7 @@ import pytest
 
 from mcpws.testing.raw import upgrade_request
 from mcpws.ws.fastlane import frame
+from tests.integration.conftest import LISTENING
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Service
@@ -251,7 +252,7 @@ def a_daemon(folder: Path, *options: str) -> Iterator[tuple[Path, int, int]]:
     subprocess.run(command, cwd=folder, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     pid = int(pidfile.read_text())
     try:
-        port = re.search(r"listening on tcp4:127\.0\.0\.1:(\d+)", log.read_text())
+        port = LISTENING.search(log.read_text())
         assert port is not None
         yield log, int(port[1]), pid
     finally:

@@ -1,6 +1,5 @@
 """`twistd mcpws` as a user meets it: options, mistakes, the end."""
 
-import re
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mcpws import ConnectFailed, ConnectionClosed, connect
+from tests.integration.conftest import LISTENING
 
 pytestmark = pytest.mark.integration
 
@@ -221,7 +221,7 @@ def test_the_log_names_the_client_of_a_proxy(serve: Serve, header: bytes, peer: 
     service = serve("--port", "haproxy:tcp:0:interface=127.0.0.1")
     while service.log().count("listening on") < 2:
         time.sleep(0.02)
-    port = int(re.findall(r"listening on \S*:(\d+)", service.log())[1])
+    port = int(LISTENING.findall(service.log())[1])
     for sent, answered in [(header, True), (b"PROXY TCP4 a b c d\r\n", False)]:
         with socket.create_connection(("127.0.0.1", port), 10) as client:
             client.sendall(sent + b"GET /other HTTP/1.1\r\n\r\n")
