@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, Protocol
 
 import pytest
+from msgspec import Raw
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, NoProtocol
 from twisted.internet.protocol import Factory
@@ -14,9 +15,21 @@ from mcpws.backends.app import App
 from mcpws.backends.app.context import Context
 from mcpws.client.opening import Era
 from mcpws.config import WebSocketConfig
-from mcpws.errors import HandshakeRefused, InvalidParams, RemoteError
-from mcpws.jsonrpc.messages import Request
-from mcpws.testing import Frame, Network, RawClient, RawPeer, RecordingBackend, Served, connected, result_of
+from mcpws.errors import HandshakeRefused, InvalidParams, RemoteError, ShuttingDown
+from mcpws.jsonrpc.messages import Notification, Request
+from mcpws.seam.interfaces import Channel, Identity, Link
+from mcpws.testing import (
+    Frame,
+    Network,
+    RawClient,
+    RawPeer,
+    RecordedConversation,
+    RecordingBackend,
+    RecordingLink,
+    Served,
+    connected,
+    result_of,
+)
 from mcpws.testing.network import WINDOW
 from mcpws.testing.raw import BINARY, TEXT
 
@@ -310,3 +323,77 @@ def test_a_recording_backend_may_leave_the_beginning_to_the_test_as_well() -> No
     [initialize] = backend.conversations[0].requests
     assert type(initialize) is Request
     assert initialize.method == "initialize"
+
+
+# A link
+
+
+def greeted(link: RecordingLink, backend: RecordingBackend) -> RecordedConversation:
+    link.open(backend)
+    link.request("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "t", "version": "1"})
+    link.notify("notifications/initialized")
+    return backend.conversations[-1]
+
+
+def test_a_recording_link_asks_as_a_client_does_and_keeps_the_answers() -> None:
+    link, backend = RecordingLink(Identity("somebody", path="/a")), RecordingBackend()
+    conversation = greeted(link, backend)
+    first, second = link.request("a", x=1), link.request("b", id="2")
+    assert (first, second, link.answers(first)) == (2, "2", [])
+    assert [(one.id, one.method) for one in conversation.requests] == [(2, "a"), ("2", "b")]
+    assert conversation.requests[0].params == Raw(b'{"x":1}')
+    conversation.answer(conversation.requests[1], {})
+    assert (len(link.answers("2")), link.answers(2), len(link.received)) == (1, [], 2)
+    assert conversation.link.identity.path == "/a"
+
+
+def test_a_recording_link_tells_what_came_after_the_end_from_what_came_before() -> None:
+    backend = RecordingBackend()
+    closing, losing = RecordingLink(), RecordingLink()
+    conversations = [greeted(one, backend) for one in (closing, losing)]
+    assert closing.is_open
+    closing.close("enough")
+    losing.lost(ShuttingDown())
+    losing.close()
+    for conversation in conversations:
+        conversation.link.send(Notification("n"))
+    for link in (closing, losing):
+        assert (link.is_open, len(link.received), link.late) == (False, 1, [Notification("n")])
+    assert [conversation.closed for conversation in conversations] == ["enough", None]
+    with pytest.raises(AssertionError, match="lost a second time"):
+        losing.lost(ShuttingDown())
+
+
+def test_a_recording_link_tells_why_there_is_no_conversation() -> None:
+    class Refusing(RecordingBackend):
+        def open(self, link: Link) -> Deferred[Channel]:
+            return fail(ShuttingDown())
+
+    class Late(RecordingBackend):
+        def open(self, link: Link) -> Deferred[Channel]:
+            self.opening: Deferred[Channel] = Deferred()
+            return self.opening
+
+    refused, impatient, late = RecordingLink(), RecordingLink(), Late()
+    refused.open(Refusing())
+    impatient.open(late)
+    impatient.close()
+    assert isinstance(refused.refused, ShuttingDown)
+    assert late.opening.called
+    assert (refused.is_open, impatient.is_open, impatient.refused) == (False, False, None)
+
+
+def test_a_recording_link_fires_once_what_is_waited_for_is_so() -> None:
+    link, backend = RecordingLink(), RecordingBackend()
+    seen: list[str] = []
+    link.until(lambda: link.paused).addCallback(lambda _: seen.append("paused"))
+    conversation = greeted(link, backend)
+    assert seen == []
+    conversation.link.pauseProducing()
+    assert seen == ["paused"]
+    link.until(lambda: link.paused).addCallback(lambda _: seen.append("still"))
+    link.until(lambda: not link.paused).addCallback(lambda _: seen.append("not any more"))
+    conversation.link.stopProducing()
+    assert seen == ["paused", "still"]
+    conversation.link.resumeProducing()
+    assert seen == ["paused", "still", "not any more"]

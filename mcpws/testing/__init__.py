@@ -25,7 +25,7 @@ from mcpws.seam.interfaces import Backend
 from mcpws.seam.observer import Observer
 from mcpws.testing.network import MemoryTransport, Network, result_of
 from mcpws.testing.raw import Frame, RawClient, RawPeer, RawServer
-from mcpws.testing.recording import RecordedConversation, RecordingBackend
+from mcpws.testing.recording import RecordedConversation, RecordingBackend, RecordingLink
 from mcpws.ws.server import ServerFactory
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "RawServer",
     "RecordedConversation",
     "RecordingBackend",
+    "RecordingLink",
     "Served",
     "connected",
     "result_of",

@@ -1,18 +1,23 @@
-"""A backend that keeps what clients send, for tests of what stands in front of it."""
+"""Both sides of the seam, for tests: a backend that keeps what clients send, a link that keeps what a backend does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
+import msgspec
 from msgspec import to_builtins
 from twisted.internet.defer import Deferred, succeed
 
-from mcpws.errors import MethodNotFound, RpcError
-from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result
+from mcpws.errors import McpwsError, MethodNotFound, RpcError
+from mcpws.jsonrpc.codec import decode
+from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
 from mcpws.mcp.schema import DiscoverResult, InitializeResult, ResultMeta
 from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS
-from mcpws.seam.interfaces import Channel, Link
+from mcpws.seam.interfaces import Backend, Channel, Identity, Link
+from mcpws.seam.opening import Opening
 
 _SERVER = {"name": "recording", "version": "1"}
 _GREETING: InitializeResult[Any, dict[str, str]] = InitializeResult(LEGACY_VERSIONS[-1], {}, _SERVER)
@@ -95,3 +100,112 @@ class RecordingBackend:
     def stop(self) -> Deferred[None]:
         self.stopped += 1
         return succeed(None)
+
+
+class RecordingLink:
+    """A client as a backend has it: the Link, of which a test sees what came, and whose Channel it uses.
+
+    `received` are the messages of the backend, `late` those that came after the end, which a front drops. `ended` says
+    why the backend ended the conversation, `refused` why it did not begin one, `closed` why the test did: None while
+    it is not so. `paused` is whether the backend wants no messages for now. `channel` is there once `is_open`.
+    """
+
+    channel: Channel
+
+    def __init__(self, identity: Identity | None = None) -> None:
+        self.identity = identity or Identity("tester")
+        self.received: list[Message] = []
+        self.late: list[Message] = []
+        self.ended: McpwsError | None = None
+        self.refused: McpwsError | None = None
+        self.closed: str | None = None
+        self.paused = False
+        self._opening: Opening | None = None
+        self._ids = count(1)
+        self._awaited: list[tuple[Callable[[], bool], Deferred[None]]] = []
+
+    # What the test does.
+
+    def open(self, backend: Backend) -> None:
+        """Begin a conversation with `backend`, as a front does; `is_open` and `refused` tell what came of it."""
+        self._opening = Opening(self._opened, self._refused)
+        self._opening.begin(backend, self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the conversation has begun and goes on."""
+        return hasattr(self, "channel") and self.ended is None and self.closed is None
+
+    def give(self, **members: Any) -> None:
+        """Send a message with these members, as if it was read from a wire."""
+        self.channel.receive(decode(msgspec.json.encode({"jsonrpc": "2.0", **members})))
+
+    def request(self, method: str, *, id: RequestId | None = None, **params: Any) -> RequestId:
+        """Send a request, with the next free number as its id unless you give one; returns the id."""
+        id = next(self._ids) if id is None else id
+        self.give(id=id, method=method, **({"params": params} if params else {}))
+        return id
+
+    def notify(self, method: str, **params: Any) -> None:
+        """Send a notification."""
+        self.give(method=method, **({"params": params} if params else {}))
+
+    def answers(self, id: RequestId) -> list[Result | Error]:
+        """All answers to the request `id`: one, in the end. The id is of the same type as well."""
+        answers = (one for one in self.received if isinstance(one, Result | Error))
+        return [one for one in answers if one.id == id and type(one.id) is type(id)]
+
+    def close(self, reason: str = "the client is gone") -> None:
+        """Be gone: close the channel, or give up a conversation that has not begun."""
+        was_open, self.closed = self.is_open, reason
+        if self._opening is not None:
+            self._opening.give_up(reason)
+        if was_open:
+            self.channel.close(reason)
+        self._changed()
+
+    def until(self, condition: Callable[[], bool]) -> Deferred[None]:
+        """Fires when `condition` is met, which is asked for now and whenever the backend has done anything."""
+        deferred: Deferred[None] = Deferred()
+        self._awaited.append((condition, deferred))
+        self._changed()
+        return deferred
+
+    # interfaces.Link
+
+    def send(self, message: Message) -> None:
+        over = self.ended is not None or self.closed is not None
+        (self.late if over else self.received).append(message)
+        self._changed()
+
+    def lost(self, reason: McpwsError) -> None:
+        assert self.ended is None, f"lost a second time: {reason}, after {self.ended}"
+        self.ended = reason
+        if self._opening is not None:
+            self._opening.forget("the backend is gone")
+        self._changed()
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+        self._changed()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        self._changed()
+
+    def stopProducing(self) -> None:
+        self.pauseProducing()
+
+    def _opened(self, channel: Channel) -> None:
+        self._opening, self.channel = None, channel
+        self._changed()
+
+    def _refused(self, reason: McpwsError) -> None:
+        self._opening, self.refused = None, reason
+        self._changed()
+
+    def _changed(self) -> None:
+        met = [awaited for awaited in self._awaited if awaited[0]()]
+        self._awaited = [awaited for awaited in self._awaited if awaited not in met]
+        for _, deferred in met:
+            deferred.callback(None)

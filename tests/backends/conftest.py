@@ -14,27 +14,23 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mcpws.backends.app import App
-from mcpws.errors import McpwsError, RemoteError
-from mcpws.jsonrpc.codec import decode, encode
+from mcpws.errors import RemoteError
+from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Message, RequestId
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
-from mcpws.seam.interfaces import Channel, Identity
+from mcpws.seam.interfaces import Identity
+from mcpws.testing import RecordingLink
 
 
-class AppClient:
-    """Talks to `app` and is the Link that it has.
-
-    `sent` has what the App sent, `ended` why it ended the conversation.
-    """
+class AppClient(RecordingLink):
+    """Talks to `app` and is the Link that it has. `sent` has what the App sent, as JSON."""
 
     def __init__(self, app: App, identity: Identity) -> None:
-        self.identity = identity
+        super().__init__(identity)
         self.sent: list[dict[str, Any]] = []
-        self.ended: McpwsError | None = None
         self._last_id = 0
-        opened: list[Channel] = []
-        app.open(self).addCallback(opened.append)
-        [self.channel] = opened
+        self.open(app)
+        assert self.is_open
 
     def initialize(self, **capabilities: Any) -> AppClient:
         """Begin, with these capabilities."""
@@ -46,16 +42,16 @@ class AppClient:
     def begin(self, method: str, **params: Any) -> int:
         """Send a request; returns its id."""
         self._last_id += 1
-        self._give({"id": self._last_id, "method": method, **({"params": params} if params else {})})
+        self.give(id=self._last_id, method=method, **({"params": params} if params else {}))
         return self._last_id
 
     def tell(self, method: str, **params: Any) -> None:
         """Send a notification."""
-        self._give({"method": method, **({"params": params} if params else {})})
+        self.notify(method, **params)
 
     def reply(self, id: RequestId, **answer: Any) -> None:
         """Answer a request of the App's, with `result` or `error`."""
-        self._give({"id": id, **answer})
+        self.give(id=id, **answer)
 
     def answer(self, id: RequestId) -> Any:
         """The result of a request, None while there is none; raises RemoteError if it was answered with an error."""
@@ -87,17 +83,11 @@ class AppClient:
         """All requests `method` of the App's: id and parameters."""
         return [(one["id"], one.get("params")) for one in self.sent if one.get("method") == method and "id" in one]
 
-    def _give(self, message: dict[str, Any]) -> None:
-        self.channel.receive(decode(json.dumps({"jsonrpc": "2.0", **message}).encode()))
-
     # interfaces.Link
 
     def send(self, message: Message) -> None:
+        super().send(message)
         self.sent.append(json.loads(encode(message)))
-
-    def lost(self, reason: McpwsError) -> None:
-        assert self.ended is None
-        self.ended = reason
 
     def pauseProducing(self) -> None:
         raise AssertionError("an App reads as fast as it is given")

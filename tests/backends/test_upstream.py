@@ -21,13 +21,12 @@ from mcpws.errors import (
     ConnectionClosed,
     HandshakeRefused,
     InvalidParams,
-    McpwsError,
     RemoteError,
     ShuttingDown,
 )
-from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result, to_raw
-from mcpws.seam.interfaces import Channel, Identity
-from mcpws.testing import Network, RawServer, RecordedConversation, RecordingBackend, result_of
+from mcpws.jsonrpc.messages import Error, Notification, Request, Result, to_raw
+from mcpws.seam.interfaces import Channel
+from mcpws.testing import Network, RawServer, RecordedConversation, RecordingBackend, RecordingLink, result_of
 from mcpws.ws.server import ServerFactory
 
 URL = "ws://127.0.0.1:8082"
@@ -64,31 +63,6 @@ class Gateway:
         assert self.clock.getDelayedCalls() == []
 
 
-class RecordingLink:
-    """A link without a front: the conversation is that of the test."""
-
-    def __init__(self) -> None:
-        self.identity = Identity("test")
-        self.sent: list[Message] = []
-        self.ended: McpwsError | None = None
-        self.paused = False
-
-    def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def lost(self, reason: McpwsError) -> None:
-        self.ended = reason
-
-    def pauseProducing(self) -> None:
-        self.paused = True
-
-    def resumeProducing(self) -> None:
-        self.paused = False
-
-    def stopProducing(self) -> None:
-        self.paused = True
-
-
 @implementer(IStreamClientEndpoint)
 class Unreachable:
     """An endpoint that fails, or leaves the attempt open."""
@@ -108,7 +82,7 @@ def opened(gateway: Gateway) -> tuple[RecordingLink, Channel, RecordedConversati
     channel = result_of(opening)
     channel.receive(Request(0, "initialize", to_raw(INITIALIZE)))
     gateway.network.flush()
-    link.sent.clear()
+    link.received.clear()
     return link, channel, gateway.backend.conversations[-1]
 
 
@@ -160,7 +134,7 @@ def test_the_bytes_of_a_message_are_passed_on_unchanged() -> None:
     assert request.data == data
     remote.link.send(Result(7, to_raw({}), b'{"jsonrpc": "2.0", "id": 7, "result": {"content":[ ]}}'))
     gateway.network.flush()
-    assert [message.data for message in link.sent] == [b'{"jsonrpc": "2.0", "id": 7, "result": {"content":[ ]}}']
+    assert [message.data for message in link.received] == [b'{"jsonrpc": "2.0", "id": 7, "result": {"content":[ ]}}']
     channel.close("enough")
     gateway.network.flush()
     gateway.stop()
@@ -248,7 +222,7 @@ def test_what_comes_after_the_close_is_not_sent() -> None:
     channel.close("enough")
     remote.link.send(Notification("notifications/tools/list_changed"))
     gateway.network.flush()
-    assert link.sent == []
+    assert link.received == []
     assert link.ended is None
     gateway.stop()
 
@@ -402,7 +376,7 @@ def test_what_is_too_large_for_the_server_fails_alone() -> None:
     channel.receive(Result("s1", to_raw({"x": LARGE})))
     channel.receive(Request(2, "c"))
     gateway.network.flush()
-    refused = next(message for message in link.sent if isinstance(message, Error))
+    refused = next(message for message in link.received if isinstance(message, Error))
     assert (refused.id, refused.error.code) == (1, 413)
     assert refused.error.message.endswith("more than the limit of 400000")
     [answer] = [message for message in remote.received if isinstance(message, Error)]

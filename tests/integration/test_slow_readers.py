@@ -21,9 +21,8 @@ from zope.interface import implementer
 
 from mcpws import App, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
-from mcpws.errors import McpwsError
-from mcpws.jsonrpc.messages import Message, Notification, to_raw
-from mcpws.seam.interfaces import Identity
+from mcpws.jsonrpc.messages import Notification, to_raw
+from mcpws.testing import RecordingLink
 from mcpws.testing.raw import upgrade_request
 from mcpws.ws.fastlane import frame
 from mcpws.ws.server import ServerFactory
@@ -111,25 +110,6 @@ async def test_a_slow_reader_is_there_as_long_as_it_reads(kind: str, rate: int, 
     await factory.stop()
 
 
-class Reading:
-    """A Link that notes what comes and how often it is paused."""
-
-    def __init__(self) -> None:
-        self.identity = Identity("test")
-        self.received: list[Message] = []
-        self.losses: list[McpwsError] = []
-
-    def send(self, message: Message) -> None:
-        self.received.append(message)
-
-    def lost(self, reason: McpwsError) -> None:
-        self.losses.append(reason)
-
-    def pauseProducing(self) -> None: ...
-    def resumeProducing(self) -> None: ...
-    def stopProducing(self) -> None: ...
-
-
 CHATTY = """
 import sys
 line = '{"jsonrpc":"2.0","method":"n","params":{"x":"' + "x" * 100_000 + '"}}'
@@ -143,11 +123,11 @@ while os.read(0, 100):
 """
 
 
-async def filled(program: str) -> tuple[Stdio, Reading, Any]:
+async def filled(program: str) -> tuple[Stdio, RecordingLink, Any]:
     stdio = Stdio(
         [sys.executable, "-I", "-c", program], reactor=cast(ProcessReactor, reactor), stall_timeout=1, stop_grace=0.2
     )
-    link = Reading()
+    link = RecordingLink()
     channel = await stdio.open(cast(Any, link))
     return stdio, link, channel
 
@@ -159,7 +139,7 @@ async def test_a_child_that_waits_for_us_to_read_it_is_not_given_up() -> None:
     for _ in range(20):
         channel.receive(Notification("n", to_raw({"x": "x" * 100_000})))
     await deferLater(reactor, 3)
-    assert (link.losses, stdio.given_up) == ([], 0)
+    assert (link.ended, stdio.given_up) == (None, 0)
     channel.resumeProducing()
     begun = time.monotonic()
     while len(link.received) < 20 and time.monotonic() - begun < 20:
@@ -175,6 +155,6 @@ async def test_a_child_that_reads_a_little_at_a_time_is_not_given_up() -> None:
     stdio, link, channel = await filled(SLOW)
     channel.receive(Notification("n", to_raw({"x": "x" * 1_000_000})))
     await deferLater(reactor, 4)
-    assert (link.losses, stdio.given_up) == ([], 0)
+    assert (link.ended, stdio.given_up) == (None, 0)
     channel.close("done")
     await stdio.stop()

@@ -21,10 +21,11 @@ from zope.interface import implementer
 
 from mcpws.backends.stdio import ProcessReactor, Stdio, launch
 from mcpws.backends.stdio.streams import READ, WIDE
-from mcpws.errors import BackendLost, McpwsError
+from mcpws.errors import BackendLost
 from mcpws.jsonrpc.codec import decode
-from mcpws.jsonrpc.messages import Message, Notification, Result
-from mcpws.seam.interfaces import Channel, Identity
+from mcpws.jsonrpc.messages import Notification, Result
+from mcpws.seam.interfaces import Channel
+from mcpws.testing import RecordingLink
 
 pytestmark = pytest.mark.integration
 
@@ -65,46 +66,16 @@ def serve():
 """
 
 
-class Client:
-    """A Link that collects, and lets a test wait."""
-
-    def __init__(self) -> None:
-        self.identity = Identity("test")
-        self.received: list[Message] = []
-        self.losses: list[McpwsError] = []
-        self.paused = False
-        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
-
-    def send(self, message: Message) -> None:
-        self.received.append(message)
-        self._changed()
-
-    def lost(self, reason: McpwsError) -> None:
-        self.losses.append(reason)
-        self._changed()
-
-    def pauseProducing(self) -> None:
-        self.paused = True
-        self._changed()
-
-    def resumeProducing(self) -> None:
-        self.paused = False
-        self._changed()
+class Client(RecordingLink):
+    """A Link whose test waits for what it is told."""
 
     def stopProducing(self) -> None:
         raise AssertionError("a backend never stops its client")
 
-    def until(self, condition: Callable[[], bool]) -> Deferred[None]:
-        deferred: Deferred[None] = Deferred()
-        self._waiting.append((condition, deferred))
-        self._changed()
-        return deferred
-
     async def loss(self) -> str:
-        await self.until(lambda: bool(self.losses))
-        [loss] = self.losses
-        assert isinstance(loss, BackendLost)
-        return str(loss)
+        await self.until(lambda: self.ended is not None)
+        assert isinstance(self.ended, BackendLost)
+        return str(self.ended)
 
     async def told(self) -> Any:
         """The value of the next notification, which is taken away."""
@@ -113,12 +84,6 @@ class Client:
         assert isinstance(message, Notification)
         assert message.params is not None
         return json.loads(bytes(message.params))["value"]
-
-    def _changed(self) -> None:
-        met = [waiting for waiting in self._waiting if waiting[0]()]
-        self._waiting = [waiting for waiting in self._waiting if waiting not in met]
-        for _, deferred in met:
-            deferred.callback(None)
 
 
 def python(code: str) -> list[str]:
@@ -183,7 +148,7 @@ async def test_requests_are_answered_and_a_child_leaves_at_the_end_of_its_input(
     assert [cast(Result, message).id for message in client.received] == list(range(100))
     channel.close("the client is gone")
     await stopped(stdio)
-    assert client.losses == []
+    assert client.ended is None
 
 
 @bounded
@@ -365,7 +330,7 @@ async def test_stopping_takes_all_children_at_once() -> None:
         await stdio.open(client)
     before = time.monotonic()
     await stopped(stdio)
-    assert all(len(client.losses) == 1 for client in clients)
+    assert all(client.ended for client in clients)
     assert time.monotonic() - before < 8 * 0.5
 
 
@@ -394,7 +359,7 @@ async def test_a_child_that_ends_over_what_it_read_holds_off_its_own_client_only
     for _ in range(2):
         ask(channel, 1)
         await client.loss()
-        client.losses.clear()
+        client.ended = None
         if stdio.started == 1:
             channel = await stdio.open(client)
     assert "it is started again in " in await refused(stdio, client)
@@ -451,7 +416,7 @@ async def test_a_stopped_child_is_given_up_while_a_slow_one_is_not() -> None:
     await slow[0].told()
     assert "The server process has been stopped for " in await halted[0].loss()
     await slow[0].until(lambda: bool(slow[0].received))
-    assert (idle[0].losses, slow[0].losses) == ([], [])
+    assert (idle[0].ended, slow[0].ended) == (None, None)
     # It goes on where it was.
     os.kill(idle_pid, signal.SIGCONT)
     idle[0].received.clear()

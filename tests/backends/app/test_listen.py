@@ -136,7 +136,7 @@ def test_an_id_keeps_its_type(app: App, stateless: "StatelessClient") -> None:
     number = listen(stateless, resourceSubscriptions=["a://b"])
     meta = {**stateless.meta, "io.modelcontextprotocol/clientCapabilities": {}}
     params = {"_meta": meta, "notifications": {"resourceSubscriptions": ["a://b"]}}
-    stateless._give({"id": str(number), "method": "subscriptions/listen", "params": params})
+    stateless.give(id=str(number), method="subscriptions/listen", params=params)
     app.resource_updated("a://b")
     assert stateless.told(UPDATED) == [under(number, uri="a://b"), under(str(number), uri="a://b")]
 

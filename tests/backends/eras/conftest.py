@@ -16,8 +16,8 @@ from mcpws.backends.eras.shared import Limits
 from mcpws.errors import McpwsError
 from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Message, RequestId
-from mcpws.seam.interfaces import Channel, Identity, Link
-from mcpws.testing import RecordedConversation, RecordingBackend, result_of
+from mcpws.seam.interfaces import Channel, Link
+from mcpws.testing import RecordedConversation, RecordingBackend, RecordingLink, result_of
 
 Json = dict[str, Any]
 
@@ -112,23 +112,16 @@ class Server:
         return params
 
 
-class Client:
+class Client(RecordingLink):
     """The Link of a client, by hand: what it got and nobody has taken yet, in order."""
 
     def __init__(self) -> None:
-        self.identity = Identity("tester:1")
+        super().__init__()
         self.got: list[Json] = []
         self.raw: list[bytes] = []
-        self.ended: McpwsError | None = None
-        self.paused = False
-        self.channel: Channel
-        self._ids = 100
 
     def is_paused(self) -> bool:
         return self.paused
-
-    def give(self, **message: Any) -> None:
-        self.channel.receive(encoded(message))
 
     def take(self) -> Json:
         """The next message."""
@@ -198,18 +191,15 @@ class Client:
     def send(self, message: Message) -> None:
         self.raw.append(encode(message))
         self.got.append(decoded(message))
-
-    def lost(self, reason: McpwsError) -> None:
-        assert self.ended is None
-        self.ended = reason
+        super().send(message)
 
     def pauseProducing(self) -> None:
         assert not self.paused
-        self.paused = True
+        super().pauseProducing()
 
     def resumeProducing(self) -> None:
         assert self.paused
-        self.paused = False
+        super().resumeProducing()
 
     def stopProducing(self) -> None:
         raise AssertionError("nobody stops a client")

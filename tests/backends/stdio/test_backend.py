@@ -25,7 +25,8 @@ from mcpws.backends.stdio.child import ESCALATION, GARBAGE_LOGGED, GARBAGE_SHOWN
 from mcpws.errors import BackendLost, ConfigError, McpwsError, ResultTooLarge, ShuttingDown
 from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request
-from mcpws.seam.interfaces import Channel, Identity
+from mcpws.seam.interfaces import Channel
+from mcpws.testing import RecordingLink
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 PONG = b'{"jsonrpc":"2.0", "id":1, "result":{}}'
@@ -139,31 +140,22 @@ class PlayedReactor(MemoryReactorClock):
         self.processes[group - 2**30].signalGroup(number)
 
 
-class Client:
-    """A Link that writes down what happens to it."""
+class Client(RecordingLink):
+    """A Link that writes down what happens to it, and does something about it."""
 
     def __init__(self) -> None:
-        self.identity = Identity("test")
-        self.received: list[Message] = []
-        self.losses: list[McpwsError] = []
-        self.paused = False
+        super().__init__()
         self.on_send: Callable[[], None] = lambda: None
         self.on_lost: Callable[[], None] = lambda: None
 
     def send(self, message: Message) -> None:
-        assert self.losses == []
-        self.received.append(message)
+        assert self.ended is None
+        super().send(message)
         self.on_send()
 
     def lost(self, reason: McpwsError) -> None:
-        self.losses.append(reason)
+        super().lost(reason)
         self.on_lost()
-
-    def pauseProducing(self) -> None:
-        self.paused = True
-
-    def resumeProducing(self) -> None:
-        self.paused = False
 
     def stopProducing(self) -> None:
         raise AssertionError("a backend never stops its client")
@@ -227,7 +219,7 @@ def c(reactor: PlayedReactor, stdio: Stdio) -> Conversation:
 
 
 def reason_of(client: Client) -> str:
-    [loss] = client.losses
+    loss = client.ended
     assert isinstance(loss, BackendLost)
     return str(loss)
 
@@ -251,7 +243,7 @@ def test_each_client_gets_a_child_of_its_own(reactor: PlayedReactor, stdio: Stdi
     assert [len(one.client.received), len(two.client.received)] == [1, 0]
     one.process.exits()
     assert (stdio.children, stdio.started) == (1, 2)
-    assert two.client.losses == []
+    assert two.client.ended is None
 
 
 def test_children_inherit_the_environment_unless_it_is_replaced(
@@ -466,7 +458,7 @@ def test_garbage_now_and_then_is_borne(reactor: PlayedReactor) -> None:
     for _ in range(10):
         reactor.advance(60)
         c.process.says(*[b"noise"] * 3)
-    assert c.client.losses == []
+    assert c.client.ended is None
 
 
 def test_a_child_that_nests_too_deep_sends_no_message(reactor: PlayedReactor) -> None:
@@ -552,7 +544,7 @@ def test_a_child_that_reads_nothing_is_given_up(reactor: PlayedReactor) -> None:
     c.process.stdin.stuck = True
     c.channel.receive(Notification("x" * 100_000))
     reactor.advance(6.9)
-    assert c.client.losses == []
+    assert c.client.ended is None
     reactor.advance(0.2)
     assert reason_of(c.client) == "The server process has read nothing for 7 s"
     assert stdio.given_up == 1
@@ -594,7 +586,7 @@ def test_what_a_child_wrote_last_is_delivered_before_it_is_lost(reactor: PlayedR
     assert c.process.is_read(STDOUT)
     c.process.says(PONG)
     c.process._protocol.childDataReceived(STDOUT, PING)
-    assert c.client.losses == []
+    assert c.client.ended is None
     c.process.closes(STDOUT)
     assert [message.data for message in c.client.received] == [PONG, PING]
     assert reason_of(c.client) == "The server process exited with status 1"
@@ -612,7 +604,7 @@ def test_half_a_message_at_the_end_is_garbage(c: Conversation, stdio: Stdio) -> 
 def test_streams_that_outlive_the_child_are_closed(reactor: PlayedReactor, c: Conversation, stdio: Stdio) -> None:
     c.process.exits(holding=[STDIN, STDOUT, STDERR])
     reactor.advance(LAST_WORDS - 0.1)
-    assert c.client.losses == []
+    assert c.client.ended is None
     reactor.advance(0.2)
     assert reason_of(c.client) == "The server process exited with status 0"
     assert (stdio.children, c.process.pipes) == (0, {})
@@ -685,7 +677,7 @@ def test_a_second_stream_closed_wins_no_time(reactor: PlayedReactor, c: Conversa
 def test_a_child_may_close_its_standard_error(reactor: PlayedReactor, c: Conversation) -> None:
     c.process.closes(STDERR)
     reactor.advance(1000)
-    assert c.client.losses == []
+    assert c.client.ended is None
 
 
 # The end of the conversation
@@ -703,7 +695,7 @@ def test_a_client_that_leaves_ends_its_child_and_hears_no_more(
     c.channel.receive(decode(PING))
     c.process.exits()
     assert c.client.received == []
-    assert c.client.losses == []
+    assert c.client.ended is None
     assert stdio.children == 0
 
 
@@ -731,7 +723,7 @@ def test_a_front_may_close_the_channel_while_it_is_told_of_the_loss(reactor: Pla
     c.client.on_lost = lambda: c.channel.close("lost")
     c.process.closes(STDOUT)
     reactor.advance(LAST_WORDS)
-    assert len(c.client.losses) == 1
+    assert c.client.ended is not None
 
 
 def test_a_child_that_does_not_leave_is_asked_then_killed(reactor: PlayedReactor, c: Conversation) -> None:
@@ -780,7 +772,7 @@ def test_stopping_ends_every_conversation_and_waits_for_every_child(reactor: Pla
     stopped = stdio.stop()
     again = stdio.stop()
     for c in (one, two):
-        assert [type(loss) for loss in c.client.losses] == [ShuttingDown]
+        assert type(c.client.ended) is ShuttingDown
         c.process.takes()
         assert STDIN not in c.process.pipes
     one.process.exits()
@@ -796,7 +788,7 @@ def test_stopping_waits_for_a_child_whose_client_has_left(c: Conversation, stdio
     assert stopped == []
     c.process.exits()
     assert stopped == [None]
-    assert c.client.losses == []
+    assert c.client.ended is None
 
 
 def test_stopping_what_has_no_children_takes_no_time(stdio: Stdio) -> None:
@@ -894,7 +886,7 @@ def test_a_stopped_child_is_told_of_and_given_up_once_somebody_waits(
         f"child {c.process.pid} is stopped, as by SIGSTOP: it reads and answers nothing"
     ]
     assert stdio.counted()["stdio.stopped"] == 1
-    assert c.client.losses == []
+    assert c.client.ended is None
     c.channel.receive(decode(PING))
     reactor.advance(5)
     assert reason_of(c.client).startswith("The server process has been stopped for ")
@@ -907,7 +899,7 @@ def test_who_waits_for_a_stopped_child_waits_for_stall_timeout(
     halted.add(c.process.pid)
     for _ in range(6):
         reactor.advance(5)
-        assert c.client.losses == []
+        assert c.client.ended is None
     reactor.advance(5)
     assert reason_of(c.client) == "The server process has been stopped for 30 s, as by SIGSTOP"
 
@@ -922,7 +914,7 @@ def test_a_child_that_goes_on_in_time_is_let_be(
             reactor.advance(5)
         halted.clear()
         reactor.advance(5)
-    assert c.client.losses == []
+    assert c.client.ended is None
     assert stdio.counted()["stdio.stopped"] == 3
     assert log.count(f"child {c.process.pid} is not stopped any more") == 3
 
@@ -931,7 +923,7 @@ def test_a_slow_child_is_not_a_stopped_one(reactor: PlayedReactor, c: Conversati
     c.channel.receive(decode(PING))
     for _ in range(1000):
         reactor.advance(5)
-    assert c.client.losses == []
+    assert c.client.ended is None
 
 
 def test_a_stopped_wrapper_of_a_server_that_speaks_is_let_be(
@@ -942,7 +934,7 @@ def test_a_stopped_wrapper_of_a_server_that_speaks_is_let_be(
     for _ in range(20):
         reactor.advance(5)
         c.process.says(b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}')
-    assert c.client.losses == []
+    assert c.client.ended is None
 
 
 def test_our_own_pause_is_not_held_against_a_child(reactor: PlayedReactor, c: Conversation, halted: set[int]) -> None:
@@ -950,7 +942,7 @@ def test_our_own_pause_is_not_held_against_a_child(reactor: PlayedReactor, c: Co
     halted.add(c.process.pid)
     reactor.advance(5)
     reactor.advance(1000)
-    assert c.client.losses == []
+    assert c.client.ended is None
 
 
 def test_a_child_whose_requests_have_their_answers_may_be_stopped(
@@ -961,4 +953,4 @@ def test_a_child_whose_requests_have_their_answers_may_be_stopped(
     halted.add(c.process.pid)
     for _ in range(20):
         reactor.advance(5)
-    assert c.client.losses == []
+    assert c.client.ended is None

@@ -11,16 +11,8 @@ from mcpws.backends.stdio.child import Child, Counters
 from mcpws.backends.stdio.room import MAX_REMEMBERED, Relapses, Room
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.policy.backoff import Backoff
-from mcpws.seam.interfaces import Channel, Identity, Link
-
-
-class Client:
-    def __init__(self) -> None:
-        self.identity = Identity("test")
-
-
-def link() -> Link:
-    return cast(Link, Client())
+from mcpws.seam.interfaces import Channel, Link
+from mcpws.testing import RecordingLink
 
 
 class House:
@@ -40,7 +32,7 @@ class House:
 
     def enter(self) -> tuple[Link, list[Any]]:
         """Who comes, and the outcome once there is one."""
-        coming, outcome = link(), list[Any]()
+        coming, outcome = RecordingLink(), list[Any]()
         self.room.enter(coming).addBoth(outcome.append)
         return coming, outcome
 
@@ -101,7 +93,7 @@ def test_who_gives_up_leaves_its_place_to_the_next(house: House) -> None:
     for _ in range(2):
         house.enter()
     failures: list[Failure] = []
-    impatient = house.room.enter(link()).addErrback(failures.append)
+    impatient = house.room.enter(RecordingLink()).addErrback(failures.append)
     _, patient = house.enter()
     impatient.cancel()
     assert failures[0].check(CancelledError)
@@ -169,7 +161,7 @@ def relapses() -> Relapses:
 
 
 def test_who_reads_nothing_holds_off_all_for_longer_each_time(relapses: Relapses) -> None:
-    one, other = link(), link()
+    one, other = RecordingLink(), RecordingLink()
     for now, wait in ((0, 1), (10, 2), (20, 4), (30, 8), (50, 16), (70, 30), (200, 30)):
         ends(relapses, now, of=one, stillborn=True, started=now)
         assert waits(relapses, one, now) == waits(relapses, other, now) == wait
@@ -177,15 +169,15 @@ def test_who_reads_nothing_holds_off_all_for_longer_each_time(relapses: Relapses
 
 
 def test_the_refusal_says_why_and_for_how_long(relapses: Relapses) -> None:
-    ends(relapses, 0, of=link(), stillborn=True)
-    refusal = relapses.refusal(link(), 0.25)
+    ends(relapses, 0, of=RecordingLink(), stillborn=True)
+    refusal = relapses.refusal(RecordingLink(), 0.25)
     assert str(refusal) == "The server process exited with status 1; it is started again in 0.8 s"
     assert refusal is not None
     assert refusal.data == {"retryAfterMs": 750}
 
 
 def test_what_may_be_the_clients_own_doing_holds_off_nobody_else(relapses: Relapses) -> None:
-    one, other = link(), link()
+    one, other = RecordingLink(), RecordingLink()
     for now in range(5):
         ends(relapses, now, of=one, started=now)
     assert waits(relapses, one, 4) == 8
@@ -193,7 +185,7 @@ def test_what_may_be_the_clients_own_doing_holds_off_nobody_else(relapses: Relap
 
 
 def test_a_server_may_end_once_over_what_it_does_not_know(relapses: Relapses) -> None:
-    one = link()
+    one = RecordingLink()
     ends(relapses, 0, of=one)
     assert waits(relapses, one, 0) == 0
     ends(relapses, 0, of=one)
@@ -201,7 +193,7 @@ def test_a_server_may_end_once_over_what_it_does_not_know(relapses: Relapses) ->
 
 
 def test_one_that_lasted_is_no_failure_and_takes_back_those_before(relapses: Relapses) -> None:
-    one = link()
+    one = RecordingLink()
     ends(relapses, 0, of=one)
     ends(relapses, 30, of=one)
     ends(relapses, 31, of=one, started=31)
@@ -209,7 +201,7 @@ def test_one_that_lasted_is_no_failure_and_takes_back_those_before(relapses: Rel
 
 
 def test_who_was_told_to_go_has_not_failed(relapses: Relapses) -> None:
-    one = link()
+    one = RecordingLink()
     for _ in range(3):
         ends(relapses, 0, of=one, by_itself=False, stillborn=True)
     assert waits(relapses, one, 0) == 0
@@ -217,7 +209,7 @@ def test_who_was_told_to_go_has_not_failed(relapses: Relapses) -> None:
 
 @pytest.mark.parametrize("how", [{"talks": True}, {"others_talk": True}])
 def test_when_somebody_is_served_the_next_wait_is_short_again(relapses: Relapses, how: dict[str, bool]) -> None:
-    one = link()
+    one = RecordingLink()
     for _ in range(4):
         ends(relapses, 0, of=one, stillborn=True)
     ends(relapses, 0, of=one, by_itself=False, **how)
@@ -228,5 +220,5 @@ def test_when_somebody_is_served_the_next_wait_is_short_again(relapses: Relapses
 
 def test_not_every_client_is_remembered(relapses: Relapses) -> None:
     for _ in range(2 * MAX_REMEMBERED):
-        ends(relapses, 0, of=link())
+        ends(relapses, 0, of=RecordingLink())
     assert len(relapses._by_client) == MAX_REMEMBERED
