@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-import msgspec
 from msgspec import to_builtins
 from twisted.internet.defer import Deferred, succeed
 
@@ -138,7 +138,8 @@ class RecordingLink:
 
     def give(self, **members: Any) -> None:
         """Send a message with these members, as if it was read from a wire."""
-        self.channel.receive(decode(msgspec.json.encode({"jsonrpc": "2.0", **members})))
+        # Not every text that JSON has can be encoded as UTF-8.
+        self.channel.receive(decode(json.dumps({"jsonrpc": "2.0", **members}).encode()))
 
     def request(self, method: str, *, id: RequestId | None = None, **params: Any) -> RequestId:
         """Send a request, with the next free number as its id unless you give one; returns the id."""
