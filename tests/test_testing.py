@@ -341,7 +341,7 @@ def test_a_recording_link_asks_as_a_client_does_and_keeps_the_answers() -> None:
     first, second = link.request("a", x=1), link.request("b", id="2")
     assert (first, second, link.answers(first)) == (2, "2", [])
     assert [(one.id, one.method) for one in conversation.requests] == [(2, "a"), ("2", "b")]
-    assert conversation.requests[0].params == Raw(b'{"x":1}')
+    assert conversation.requests[0].params == Raw(b'{"x": 1}')
     conversation.answer(conversation.requests[1], {})
     assert (len(link.answers("2")), link.answers(2), len(link.received)) == (1, [], 2)
     assert conversation.link.identity.path == "/a"
