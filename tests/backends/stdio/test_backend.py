@@ -25,7 +25,7 @@ from mcpws.backends.stdio.child import ESCALATION, GARBAGE_LOGGED, GARBAGE_SHOWN
 from mcpws.errors import BackendLost, ConfigError, McpwsError, ResultTooLarge, ShuttingDown
 from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request
-from mcpws.seam.interfaces import Channel
+from mcpws.seam.interfaces import Channel, Identity
 from mcpws.testing import RecordingLink
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -144,7 +144,7 @@ class Client(RecordingLink):
     """A Link that writes down what happens to it, and does something about it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Identity("test"))
         self.on_send: Callable[[], None] = lambda: None
         self.on_lost: Callable[[], None] = lambda: None
 
