@@ -131,7 +131,7 @@ def counted_by(backend: object) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a backend is, for people.
+    """What a backend is, for people. Either text is one line: where there are more, they are joined.
 
     :param name: a word, for a host's list of servers.
     :param summary: a line, as `calculator 1.0: 3 tools`.
@@ -139,6 +139,12 @@ class Description:
 
     name: str
     summary: str
+
+    def __post_init__(self) -> None:
+        for field_name in ("name", "summary"):
+            text = getattr(self, field_name)
+            if len(text.splitlines()) > 1 or text != text.strip():
+                object.__setattr__(self, field_name, " ".join(text.split()))
 
 
 @runtime_checkable

@@ -23,12 +23,14 @@ from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.seam.interfaces import Backend
 from mcpws.seam.observer import Observer
+from mcpws.testing.backend_contract import BackendContract
 from mcpws.testing.network import MemoryTransport, Network, result_of
 from mcpws.testing.raw import Frame, RawClient, RawPeer, RawServer
 from mcpws.testing.recording import RecordedConversation, RecordingBackend, RecordingLink
 from mcpws.ws.server import ServerFactory
 
 __all__ = [
+    "BackendContract",
     "Connected",
     "Frame",
     "MemoryTransport",

@@ -86,6 +86,9 @@ class Conversation:
             self._shared.counters.dropped += 1
 
     def close(self, reason: str) -> None:
+        if self._modern is not None:
+            # Else each would be answered with the reason.
+            self._modern.requests.forget()
         self._end(BackendLost(reason))
 
     def pauseProducing(self) -> None:

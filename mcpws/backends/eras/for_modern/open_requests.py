@@ -105,6 +105,10 @@ class OpenRequests:
         for id in [id for id, entry in self._open.items() if entry.worker is worker]:
             self.fail(id, error)
 
+    def forget(self) -> None:
+        """The client is gone: none is answered any more."""
+        self._open.clear()
+
     def of(self, worker: object) -> int:
         """How many it works on."""
         return sum(entry.worker is worker for entry in self._open.values())
