@@ -39,7 +39,11 @@ from mcpws.errors import (
     ToolFailed,
     UnsupportedVersion,
 )
-from mcpws.fronts.roster import Roster
+from mcpws.fronts.front import Front
+from mcpws.fronts.roster import Member, Roster
+from mcpws.fronts.stream import StreamCarrier
+from mcpws.fronts.watch import watch
+from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.content import (
     Audio,
@@ -56,8 +60,8 @@ from mcpws.mcp.content import (
 )
 from mcpws.mcp.features import Completion, Prompt, PromptArgument, PromptResult, Resource, ResourceTemplate, Tool
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
-from mcpws.seam.interfaces import Backend, Channel, Identity, Link
-from mcpws.seam.observer import MessageObserver, Observer
+from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity, Link
+from mcpws.seam.observer import MessageObserver, Observer, Party, Refused
 from mcpws.service.listen import WebSocketService
 from mcpws.service.program import run
 from mcpws.transport import Incoming, WebSocketTransport
@@ -72,6 +76,7 @@ __all__ = [
     "CacheHint",
     "CannotAsk",
     "CapabilityMissing",
+    "Carrier",
     "Channel",
     "ClientFactory",
     "ClientIdentity",
@@ -89,6 +94,7 @@ __all__ = [
     "EraTranslation",
     "Error",
     "ErrorObject",
+    "Front",
     "HandshakeRefused",
     "Identity",
     "Image",
@@ -99,17 +105,20 @@ __all__ = [
     "ListenFailed",
     "MalformedResult",
     "McpwsError",
+    "Member",
     "Message",
     "MessageObserver",
     "MessageTooLarge",
     "Notification",
     "Observer",
+    "Party",
     "Progress",
     "Prompt",
     "PromptArgument",
     "PromptMessage",
     "PromptResult",
     "QueueFull",
+    "Refused",
     "RemoteError",
     "Request",
     "RequestId",
@@ -129,6 +138,7 @@ __all__ = [
     "SharedStdio",
     "ShuttingDown",
     "Stdio",
+    "StreamCarrier",
     "Subscription",
     "SubscriptionRefused",
     "Text",
@@ -145,5 +155,7 @@ __all__ = [
     "WebSocketTransport",
     "__version__",
     "connect",
+    "decode",
     "run",
+    "watch",
 ]

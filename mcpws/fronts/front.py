@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from mcpws.core.admission import Admission
 from mcpws.core.counters import Counters
 from mcpws.core.ledger import MAX_NAME_SIZE, Ledger, cancelled_id
-from mcpws.core.lifecycle import Phase
+from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.errors import BackendLost, InvalidRequest, McpwsError, RpcError, TooManyRequests
 from mcpws.fronts.away import Away
 from mcpws.fronts.outgoing import Outgoing
@@ -21,6 +21,7 @@ from mcpws.fronts.watch import Watch
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.mcp.meta import SUBSCRIPTION_ID
 from mcpws.mcp.methods import CANCELLED
+from mcpws.policy.stats import ConnectionStatistics, snapshot
 from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity
 from mcpws.seam.opening import Opening
 
@@ -73,7 +74,7 @@ class Front:
         watch: Watch | None = None,
     ) -> None:
         self.identity = identity
-        self.counters = counters or Counters()
+        self.counters = counters or Counters(clock.seconds())
         self._ledger = Ledger(max_name_size, self.counters)
         self._watch = watch
         self._carrier = carrier if watch is None else watch.carrier(carrier)
@@ -143,6 +144,24 @@ class Front:
     def has_begun(self) -> bool:
         """Whether the client has said what it speaks: `initialize` was answered, or a modern request came."""
         return self._ledger.stateless or self._ledger.phase is Phase.READY
+
+    def statistics(
+        self, now: float, state: ConnectionState = ConnectionState.CONNECTED, queued_bytes: int = 0
+    ) -> ConnectionStatistics:
+        """A snapshot, for a Roster.
+
+        :param now: in seconds of its clock.
+        :param queued_bytes: that wait for a slow reader.
+        """
+        return snapshot(
+            self.counters,
+            id=self.identity.connection or 0,
+            peer=self.identity.peer,
+            state=state,
+            in_flight=self.in_flight,
+            queued_bytes=queued_bytes,
+            now=now,
+        )
 
     # Carriers, which come and go.
 
@@ -223,6 +242,13 @@ class Front:
     def refuse(self, error: RpcError, id: str | int | None) -> None:
         """Answer what the backend is not to see."""
         self._outgoing.refuse(error, id)
+
+    def notify(self, notification: Notification) -> bool:
+        """Send what is no backend's to a client that is initialised, by `initialize`; returns whether it is."""
+        if self._closed or self._ledger.phase is not Phase.READY:
+            return False
+        self.send(notification)
+        return True
 
     def pause_sending(self) -> None:
         """The client reads too slowly: slow the backend down, and take no more requests."""

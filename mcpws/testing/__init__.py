@@ -17,6 +17,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+import mcpws.testing.asserts  # noqa: F401
 from mcpws.backends.app.application import App
 from mcpws.client.factory import connect
 from mcpws.client.session import Session
@@ -24,6 +25,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.seam.interfaces import Backend
 from mcpws.seam.observer import Observer
 from mcpws.testing.backend_contract import BackendContract
+from mcpws.testing.front_contract import FrontContract
 from mcpws.testing.network import MemoryTransport, Network, result_of
 from mcpws.testing.raw import Frame, RawClient, RawPeer, RawServer
 from mcpws.testing.recording import RecordedConversation, RecordingBackend, RecordingLink
@@ -33,6 +35,7 @@ __all__ = [
     "BackendContract",
     "Connected",
     "Frame",
+    "FrontContract",
     "MemoryTransport",
     "Network",
     "RawClient",

@@ -175,10 +175,7 @@ class ServerConnection(Connection):
     # roster.Member
 
     def notify(self, notification: Notification) -> bool:
-        if self.state is not ConnectionState.CONNECTED or self.front.phase is not Phase.READY:
-            return False
-        self.front.send(notification)
-        return True
+        return self.state is ConnectionState.CONNECTED and self.front.notify(notification)
 
     def drain(self) -> None:
         """Take no new requests; close with 1001 once those in flight are answered."""

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,32 @@ def test_pages_and_mcp_live_in_one_process(serve: Serve, port: str) -> None:
     for _ in range(2):
         urllib.request.urlopen(f"http://127.0.0.1:{web}/", timeout=SECONDS).close()
     assert '"result": 2' in run(BIN / "mcpws", "tool", port, "visits")
+
+
+def test_a_front_of_its_own_is_talked_to_in_lines_and_lets_what_is_in_flight_finish(serve: Serve, port: str) -> None:
+    process = serve(port, sys.executable, EXAMPLES / "tcp_lines.py", port)
+    client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "me", "version": "1"}}
+    add = {"name": "add", "arguments": {"a": 1, "b": 2}}
+    with socket.create_connection(("127.0.0.1", int(port)), SECONDS) as connection:
+        lines = connection.makefile("rw")
+        for id, (method, params) in enumerate([("initialize", client), ("tools/call", add)]):
+            print(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}), file=lines, flush=True)
+            answer = json.loads(lines.readline())
+        assert answer["result"]["structuredContent"] == {"result": 3}
+        process.send_signal(signal.SIGTERM)
+        assert lines.readline() == ""
+    assert process.wait(SECONDS) == 0
+
+
+def test_each_path_is_a_server_of_its_own(serve: Serve, port: str) -> None:
+    serve(port, sys.executable, EXAMPLES / "by_path.py", port)
+    assert run(BIN / "mcpws", "tool", "--text", f"ws://127.0.0.1:{port}/sums", "add", "a=1", "b=2") == "3\n"
+    assert run(BIN / "mcpws", "tool", "--text", f"ws://127.0.0.1:{port}/words", "shout", "text=no") == "NO\n"
+    elsewhere = subprocess.run(
+        [BIN / "mcpws", "tools", f"ws://127.0.0.1:{port}/none"], capture_output=True, check=False
+    )
+    assert elsewhere.returncode == 3
+    assert b"404" in elsewhere.stderr
 
 
 def test_the_transport_demo_talks_to_itself(serve: Serve, port: str) -> None:
