@@ -108,6 +108,9 @@ def test_every_refusal_of_the_table_is_tried() -> None:
     assert rows("H").keys() == REFUSED.keys() | REFUSED_OTHERWISE.keys()
 
 
+@pytest.mark.proves(
+    "H-3", "H-4", "H-5", "H-7", "H-8", "H-9", "H-10", "H-11", "H-12", "H-13", "H-14", "H-15", "H-16", "H-17"
+)
 @pytest.mark.parametrize("id", REFUSED)
 def test_a_handshake_is_refused_as_the_table_says(id: str) -> None:
     _, status, headers = rows("H")[id]
@@ -121,6 +124,7 @@ def test_a_handshake_is_refused_as_the_table_says(id: str) -> None:
     assert {name: value for name, value in sent.items() if name not in usual} == further(headers)
 
 
+@pytest.mark.proves("H-6", "H-18")
 @pytest.mark.parametrize("id", REFUSED_OTHERWISE)
 def test_a_refusal_that_takes_more_than_a_request_is_that_of_the_table(id: str) -> None:
     _, status, headers = rows("H")[id]
@@ -129,6 +133,9 @@ def test_a_refusal_that_takes_more_than_a_request_is_that_of_the_table(id: str) 
     assert {name.lower(): value for name, value in refusal.headers} == further(headers)
 
 
+@pytest.mark.proves(
+    "L-1", "L-2", "L-3", "L-4", "L-5", "L-6", "L-7", "L-8", "L-9", "L-10", "L-11", "L-12", "L-15", "L-20"
+)
 def test_the_limits_are_those_of_the_table() -> None:
     config = WebSocketConfig()
     table = {cells[0].strip("`"): amount(cells[1]) for cells in rows("L").values()}
@@ -136,6 +143,7 @@ def test_the_limits_are_those_of_the_table() -> None:
     assert table == {name: getattr(config, name) for name in table}
 
 
+@pytest.mark.proves("A-1", "A-2")
 def test_the_defaults_in_the_text_are_those_of_the_settings() -> None:
     config = WebSocketConfig()
     told = {name: amount(value) for name, value in re.findall(r"`([a-z_]+)` \((\d+ s)\)", FLOWING)}
@@ -149,20 +157,26 @@ def test_every_setting_of_the_text_is_one(name: str) -> None:
     assert hasattr(WebSocketConfig(), name)
 
 
+@pytest.mark.proves("H-20")
 def test_the_default_paths_are_those_of_the_text() -> None:
     assert FLOWING.count("By default `/`, `/mcp`, `/ws` and `/message` are served.") == 1
     assert WebSocketConfig().paths == ("/", "/mcp", "/ws", "/message")
 
 
+@pytest.mark.proves("E-1", "E-2", "E-3", "E-4", "E-5", "E-6", "E-7", "E-8", "E-9", "E-10", "E-11", "E-12")
 def test_the_codes_of_the_errors_are_those_of_the_table() -> None:
     assert {id: int(cells[0]) for id, cells in rows("E").items()} == {id: error.code for id, error in ERRORS.items()}
 
 
+@pytest.mark.proves("E-16", "mcp/2026-07-28/basic#error-codes")
 def test_codes_of_our_own_are_outside_the_reserved_range() -> None:
     codes = {value.code for value in vars(errors).values() if isinstance(value, type) and issubclass(value, RpcError)}
     assert {code for code in codes if code not in MCP_RANGE} == {413, 429, 502, 503}
 
 
+@pytest.mark.proves(
+    "K-1", "K-2", "K-3", "K-4", "K-5", "K-6", "K-7", "K-8", "K-9", "K-10", "K-20", "rfc6455/7.4.1/codes"
+)
 def test_the_close_codes_are_those_of_the_table() -> None:
     assert {id: int(cells[0]) for id, cells in rows("K").items()} == CLOSE_CODES
 
@@ -204,6 +218,7 @@ def initialized(version: str) -> dict[str, object]:
     return {"protocolVersion": version, "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#request")
 def test_a_client_says_its_version_its_capabilities_and_its_name() -> None:
     legacy = Legacy(result=initialized("2025-11-25"))
     assert legacy.params["protocolVersion"] == "2025-11-25"
@@ -212,6 +227,7 @@ def test_a_client_says_its_version_its_capabilities_and_its_name() -> None:
     assert [frame.opcode for frame in legacy.frames] == [TEXT]
 
 
+@pytest.mark.proves("V-7", "mcp/2025-11-25/basic/lifecycle#disconnect")
 @pytest.mark.parametrize(
     "answer",
     [{"result": initialized("1999-01-01")}, {"error": {"code": -32602, "message": "no"}}],

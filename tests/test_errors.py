@@ -62,6 +62,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
         assert CLASSES[name].__bases__[0].__name__ == (parent or "Exception")
 
 
+@pytest.mark.proves("E-16")
 def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
     codes = {name: code for name, (_, code) in drawn_tree().items() if code is not None}
     assert codes == {

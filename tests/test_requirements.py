@@ -1,14 +1,14 @@
-"""No clause without a test, no test without a function: what would be orphaned is named here."""
+"""No clause without a test that proves it, and no test that proves what there is not: read, without running any."""
 
 import ast
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.requirements import REQUIREMENTS, Requirement, source_of
+from tests.requirements import RELIED_ON
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,52 +16,67 @@ ROOT = Path(__file__).parents[1]
 CLAUSE = re.compile(r"^(?:- \*\*([A-Z]-\d+)\*\* |\| ([A-Z]-\d+) \| )", re.MULTILINE)
 REFERENCE = re.compile(r"\b[A-Z]-\d+\b")
 
+# Of what is relied on: which document, where in it, and a word for it.
+RELIANCE = re.compile(r"rfc\d+/(?:[\d.]+|all)/[\w-]+|mcp/\d{4}-\d{2}-\d{2}/[\w/-]+#[\w-]+")
+
 
 def clauses_of(text: str) -> list[str]:
     """The ids of the clauses of a document, as often as they stand there."""
     return [listed or row for listed, row in CLAUSE.findall(text)]
 
 
-def functions_of(source: str) -> set[str]:
-    """The tests of a module: functions, parametrised or not, and what `TestX = Machine.TestCase` names."""
-    found = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Assign):
-            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return {name for name in found if name.startswith(("test_", "Test"))}
+def proofs_of(source: str) -> Iterator[tuple[str, list[object]]]:
+    """What is marked with `pytest.mark.proves` in a module: the name, and what it proves."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for mark in node.decorator_list:
+                if ast.unparse(mark).startswith("pytest.mark.proves"):
+                    given = mark.args if isinstance(mark, ast.Call) else []
+                    yield node.name, [one.value if isinstance(one, ast.Constant) else None for one in given]
 
 
-def faults(requirements: Sequence[Requirement], text: str, functions: Mapping[str, set[str]]) -> list[str]:
-    """What does not fit together of requirements, the document and the tests by file."""
+def proofs_in(tests: Path) -> dict[str, list[object]]:
+    """What each marked test below a folder proves."""
+    return {
+        f"{path.relative_to(tests)}::{name}": ids
+        for path in sorted(tests.rglob("test_*.py"))
+        # To parse all would take seconds.
+        if "mark.proves" in (source := path.read_text())
+        for name, ids in proofs_of(source)
+    }
+
+
+def faults(text: str, relied_on: Iterable[str], proofs: Mapping[str, list[object]]) -> list[str]:
+    """What does not fit together of a document, of what is relied on besides, and of what tests prove."""
     clauses = Counter(clauses_of(text))
-    ids = Counter(one.id for one in requirements)
+    proven = {id for ids in proofs.values() for id in ids}
     found = [f"{id}: stands in the document {times} times" for id, times in clauses.items() if times > 1]
-    found += [f"{id}: has {times} requirements" for id, times in ids.items() if times > 1]
-    found += [f"{id}: a clause without a requirement" for id in clauses if id not in ids]
     found += [f"{id}: is referred to and is no clause" for id in set(REFERENCE.findall(text)) - clauses.keys()]
-    for one in requirements:
-        if one.is_clause and one.id not in clauses:
-            found.append(f"{one.id}: a requirement without a clause")
-        if not re.fullmatch(r"\S[^\n]*\.", one.says):
-            found.append(f"{one.id}: {one.says!r} is no sentence")
-        if not one.tests:
-            found.append(f"{one.id}: has no test")
-        for test in one.tests:
-            file, _, function = test.partition("::")
-            if function not in functions.get(file, ()):
-                found.append(f"{one.id}: there is no {test}")
+    found += [f"{id}: no test proves it" for id in {*clauses, *relied_on} - proven]
+    for test, ids in proofs.items():
+        if not test.rpartition("::")[2].startswith("test_"):
+            found.append(f"{test}: is no test")
+        if not ids:
+            found.append(f"{test}: proves nothing")
+        found += [f"{test}: proves {id} twice" for id, times in Counter(ids).items() if times > 1]
+        found += [f"{test}: proves {id}, which there is not" for id in ids if id not in {*clauses, *relied_on}]
     return sorted(found)
 
 
 # The real ones
 
 
-def test_every_clause_is_proven_and_every_requirement_has_its_tests() -> None:
-    files = {test.partition("::")[0] for one in REQUIREMENTS for test in one.tests}
-    functions = {file: functions_of((ROOT / file).read_text()) for file in files if (ROOT / file).exists()}
-    assert faults(REQUIREMENTS, (ROOT / "docs" / "binding.md").read_text(), functions) == []
+@pytest.mark.proves(
+    "mcp/2025-11-25/basic/transports#custom-documented", "mcp/2026-07-28/basic/transports#custom-documented"
+)
+def test_every_clause_is_proven_and_every_proof_is_of_something() -> None:
+    text = (ROOT / "docs" / "binding.md").read_text()
+    assert faults(text, RELIED_ON, proofs_in(ROOT / "tests")) == []
+
+
+def test_what_is_relied_on_is_named_by_its_place_and_said_in_a_sentence() -> None:
+    assert [id for id in RELIED_ON if not RELIANCE.fullmatch(id)] == []
+    assert [says for says in RELIED_ON.values() if not re.fullmatch(r"\S[^\n]*\.", says)] == []
 
 
 def test_the_clauses_of_a_section_are_numbered_without_a_gap() -> None:
@@ -86,80 +101,66 @@ DOCUMENT = """
 |---|---|
 | B-1 | a row |
 """
-FUNCTIONS = {"tests/a.py": {"test_a", "test_b"}}
-
-
-def requirement(id: str, *tests: str, says: str = "It is so.") -> Requirement:
-    return Requirement(id, "", says, tests)
-
-
-ALL = (requirement("A-1", "tests/a.py::test_a"), requirement("B-1", "tests/a.py::test_a", "tests/a.py::test_b"))
+MASK = "rfc6455/5.1/mask"
+PROOFS: dict[str, list[object]] = {"a.py::test_a": ["A-1", "B-1"], "a.py::test_b": ["B-1", MASK]}
 
 
 def test_clauses_are_found_in_lists_and_tables() -> None:
     assert clauses_of(DOCUMENT) == ["A-1", "B-1"]
 
 
-def test_tests_are_found_by_their_names() -> None:
+def test_proofs_are_found_wherever_a_test_may_stand() -> None:
     source = """
-@parametrize("a", [1])
+@pytest.mark.proves("A-1")
+@pytest.mark.parametrize("a", [1])
 def test_one(a): ...
+@pytest.mark.proves(
+    "A-1",
+    "B-1",
+)
 async def test_two(): ...
-TestMachine = Machine.TestCase
-TestMachine.settings = settings()
-def other():
-    def test_inner(): ...
+class TestAll:
+    @pytest.mark.proves(A)
+    def test_three(self): ...
+@pytest.mark.proves
+def helper(): ...
+def test_without(): ...
 """
-    assert functions_of(source) == {"test_one", "test_two", "TestMachine"}
+    assert sorted(proofs_of(source)) == [
+        ("helper", []),
+        ("test_one", ["A-1"]),
+        ("test_three", [None]),
+        ("test_two", ["A-1", "B-1"]),
+    ]
+
+
+def test_proofs_are_looked_for_in_every_folder(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "test_c.py").write_text('@pytest.mark.proves("A-1")\ndef test_d(): ...\n')
+    (tmp_path / "a" / "test_e.py").write_text("def test_f(): ...\n")
+    assert proofs_in(tmp_path) == {"a/b/test_c.py::test_d": ["A-1"]}
 
 
 def test_what_fits_has_no_fault() -> None:
-    assert faults(ALL, DOCUMENT, FUNCTIONS) == []
-    assert faults((*ALL, requirement("rfc6455/5.1/mask", "tests/a.py::test_b")), DOCUMENT, FUNCTIONS) == []
+    assert faults(DOCUMENT, [MASK], PROOFS) == []
 
 
 @pytest.mark.parametrize(
-    ("requirements", "text", "functions", "fault"),
+    ("text", "relied_on", "proofs", "fault"),
     [
-        (ALL[:1], DOCUMENT, FUNCTIONS, "B-1: a clause without a requirement"),
-        ((*ALL, requirement("C-1", "tests/a.py::test_a")), DOCUMENT, FUNCTIONS, "C-1: a requirement without a clause"),
-        ((*ALL, ALL[0]), DOCUMENT, FUNCTIONS, "A-1: has 2 requirements"),
-        (ALL, DOCUMENT + "\n- **A-1** Again.\n", FUNCTIONS, "A-1: stands in the document 2 times"),
-        (ALL, DOCUMENT + "\nSee C-7.\n", FUNCTIONS, "C-7: is referred to and is no clause"),
-        ((ALL[0], requirement("B-1")), DOCUMENT, FUNCTIONS, "B-1: has no test"),
-        (ALL, DOCUMENT, {"tests/a.py": {"test_a"}}, "B-1: there is no tests/a.py::test_b"),
-        (
-            (ALL[0], requirement("B-1", "tests/b.py::test_a")),
-            DOCUMENT,
-            FUNCTIONS,
-            "B-1: there is no tests/b.py::test_a",
-        ),
-        ((ALL[0], requirement("B-1", "tests/a.py")), DOCUMENT, FUNCTIONS, "B-1: there is no tests/a.py"),
-        (
-            (ALL[0], requirement("B-1", "tests/a.py::test_a", says="")),
-            DOCUMENT,
-            FUNCTIONS,
-            "B-1: '' is no sentence",
-        ),
+        (DOCUMENT, [MASK], {"a.py::test_a": ["B-1", MASK]}, "A-1: no test proves it"),
+        (DOCUMENT, [MASK, "rfc1/all/x"], PROOFS, "rfc1/all/x: no test proves it"),
+        (DOCUMENT, [MASK], {**PROOFS, "a.py::test_c": ["C-1"]}, "a.py::test_c: proves C-1, which there is not"),
+        (DOCUMENT, [], PROOFS, f"a.py::test_b: proves {MASK}, which there is not"),
+        (DOCUMENT, [MASK], {**PROOFS, "a.py::test_c": [None]}, "a.py::test_c: proves None, which there is not"),
+        (DOCUMENT, [MASK], {**PROOFS, "a.py::test_c": []}, "a.py::test_c: proves nothing"),
+        (DOCUMENT, [MASK], {**PROOFS, "a.py::test_c": ["A-1", "A-1"]}, "a.py::test_c: proves A-1 twice"),
+        (DOCUMENT, [MASK], {**PROOFS, "a.py::other": ["A-1"]}, "a.py::other: is no test"),
+        (DOCUMENT + "\n- **A-1** Again.\n", [MASK], PROOFS, "A-1: stands in the document 2 times"),
+        (DOCUMENT + "\nSee C-7.\n", [MASK], PROOFS, "C-7: is referred to and is no clause"),
     ],
 )
 def test_what_does_not_fit_is_named(
-    requirements: tuple[Requirement, ...], text: str, functions: dict[str, set[str]], fault: str
+    text: str, relied_on: list[str], proofs: dict[str, list[object]], fault: str
 ) -> None:
-    assert faults(requirements, text, functions) == [fault]
-
-
-@pytest.mark.parametrize(
-    ("id", "source"),
-    [
-        ("H-1", "docs/binding.md"),
-        ("rfc6455/5.1/masking", "https://www.rfc-editor.org/rfc/rfc6455#section-5.1"),
-        ("rfc7692/all/testsuite", "https://www.rfc-editor.org/rfc/rfc7692"),
-        (
-            "mcp/2025-11-25/basic/lifecycle#version",
-            "https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle",
-        ),
-    ],
-)
-def test_a_requirement_says_where_it_is_written(id: str, source: str) -> None:
-    assert source_of(id) == source
+    assert faults(text, relied_on, proofs) == [fault]

@@ -61,8 +61,8 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Mess
     one of them null, is taken without that one.
 
     :param utf_8: whether it is known to be UTF-8.
-    :raises ParseError: not UTF-8, not JSON, or nested deeper than `max_depth`.
-    :raises InvalidRequest: JSON, but no JSON-RPC 2.0 message.
+    :raises RpcError: a ParseError for what is not UTF-8, not JSON, or nested deeper than `max_depth`; an InvalidRequest
+        for JSON that is no JSON-RPC 2.0 message.
 
     Both carry the id, so far as there is one to read: as `id` of what may have been a request, as `answers` of what may
     have been an answer.

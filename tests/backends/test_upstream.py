@@ -123,6 +123,9 @@ def test_requests_answers_and_notifications_pass_both_ways() -> None:
     gateway.stop()
 
 
+@pytest.mark.proves(
+    "M-11", "mcp/2025-11-25/basic/transports#custom-format", "mcp/2026-07-28/basic/transports#custom-format"
+)
 def test_the_bytes_of_a_message_are_passed_on_unchanged() -> None:
     gateway = Gateway()
     link, channel, remote = opened(gateway)
@@ -140,6 +143,7 @@ def test_the_bytes_of_a_message_are_passed_on_unchanged() -> None:
     gateway.stop()
 
 
+@pytest.mark.proves("K-1")
 def test_conversations_have_connections_of_their_own_and_close_with_1000() -> None:
     gateway = Gateway()
     one, first = gateway.connect()
@@ -366,6 +370,7 @@ def test_a_server_that_leaves_the_close_unanswered_is_dropped() -> None:
     assert network.clock.getDelayedCalls() == []
 
 
+@pytest.mark.proves("L-21")
 @pytest.mark.not_mcp("what is said is chosen for its size", made=True)
 def test_what_is_too_large_for_the_server_fails_alone() -> None:
     gateway = Gateway(config=WebSocketConfig(server_mode=False, max_outbound_size=400_000))

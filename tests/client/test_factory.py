@@ -85,6 +85,7 @@ class Lookups(MemoryReactorClock):
             receiver.resolutionComplete()
 
 
+@pytest.mark.proves("H-33")
 @pytest.mark.parametrize("url", ["ws://a.example", "wss://a.example"])
 @pytest.mark.parametrize("late", [False, True])
 def test_giving_up_while_the_host_is_looked_up_is_no_failure_to_find_it(url: str, late: bool) -> None:
@@ -98,6 +99,7 @@ def test_giving_up_while_the_host_is_looked_up_is_no_failure_to_find_it(url: str
     assert reactor.tcpClients == []
 
 
+@pytest.mark.proves("H-33")
 @pytest.mark.parametrize("found", [False, True], ids=["looking up", "connecting"])
 @pytest.mark.parametrize("timeout", [2, 600])
 def test_to_look_the_host_up_and_to_connect_take_no_longer_than_the_timeout(found: bool, timeout: float) -> None:
@@ -298,6 +300,7 @@ class Running:
         assert self.network.clock.getDelayedCalls() == []
 
 
+@pytest.mark.proves("K-17")
 def test_a_service_that_stops_closes_its_websocket() -> None:
     running = Running()
     session = running.begin()

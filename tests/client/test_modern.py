@@ -38,6 +38,7 @@ def refuse(script: Script, request: Any, *supported: str) -> None:
     script.refuses(request, -32022, "Unsupported", {"supported": supported, "requested": version_of(request)})
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic#meta-of-the-client")
 def test_every_request_says_version_client_and_capabilities(script: Scripts) -> None:
     identity = ClientIdentity("tester", "1", {"experimental": {}})
     rig = script(identity=identity, requests={"sampling/createMessage": lambda params: {}}).begin_modern()
@@ -61,6 +62,7 @@ def test_parameters_are_left_as_they_are(script: Scripts) -> None:
     assert params == {"_meta": {"own": 1}}
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic#meta-of-the-client")
 def test_what_meta_says_already_is_not_replaced(script: Scripts) -> None:
     rig = script().begin_modern()
     meta = {f"{META}protocolVersion": "mine", f"{META}logLevel": "error"}
@@ -118,6 +120,7 @@ def test_a_result_of_an_unknown_type_is_malformed(result: object, problem: str, 
         result_of(asked)
 
 
+@pytest.mark.proves("R-5")
 def test_requests_of_a_modern_server_get_no_answer(script: Scripts) -> None:
     rig = script(requests={"roots/list": lambda params: {"roots": []}}).begin_modern()
     for method in "ping", "roots/list":
@@ -151,6 +154,7 @@ def test_a_modern_server_that_reads_too_slowly_fails_requests_at_once() -> None:
 # Versions
 
 
+@pytest.mark.proves("V-13", "mcp/2026-07-28/basic/versioning#retry")
 def test_a_refused_version_is_replaced_by_one_that_is_spoken(two_versions: Script) -> None:
     rig = two_versions
     asked = rig.session.request("tools/call", {"name": "add"})
@@ -177,6 +181,7 @@ def test_several_requests_may_be_refused_at_a_time(two_versions: Script) -> None
     assert [result_of(one) for one in asked] == [{}, {}]
 
 
+@pytest.mark.proves("V-13", "mcp/2026-07-28/basic/versioning#retry")
 def test_a_version_is_replaced_only_once_for_a_request(two_versions: Script) -> None:
     rig = two_versions
     asked = rig.session.request("tools/call", {"name": "x"})

@@ -54,6 +54,7 @@ def is_closed(script: Script) -> bool:
 # Modern servers
 
 
+@pytest.mark.proves("V-12")
 def test_a_modern_server_is_asked_who_it_is_and_nothing_else(script: Scripts) -> None:
     rig = script(
         requests={"roots/list": lambda params: {}, "own/method": lambda params: {}},
@@ -85,6 +86,7 @@ def test_a_modern_server_need_not_say_its_name(script: Scripts) -> None:
     assert (rig.session.protocol_version, rig.session.server_info, rig.session.instructions) == (MODERN, {}, None)
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.parametrize("meta", [None, {f"{META}serverInfo": None}])
 def test_null_is_nothing_that_a_modern_server_says(meta: Any, script: Scripts) -> None:
     rig = script()
@@ -107,6 +109,7 @@ def test_a_modern_server_with_other_versions_is_not_asked_to_initialize(answer: 
     assert is_closed(rig)
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/versioning#probe")
 def test_a_server_that_refuses_the_version_it_speaks_is_modern_none_the_less(script: Scripts) -> None:
     rig = script()
     rig.says({"id": rig.hears_one("server/discover")["id"], "error": refused(MODERN)})
@@ -145,6 +148,7 @@ def test_a_server_that_names_legacy_versions_is_asked_for_the_newest_of_them(ans
 # Legacy servers
 
 
+@pytest.mark.proves("V-12", "mcp/2026-07-28/basic/versioning#probe")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -165,6 +169,7 @@ def test_a_server_that_does_not_know_discovery_is_initialized(answer: Any, scrip
     assert rig.hears_one("notifications/initialized")
 
 
+@pytest.mark.proves("V-12", "mcp/2026-07-28/basic/versioning#probe")
 @pytest.mark.parametrize(
     ("arguments", "seconds"),
     [({}, 5), ({"probe_timeout": 2}, 2), ({"config": WebSocketConfig(timeout_seconds=3)}, 3)],
@@ -215,6 +220,7 @@ def test_a_session_begins_with_initialize_and_knows_the_server(script: Scripts) 
     assert rig.hears() == [{"jsonrpc": "2.0", "method": "notifications/initialized"}]
 
 
+@pytest.mark.proves("M-13")
 def test_null_is_nothing_that_a_legacy_server_says(script: Scripts) -> None:
     rig = script(era="legacy")
     nulls = {"capabilities": None, "instructions": None, "_meta": None}
@@ -228,6 +234,7 @@ def test_a_client_calls_itself_mcpws_by_default(script: Scripts) -> None:
     assert (params["clientInfo"], params["capabilities"]) == ({"name": "mcpws", "version": __version__}, {})
 
 
+@pytest.mark.proves("V-7")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

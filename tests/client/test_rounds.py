@@ -60,6 +60,7 @@ def listed(params: dict[str, Any]) -> Deferred[object]:
 FUNCTIONS = {"elicitation/create": elicited, "sampling/createMessage": sampled, "roots/list": listed}
 
 
+@pytest.mark.proves("R-10", "mcp/2026-07-28/basic/patterns/mrtr#client")
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get", "resources/read"])
 def test_what_the_server_wants_to_know_comes_with_the_request_when_it_is_repeated(method: str, script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
@@ -85,6 +86,7 @@ def test_what_the_server_wants_to_know_comes_with_the_request_when_it_is_repeate
     assert rig.session.in_flight == 0
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/mrtr#client")
 def test_each_round_has_only_what_the_last_one_wanted(script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
     asked = rig.session.request("tools/call", {"name": "x"}, type=Raw)
@@ -96,6 +98,7 @@ def test_each_round_has_only_what_the_last_one_wanted(script: Scripts) -> None:
     assert msgspec.json.decode(result_of(asked)) == {"x": 1}
 
 
+@pytest.mark.proves("M-13")
 def test_null_is_nothing_that_the_server_wants_or_says(script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
     asked = rig.session.request("tools/call", {"name": "x"})
@@ -108,6 +111,7 @@ def test_null_is_nothing_that_the_server_wants_or_says(script: Scripts) -> None:
     assert result_of(asked) == {"resultType": None, "x": 1}
 
 
+@pytest.mark.proves("R-10", "mcp/2026-07-28/basic/patterns/mrtr#client")
 @pytest.mark.parametrize("state", [b'"a\\u00e9\\ud83d\\ude00\\/"', b'""', b'"{\\"a\\": 1}"'])
 def test_the_state_goes_back_byte_by_byte(state: bytes, script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
@@ -154,6 +158,7 @@ def test_progress_goes_on_through_the_rounds(script: Scripts) -> None:
 # What goes wrong
 
 
+@pytest.mark.proves("R-10")
 def test_there_is_an_end_of_rounds(script: Scripts) -> None:
     rig = script(requests=FUNCTIONS).begin_modern()
     asked = rig.session.request("tools/call", {"name": "x"})

@@ -128,6 +128,7 @@ def test_an_error_of_the_server_is_a_remote_error() -> None:
     assert (failed.code, failed.message, failed.data) == (42, "not today", {"until": "tomorrow"})
 
 
+@pytest.mark.proves("P-1")
 def test_progress_comes_before_the_answer_and_never_after() -> None:
     reports: list[Progress] = []
     rig = Rig()
@@ -144,6 +145,7 @@ def test_progress_comes_before_the_answer_and_never_after() -> None:
     assert Progress(4) not in reports
 
 
+@pytest.mark.proves("C-5", "mcp/2025-11-25/basic/lifecycle#timeouts")
 def test_a_request_that_takes_too_long_is_cancelled_and_its_late_answer_dropped() -> None:
     rig = Rig()
     asked = rig.session.request("a", timeout=5)
@@ -179,6 +181,7 @@ def test_an_answer_in_time_leaves_no_timer() -> None:
     assert len(rig.pair.clock.getDelayedCalls()) == timers
 
 
+@pytest.mark.proves("C-5")
 def test_cancelling_the_deferred_cancels_the_request() -> None:
     rig = Rig()
     asked = rig.session.request("a")
@@ -224,6 +227,7 @@ def test_a_server_that_reads_too_slowly_fails_requests_at_once() -> None:
     assert {type(failure_of(one)) for one in waiting} == {ConnectionClosed}
 
 
+@pytest.mark.proves("L-21")
 @pytest.mark.not_mcp("what is said is chosen for its size", made=True)
 def test_a_request_that_is_too_large_fails_alone() -> None:
     rig = Rig(WebSocketConfig(server_mode=False, max_queued_bytes=100_000, max_outbound_size=MIB))
@@ -244,6 +248,7 @@ def test_a_request_that_is_too_large_fails_alone() -> None:
     assert rig.session.in_flight == 0
 
 
+@pytest.mark.proves("L-21")
 @pytest.mark.not_mcp("what is said is chosen for its size", made=True)
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("error", [False, True])
@@ -468,6 +473,7 @@ def test_a_batch_that_is_none_leaves_nothing_half_sent(script: Scripts) -> None:
 # What the server asks and tells
 
 
+@pytest.mark.proves("R-5", "mcp/2025-11-25/basic/utilities/ping#answer")
 def test_a_ping_is_answered() -> None:
     assert Rig().ask("ping") == {"jsonrpc": "2.0", "id": "ask", "result": {}}
 
@@ -491,6 +497,7 @@ def test_a_request_of_the_server_is_answered_by_a_function(
     assert rig.ask("own", params) == {"jsonrpc": "2.0", "id": "ask", "result": params or {}}
 
 
+@pytest.mark.proves("R-5")
 def test_a_request_that_nobody_registered_for_is_no_method() -> None:
     assert Rig().ask("roots/list")["error"] == {
         "code": -32601,
@@ -549,6 +556,7 @@ def test_notifications_of_the_server_reach_their_functions(logged_errors: Logged
     assert heard[1:] == [{}]
 
 
+@pytest.mark.proves("L-19")
 def test_what_notifications_of_the_server_begin_is_bounded_and_what_is_dropped_is_counted(begun: Scripts) -> None:
     heard: list[str] = []
     works: list[Deferred[None]] = []
@@ -576,6 +584,7 @@ def test_what_notifications_of_the_server_begin_is_bounded_and_what_is_dropped_i
     assert result_of(asked) == {"tools": []}
 
 
+@pytest.mark.proves("L-19")
 def test_what_a_subscription_begins_is_bounded_too(begun: Scripts) -> None:
     heard: list[str] = []
 
@@ -601,6 +610,7 @@ def test_what_a_subscription_begins_is_bounded_too(begun: Scripts) -> None:
 # The end
 
 
+@pytest.mark.proves("G-6", "K-1")
 def test_close_ends_the_session_and_fails_what_is_pending() -> None:
     rig = Rig()
     pending = rig.session.request("a")
@@ -643,6 +653,7 @@ def test_after_the_loss_requests_fail_and_notifications_go_nowhere() -> None:
     rig.session.notify("a")
 
 
+@pytest.mark.proves("G-6")
 def test_a_server_that_stops_says_so() -> None:
     rig = Rig()
     lost = rig.session.when_lost()
@@ -668,6 +679,7 @@ def test_statistics_are_those_of_the_connection() -> None:
 # What cannot be used, and what can
 
 
+@pytest.mark.proves("M-15")
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -688,6 +700,7 @@ def test_a_request_fails_at_once_when_the_answer_cannot_be_used(script: Scripts,
     assert reason in caught.value.data["reason"]
 
 
+@pytest.mark.proves("M-16")
 def test_an_answer_is_taken_with_an_error_that_is_null_and_an_id_of_the_other_type(script: Scripts) -> None:
     scripted = script(era="legacy").begin_legacy()
     asked = scripted.session.request("a")
@@ -698,6 +711,7 @@ def test_an_answer_is_taken_with_an_error_that_is_null_and_an_id_of_the_other_ty
     assert result_of(asked) == 7
 
 
+@pytest.mark.proves("M-14")
 @pytest.mark.parametrize(
     ("type", "expected"),
     [

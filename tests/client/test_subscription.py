@@ -142,6 +142,7 @@ def test_who_hears_of_the_loss_may_close_the_others(begun: Scripts) -> None:
     assert len(reasons) == 3
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/subscriptions#client")
 def test_subscriptions_do_not_disturb_each_other(begun: Scripts) -> None:
     script = begun()
     tools, both, uri = (
@@ -264,6 +265,7 @@ def test_a_part_of_a_resource_passes_with_the_whole(uri: object, passes: bool) -
     assert Filter(uris=(A, "dir:///")).passes(UPDATED, {"uri": uri}) is passes
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/subscriptions#client")
 def test_what_was_not_asked_for_does_not_pass() -> None:
     for kind, method in NAMES.items():
         assert Filter(**wanted(kind)).passes(method, {})

@@ -63,6 +63,7 @@ def ledger() -> Ledger:
 # What parameters say.
 
 
+@pytest.mark.proves("P-2", "mcp/2025-11-25/basic/utilities/progress#tokens")
 @pytest.mark.parametrize(
     ("params", "token"),
     [
@@ -131,6 +132,7 @@ def test_an_error_answers_a_request_as_well(ledger: Ledger) -> None:
     assert ledger.counters.dropped == 1
 
 
+@pytest.mark.proves("I-3", "mcp/2025-11-25/basic#unique-ids")
 def test_an_id_in_use_is_refused_and_not_disturbed(ledger: Ledger) -> None:
     ledger.from_client(request(1, token="a"))
     with pytest.raises(InvalidRequest, match="id in use") as caught:
@@ -142,6 +144,7 @@ def test_an_id_in_use_is_refused_and_not_disturbed(ledger: Ledger) -> None:
     assert ledger.to_client(result(1))
 
 
+@pytest.mark.proves("P-2", "mcp/2025-11-25/basic/utilities/progress#tokens")
 def test_a_progress_token_in_use_is_refused_and_not_disturbed(ledger: Ledger) -> None:
     ledger.from_client(request(1, token="a"))
     with pytest.raises(InvalidRequest, match="token in use") as caught:
@@ -151,6 +154,7 @@ def test_a_progress_token_in_use_is_refused_and_not_disturbed(ledger: Ledger) ->
     assert ledger.to_client(progress("a"))
 
 
+@pytest.mark.proves("I-2", "P-2")
 def test_ids_and_tokens_of_different_type_are_different(ledger: Ledger) -> None:
     assert ledger.from_client(request(1, token=1))
     assert ledger.from_client(request("1", token="1"))
@@ -160,6 +164,9 @@ def test_ids_and_tokens_of_different_type_are_different(ledger: Ledger) -> None:
     assert not ledger.to_client(progress("1"))
 
 
+@pytest.mark.proves(
+    "P-1", "mcp/2025-11-25/basic/utilities/progress#active", "mcp/2026-07-28/basic/patterns/progress#active"
+)
 def test_progress_passes_until_the_answer(ledger: Ledger) -> None:
     assert not ledger.to_client(progress("t"))
     ledger.from_client(request(1, token="t"))
@@ -186,6 +193,12 @@ def test_an_id_and_its_token_are_free_after_the_answer(ledger: Ledger) -> None:
         assert ledger.to_client(result(1))
 
 
+@pytest.mark.proves(
+    "C-1",
+    "mcp/2025-11-25/basic/utilities/cancellation#race",
+    "mcp/2025-11-25/basic/utilities/cancellation#stops",
+    "mcp/2026-07-28/basic/patterns/cancellation#notification",
+)
 def test_a_cancelled_request_gets_neither_progress_nor_answer(ledger: Ledger) -> None:
     ledger.from_client(request(1, token="t"))
     assert ledger.from_client(cancelled(1))
@@ -195,6 +208,7 @@ def test_a_cancelled_request_gets_neither_progress_nor_answer(ledger: Ledger) ->
     assert ledger.counters.dropped == 2
 
 
+@pytest.mark.proves("C-2", "mcp/2025-11-25/basic/utilities/cancellation#unknown")
 @pytest.mark.parametrize("id", [1, "2", None, 1.5])
 def test_what_is_not_open_cannot_be_cancelled(ledger: Ledger, id: object) -> None:
     ledger.from_client(request(2))
@@ -228,6 +242,7 @@ def test_no_request_but_ping_passes_before_initialize() -> None:
     assert ledger.phase is Phase.NEW
 
 
+@pytest.mark.proves("C-3", "mcp/2025-11-25/basic/utilities/cancellation#not-initialize")
 def test_initialize_cannot_be_cancelled() -> None:
     ledger = Ledger()
     ledger.from_client(request(1, "initialize"))
@@ -242,6 +257,7 @@ def test_the_id_of_initialize_is_an_id_like_any_other_afterwards(ledger: Ledger)
     assert ledger.phase is Phase.READY
 
 
+@pytest.mark.proves("V-3")
 def test_initialize_may_be_tried_again_after_an_error() -> None:
     ledger = Ledger()
     ledger.from_client(request(1, "initialize"))
@@ -250,6 +266,7 @@ def test_initialize_may_be_tried_again_after_an_error() -> None:
     assert ledger.from_client(request(2, "initialize"))
 
 
+@pytest.mark.proves("V-3")
 def test_a_second_initialize_is_refused(ledger: Ledger) -> None:
     with pytest.raises(InvalidRequest, match="Already initialized"):
         ledger.from_client(request(2, "initialize"))
@@ -268,6 +285,7 @@ def test_a_request_of_the_server_is_answered_once(ledger: Ledger) -> None:
     assert ledger.counters.dropped == 2
 
 
+@pytest.mark.proves("I-4")
 def test_ids_of_both_sides_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
     ledger.from_client(request(1))
     ledger.to_client(request(1, "roots/list"))
@@ -276,12 +294,14 @@ def test_ids_of_both_sides_have_nothing_to_do_with_each_other(ledger: Ledger) ->
     assert ledger.to_client(result(1))
 
 
+@pytest.mark.proves("M-10")
 def test_an_answer_to_nothing_does_not_reach_the_server(ledger: Ledger) -> None:
     assert not ledger.from_client(result(1))
     assert not ledger.from_client(Error(None, REFUSED))
     assert ledger.counters.dropped == 2
 
 
+@pytest.mark.proves("C-4")
 def test_a_server_may_cancel_its_own_requests_only(ledger: Ledger) -> None:
     ledger.from_client(request(1))
     ledger.to_client(request(2, "roots/list"))
@@ -304,6 +324,7 @@ def modern(id: RequestId, method: str = "tools/call") -> Request:
     return Request(id, method, to_raw({"_meta": meta}))
 
 
+@pytest.mark.proves("V-1", "mcp/2026-07-28/basic#meta")
 def test_a_modern_request_needs_no_handshake_and_makes_none() -> None:
     ledger = Ledger()
     assert ledger.from_client(modern(1))
@@ -314,6 +335,7 @@ def test_a_modern_request_needs_no_handshake_and_makes_none() -> None:
         ledger.from_client(request(2))
 
 
+@pytest.mark.proves("V-5", "mcp/2026-07-28/basic/versioning#dual-era")
 def test_a_modern_initialize_begins_nothing() -> None:
     ledger = Ledger()
     assert ledger.from_client(modern(1, "initialize"))
@@ -321,6 +343,7 @@ def test_a_modern_initialize_begins_nothing() -> None:
     assert ledger.phase is Phase.NEW
 
 
+@pytest.mark.proves("N-1", "N-3")
 def test_who_listens_is_not_busy() -> None:
     ledger = Ledger()
     assert ledger.from_client(modern(1, "subscriptions/listen"))
@@ -330,6 +353,7 @@ def test_who_listens_is_not_busy() -> None:
     assert (ledger.busy, list(ledger.listening)) == (1, [])
 
 
+@pytest.mark.proves("C-4", "N-3", "mcp/2026-07-28/basic/patterns/cancellation#servers")
 def test_a_server_may_end_a_subscription_but_no_other_request() -> None:
     ledger = Ledger()
     assert ledger.from_client(modern(1, "subscriptions/listen"))
@@ -340,6 +364,7 @@ def test_a_server_may_end_a_subscription_but_no_other_request() -> None:
     assert ledger.to_client(result(2))
 
 
+@pytest.mark.proves("N-1", "V-15")
 @pytest.mark.parametrize("method", ["server/discover", "subscriptions/listen"])
 @pytest.mark.parametrize("phase", Phase)
 def test_a_method_that_no_earlier_version_has_needs_its_version_whatever_came_before(method: str, phase: Phase) -> None:
@@ -355,6 +380,7 @@ def test_a_method_that_no_earlier_version_has_needs_its_version_whatever_came_be
     assert ledger.from_client(modern(2, method))
 
 
+@pytest.mark.proves("B-1", "V-4")
 @pytest.mark.parametrize(
     ("answer", "version"),
     [
@@ -409,6 +435,7 @@ def test_an_abandoned_initialize_leaves_no_trace_on_its_id() -> None:
 # Any interleaving.
 
 
+@pytest.mark.proves("L-20")
 @pytest.mark.parametrize(
     ("id", "token", "fits"),
     [
@@ -439,6 +466,7 @@ def test_an_id_and_a_token_may_have_only_so_many_bytes_together(id: RequestId, t
     assert (len(ledger.inbound), ledger.counters.too_long) == (1, not fits)
 
 
+@pytest.mark.proves("L-20")
 @pytest.mark.parametrize(
     ("method", "params", "fits"),
     [
@@ -624,6 +652,7 @@ class History(RuleBasedStateMachine):
         assert self.ledger.counters.dropped == self.dropped
 
 
+@pytest.mark.proves("I-5")
 def test_any_interleaving_leaves_open_what_its_history_says() -> None:
     run_state_machine_as_test(History, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))
 

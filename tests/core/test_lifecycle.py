@@ -51,6 +51,7 @@ def test_every_state_can_still_end() -> None:
         assert ConnectionState.DISCONNECTED in seen
 
 
+@pytest.mark.proves("A-5", "V-2", "mcp/2025-11-25/basic/lifecycle#initialize-first")
 def test_the_first_request_is_initialize_or_ping() -> None:
     assert Phase.NEW.permit("ping", 1) is Phase.NEW
     assert Phase.NEW.permit("initialize", 1) is Phase.INITIALIZING
@@ -62,6 +63,7 @@ def test_the_first_request_is_initialize_or_ping() -> None:
     assert caught.value.data == {"path": path, "reason": reason}
 
 
+@pytest.mark.proves("V-2", "mcp/2025-11-25/basic/lifecycle#only-ping-before-the-answer")
 def test_only_ping_may_come_while_initialize_waits_for_its_answer() -> None:
     assert Phase.INITIALIZING.permit("ping", 1) is Phase.INITIALIZING
     with pytest.raises(InvalidRequest, match="Not initialized") as caught:
@@ -80,6 +82,7 @@ def test_anything_may_come_once_initialize_is_answered() -> None:
         assert phase.permit(method, 1) is Phase.READY
 
 
+@pytest.mark.proves("V-3")
 @pytest.mark.parametrize("phase", [Phase.INITIALIZING, Phase.READY])
 def test_initialize_comes_once(phase: Phase) -> None:
     with pytest.raises(InvalidRequest, match="Already initialized") as caught:
@@ -87,6 +90,7 @@ def test_initialize_comes_once(phase: Phase) -> None:
     assert caught.value.id == 2
 
 
+@pytest.mark.proves("V-3")
 def test_a_refused_initialize_may_be_tried_again() -> None:
     assert Phase.INITIALIZING.initialize_answered(False) is Phase.NEW
 

@@ -89,6 +89,7 @@ def pair() -> Pair:
 # Requests and their answers.
 
 
+@pytest.mark.proves("G-7")
 def test_two_members_may_use_the_same_id(pair: Pair) -> None:
     first, second = pair.ask("ann", 1), pair.ask("bob", 1)
     assert first != second
@@ -96,6 +97,7 @@ def test_two_members_may_use_the_same_id(pair: Pair) -> None:
     assert pair.down(id=first, result={"for": "ann"}) == [("ann", {"id": 1, "result": {"for": "ann"}})]
 
 
+@pytest.mark.proves("G-7")
 @pytest.mark.parametrize("id", [1, "1", "", 0, -1, 2**70, "ключ", "1.0", 'a"\\\n'], ids=repr)
 def test_an_id_comes_back_with_its_type(pair: Pair, id: RequestId) -> None:
     [(_, answer)] = pair.down(id=pair.ask("ann", id), result={})
@@ -122,6 +124,7 @@ def test_what_needs_no_change_passes_byte_for_byte(pair: Pair) -> None:
     assert encode(answer) == f'{{"jsonrpc":"2.0","id":"a","result":{odd}}}'.encode()
 
 
+@pytest.mark.proves("M-11")
 def test_beside_a_progress_token_everything_passes_byte_for_byte(pair: Pair) -> None:
     odd = '{ "id" : 1.0e2,\t"a":[1 , {"x":null} ] }'
     params = f'{{ "name":{odd}, "_meta":{{"progressToken":"t", "other":{odd}}}}}'
@@ -147,6 +150,7 @@ def test_an_id_in_use_is_refused_and_the_first_request_stays(pair: Pair) -> None
     assert pair.ask("ann", 1) != number
 
 
+@pytest.mark.proves("G-8")
 def test_over_the_limit_requests_of_a_member_are_refused_and_those_of_others_are_not() -> None:
     pair = Pair(max_open=2)
     number = pair.ask("ann", 1)
@@ -163,6 +167,7 @@ def test_over_the_limit_requests_of_a_member_are_refused_and_those_of_others_are
     assert pair.mux.refused == 2
 
 
+@pytest.mark.proves("G-7")
 @pytest.mark.parametrize("id", [2, "3", "01", "x", None])
 def test_an_answer_to_no_open_request_reaches_nobody(pair: Pair, id: Any) -> None:
     assert pair.ask("ann", 1) == 1
@@ -190,6 +195,7 @@ def test_a_request_of_the_server_is_refused_and_counted(pair: Pair) -> None:
 # Progress.
 
 
+@pytest.mark.proves("G-7")
 @pytest.mark.parametrize("token", [1, "1", "", 2**70, "ключ"], ids=repr)
 def test_a_progress_token_is_the_members_own_again_with_its_type(pair: Pair, token: RequestId) -> None:
     pair.ask("ann", 1, token="other")
@@ -307,6 +313,7 @@ def acknowledged(id: Any) -> dict[str, Any]:
     return {"method": "notifications/subscriptions/acknowledged", "params": params}
 
 
+@pytest.mark.proves("G-7")
 @pytest.mark.parametrize("id", [1, "1", "", 2**70], ids=repr)
 def test_a_subscription_has_the_id_of_its_members_request(pair: Pair, id: RequestId) -> None:
     pair.ask("ann", id, method=LISTEN)
@@ -641,5 +648,6 @@ class History(RuleBasedStateMachine):
         assert +self.mux.dropped == +self.dropped
 
 
+@pytest.mark.proves("G-7")
 def test_in_any_interleaving_each_message_reaches_exactly_its_own_member() -> None:
     run_state_machine_as_test(History, settings=settings(deadline=None, max_examples=100, stateful_step_count=40))

@@ -66,6 +66,7 @@ def end() -> End:
 # Our requests.
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic#unique-ids")
 def test_a_request_is_sent_with_an_id_of_its_own(end: End) -> None:
     ids = [end.peer.request("ping", None, end.answers.append) for _ in range(3)]
     assert len(set(ids)) == 3
@@ -109,6 +110,7 @@ def test_an_answer_reaches_the_caller_once(end: End, answer: Answer) -> None:
     assert (end.peer.pending, end.peer.dropped) == (0, 1)
 
 
+@pytest.mark.proves("M-10")
 @pytest.mark.parametrize("id", ["00", "+0", "x", "9" * 30, 1, None])
 def test_an_answer_to_nothing_is_dropped(end: End, id: RequestId | None) -> None:
     end.ask()
@@ -117,6 +119,7 @@ def test_an_answer_to_nothing_is_dropped(end: End, id: RequestId | None) -> None
     assert (end.peer.pending, end.peer.dropped) == (1, 1)
 
 
+@pytest.mark.proves("I-5")
 def test_an_answer_may_have_the_id_as_a_string(end: End) -> None:
     end.ask()
     end.peer.receive(Error("0", ErrorObject(409, "taken")))
@@ -180,6 +183,7 @@ def test_progress_that_nobody_asked_for_is_dropped(end: End) -> None:
     assert end.peer.dropped == 1
 
 
+@pytest.mark.proves("C-5", "mcp/2025-11-25/basic/utilities/cancellation#late-answers")
 def test_a_withdrawn_request_gets_no_answer(end: End) -> None:
     id = end.ask()
     assert end.peer.withdraw(id, "too slow")
@@ -197,6 +201,7 @@ def test_what_was_answered_cannot_be_withdrawn(end: End) -> None:
     assert len(end.sent) == 1
 
 
+@pytest.mark.proves("C-3")
 def test_the_other_end_is_not_told_that_initialize_is_withdrawn(end: End) -> None:
     id = end.ask("initialize")
     assert end.peer.withdraw(id, "too slow")
@@ -254,6 +259,7 @@ def test_what_is_not_settled_here_is_the_owners(end: End) -> None:
     assert end.sent == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic#answers")
 def test_a_request_can_be_answered_at_once_or_later(end: End) -> None:
     end.peer.receive(Request(1, "ping"))
     end.peer.answer(1, Raw(b"{}"))
@@ -290,6 +296,7 @@ def test_work_is_cancelled_once_when_the_other_end_says_so(end: End) -> None:
     assert end.sent == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#unknown")
 @pytest.mark.parametrize("id", [2, "1", None, 1.5, []])
 def test_what_is_not_worked_on_cannot_be_cancelled(end: End, id: object) -> None:
     end.begin(1)
@@ -589,5 +596,6 @@ class TwoEnds(RuleBasedStateMachine):
                 assert end.answers[id] == (id not in end.withdrawn)
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#race")
 def test_between_two_ends_every_request_is_answered_once_unless_it_is_withdrawn() -> None:
     run_state_machine_as_test(TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))

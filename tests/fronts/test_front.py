@@ -131,6 +131,7 @@ def late(**limits: Any) -> tuple[Client, Later, Front]:
     return client, backend, front
 
 
+@pytest.mark.proves("L-17")
 def test_until_the_backend_is_ready_everything_waits_in_order() -> None:
     client, backend, front = late()
     front.receive(Request(1, "initialize"))
@@ -144,6 +145,7 @@ def test_until_the_backend_is_ready_everything_waits_in_order() -> None:
     assert names == ["initialize", "notifications/x", "ping"]
 
 
+@pytest.mark.proves("L-17")
 def test_what_waits_for_the_backend_is_bounded_and_may_be_cancelled() -> None:
     client, backend, front = late(max_waiting=2, max_waiting_bytes=10_000)
     for id in (1, 2, 3, 2):
@@ -228,6 +230,7 @@ def test_a_failure_of_a_beginning_that_nobody_waits_for_is_not_told() -> None:
 # What does not belong
 
 
+@pytest.mark.proves("M-10", "P-1", "mcp/2026-07-28/basic/patterns/progress#active")
 def test_only_what_belongs_passes() -> None:
     rig = Rig()
     rig.ask(1)
@@ -239,6 +242,7 @@ def test_only_what_belongs_passes() -> None:
     assert [request.id for request in rig.conversation.received if type(request) is Request] == [1]
 
 
+@pytest.mark.proves("V-2", "mcp/2025-11-25/basic/lifecycle#initialize-first")
 def test_a_request_before_initialize_is_refused() -> None:
     rig = Rig(initialize=False)
     rig.ask(1)
@@ -258,6 +262,7 @@ def test_errors_of_the_backend_are_counted_too() -> None:
 # Flow
 
 
+@pytest.mark.proves("L-4", "L-15")
 def test_over_the_limit_requests_wait_in_order_and_then_are_refused() -> None:
     rig = Rig(max_in_flight=2, max_waiting=2)
     rig.ask(1, 2, 3, 4, 5)
@@ -272,6 +277,7 @@ def test_over_the_limit_requests_wait_in_order_and_then_are_refused() -> None:
     assert rig.is_read()
 
 
+@pytest.mark.proves("L-16")
 def test_with_everything_in_flight_what_is_no_request_for_work_passes() -> None:
     rig = Rig(max_in_flight=2)
     rig.ask(1, 2, 3)
@@ -284,6 +290,7 @@ def test_with_everything_in_flight_what_is_no_request_for_work_passes() -> None:
     assert shown == [1, 2, "p", "s", "notifications/x", "ask"]
 
 
+@pytest.mark.proves("L-4")
 def test_pings_that_pass_others_are_bounded_too() -> None:
     rig = Rig(max_in_flight=2, max_waiting=1)
     rig.ask(1, 2)
@@ -293,6 +300,7 @@ def test_pings_that_pass_others_are_bounded_too() -> None:
     assert (rig.delivered(), rig.codes()) == (["d"], [429])
 
 
+@pytest.mark.proves("L-16")
 @pytest.mark.parametrize("method", ["ping", "subscriptions/listen"])
 def test_what_passes_others_does_so_too_when_it_had_to_wait(method: str) -> None:
     rig = Rig(max_in_flight=2)
@@ -309,6 +317,7 @@ def test_what_passes_others_does_so_too_when_it_had_to_wait(method: str) -> None
     assert rig.delivered() == ["a", "b", "c", "d", 1]
 
 
+@pytest.mark.proves("L-17")
 def test_what_is_no_request_waits_for_the_backend_alone() -> None:
     _client, backend, front = late(max_in_flight=1)
     front.receive(Request("start", "initialize"))
@@ -361,6 +370,7 @@ def test_many_that_wait_for_a_backend_that_answers_at_once_need_no_deep_stack() 
     assert rig.delivered() == list(range(400))
 
 
+@pytest.mark.proves("L-13", "L-16")
 @pytest.mark.parametrize("why", ["slow backend", "slow client"])
 def test_who_waits_for_a_slow_one_is_read_until_too_much_waits(why: str) -> None:
     rig = Rig(max_waiting=3)
@@ -385,6 +395,7 @@ def test_who_waits_for_a_slow_one_is_read_until_too_much_waits(why: str) -> None
     assert rig.is_read()
 
 
+@pytest.mark.proves("L-16")
 def test_a_slow_backend_stops_a_flood_of_what_is_no_request() -> None:
     rig = Rig(max_waiting_bytes=10_000)
     rig.front.pauseProducing()
@@ -397,6 +408,7 @@ def test_a_slow_backend_stops_a_flood_of_what_is_no_request() -> None:
     assert rig.is_read()
 
 
+@pytest.mark.proves("L-15")
 def test_large_requests_wait_until_too_many_bytes_do() -> None:
     rig = Rig(max_in_flight=1, max_waiting_bytes=10_000)
     rig.ask(1)
@@ -407,6 +419,7 @@ def test_large_requests_wait_until_too_many_bytes_do() -> None:
     assert rig.given() == [1, 2, 3]
 
 
+@pytest.mark.proves("R-3")
 def test_a_backend_that_waits_for_a_slow_client_gets_its_answer() -> None:
     rig = Rig(max_waiting=1)
     rig.front.pause_sending()
@@ -442,6 +455,7 @@ def test_a_slow_client_is_told_to_the_backend_once() -> None:
 # Progress and the answer
 
 
+@pytest.mark.proves("P-3")
 def test_an_answer_keeps_its_distance_from_progress() -> None:
     rig = Rig(progress_gap=0.05)
     rig.ask(1, token="t")
@@ -500,6 +514,7 @@ def test_an_initialize_that_waits_cannot_be_cancelled_either() -> None:
     assert rig.front.counters.dropped == 1
 
 
+@pytest.mark.proves("P-3")
 def test_without_progress_or_with_enough_distance_nothing_waits() -> None:
     rig = Rig(progress_gap=0.05)
     rig.ask(1, token="t")
@@ -511,6 +526,7 @@ def test_without_progress_or_with_enough_distance_nothing_waits() -> None:
     assert rig.delivered() == [1, "notifications/progress", 2]
 
 
+@pytest.mark.proves("P-3")
 def test_the_distance_may_be_none() -> None:
     rig = Rig(progress_gap=0)
     rig.ask(1, token="t")
@@ -519,6 +535,7 @@ def test_the_distance_may_be_none() -> None:
     assert rig.delivered() == ["notifications/progress", 1]
 
 
+@pytest.mark.proves("P-3")
 def test_several_answers_wait_together_and_in_order() -> None:
     rig = Rig(progress_gap=0.05)
     for id in 1, 2, 3:
@@ -553,6 +570,7 @@ def test_an_answer_that_waits_when_the_end_comes_leaves_no_timer(end: str) -> No
 # The end
 
 
+@pytest.mark.proves("G-2")
 def test_a_closed_conversation_cancels_its_channel_once() -> None:
     rig = Rig()
     rig.ask(1)
@@ -566,6 +584,7 @@ def test_a_closed_conversation_cancels_its_channel_once() -> None:
     assert rig.client.ended is None
 
 
+@pytest.mark.proves("E-11", "G-3", "G-5")
 @pytest.mark.parametrize(
     ("reason", "code", "message"),
     [
@@ -585,6 +604,7 @@ def test_a_lost_backend_answers_what_is_open(reason: McpwsError, code: int, mess
     assert rig.delivered() == [1, 2]
 
 
+@pytest.mark.proves("D-2")
 def test_a_drain_is_over_when_nothing_is_in_flight() -> None:
     rig = Rig()
     rig.ask(1, 2)
@@ -597,6 +617,7 @@ def test_a_drain_is_over_when_nothing_is_in_flight() -> None:
     assert rig.client.idled == 1
 
 
+@pytest.mark.proves("D-1")
 def test_a_backend_may_go_on_asking_while_it_drains() -> None:
     rig = Rig()
     rig.ask(1)
@@ -741,6 +762,7 @@ def modern(id: str | int, method: str = "tools/call") -> Request:
     return Request(id, method, to_raw({"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}))
 
 
+@pytest.mark.proves("V-1")
 def test_a_stateless_request_needs_no_initialize() -> None:
     rig = Rig(initialize=False)
     rig.front.receive(modern(1))
@@ -748,6 +770,7 @@ def test_a_stateless_request_needs_no_initialize() -> None:
     assert rig.delivered() == [1]
 
 
+@pytest.mark.proves("R-1", "mcp/2026-07-28/basic/transports#no-server-requests")
 def test_a_client_that_never_initialised_is_asked_nothing() -> None:
     rig = Rig(initialize=False)
     rig.front.receive(modern(1))
@@ -757,6 +780,7 @@ def test_a_client_that_never_initialised_is_asked_nothing() -> None:
     assert (refused.id, refused.error.code) == ("q", -32600)
 
 
+@pytest.mark.proves("R-2")
 def test_a_backend_may_ask_no_more_than_the_client_may() -> None:
     rig = Rig(max_in_flight=2)
     for id in ("a", "b", "c"):
@@ -766,6 +790,7 @@ def test_a_backend_may_ask_no_more_than_the_client_may() -> None:
     assert (refused.id, refused.error.code) == ("c", 429)
 
 
+@pytest.mark.proves("G-4", "mcp/2026-07-28/basic#stateless")
 def test_a_stateless_client_outlives_its_backend() -> None:
     rig = Rig(initialize=False)
     rig.front.receive(modern(1))
@@ -780,6 +805,7 @@ def test_a_stateless_client_outlives_its_backend() -> None:
     assert rig.is_read()
 
 
+@pytest.mark.proves("G-4")
 def test_a_stateless_request_whose_new_backend_cannot_begin_is_answered() -> None:
     client, backend = Client(), Later()
     front = Front(client, Identity("tester"), Clock(), max_waiting=2)
@@ -796,6 +822,7 @@ def test_a_stateless_request_whose_new_backend_cannot_begin_is_answered() -> Non
     assert client.ended is None
 
 
+@pytest.mark.proves("N-1", "N-4", "mcp/2026-07-28/basic/patterns/subscriptions#graceful")
 def test_subscriptions_do_not_hold_up_a_drain_and_end_with_their_result() -> None:
     rig = Rig(initialize=False)
     rig.front.receive(modern("sub", "subscriptions/listen"))
@@ -815,6 +842,7 @@ def test_subscriptions_do_not_hold_up_a_drain_and_end_with_their_result() -> Non
     assert rig.client.idled == 1
 
 
+@pytest.mark.proves("E-10", "N-2")
 def test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded() -> None:
     rig = Rig(initialize=False, max_in_flight=2)
     for id in range(3):
@@ -823,6 +851,7 @@ def test_subscriptions_do_not_stop_the_client_from_being_read_but_are_bounded() 
     assert rig.is_read()
 
 
+@pytest.mark.proves("L-15")
 def test_subscriptions_that_waited_are_as_bounded() -> None:
     client, backend, front = late(max_in_flight=2)
     for id in "abcd":
@@ -836,6 +865,7 @@ def test_subscriptions_that_waited_are_as_bounded() -> None:
     assert front.counters.too_many == 2
 
 
+@pytest.mark.proves("V-5", "mcp/2026-07-28/basic/versioning#dual-era")
 def test_both_eras_share_a_connection() -> None:
     rig = Rig()
     rig.ask(1)
@@ -849,6 +879,7 @@ def test_both_eras_share_a_connection() -> None:
     assert rig.delivered()[3:] == ["roots/list"]
 
 
+@pytest.mark.proves("N-3", "mcp/2026-07-28/basic/patterns/subscriptions#cancelled")
 def test_a_client_ends_its_subscription_without_an_answer() -> None:
     rig = Rig(initialize=False)
     rig.front.receive(modern("sub", "subscriptions/listen"))
@@ -859,6 +890,7 @@ def test_a_client_ends_its_subscription_without_an_answer() -> None:
     assert rig.client.idled == 1
 
 
+@pytest.mark.proves("L-20")
 def test_a_request_of_the_backend_with_too_long_an_id_is_refused() -> None:
     rig = Rig(max_name_size=100)
     rig.front.send(Request("x" * 101, "roots/list"))

@@ -53,6 +53,7 @@ def test_a_client_that_keeps_up_gets_everything() -> None:
     assert rig.front.counters.coalesced == 0
 
 
+@pytest.mark.proves("P-5")
 def test_of_the_progress_of_one_request_a_client_that_is_behind_gets_the_latest() -> None:
     rig = behind()
     for value in (1, 2, 3):
@@ -66,6 +67,7 @@ def test_of_the_progress_of_one_request_a_client_that_is_behind_gets_the_latest(
     assert len(rig.client.delivered) == 2
 
 
+@pytest.mark.proves("P-5")
 def test_a_list_that_has_changed_often_is_told_of_once() -> None:
     rig = behind()
     for method in (TOOLS, PROMPTS, TOOLS):
@@ -77,6 +79,7 @@ def test_a_list_that_has_changed_often_is_told_of_once() -> None:
     assert rig.front.counters.coalesced == 2
 
 
+@pytest.mark.proves("P-5")
 @pytest.mark.parametrize("after", ["answer", "request", "notification"])
 def test_what_was_kept_back_goes_before_what_comes_after(after: str) -> None:
     rig = behind()

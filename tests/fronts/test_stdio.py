@@ -335,6 +335,7 @@ def test_a_byte_order_mark_before_the_first_line_is_skipped() -> None:
     assert [answer["id"] for answer in terminal.reads()] == [0]
 
 
+@pytest.mark.proves("M-15")
 @pytest.mark.parametrize(
     "answer",
     [

@@ -66,6 +66,7 @@ def is_served(service: Served) -> bool:
 # The parser
 
 
+@pytest.mark.proves("H-5", "rfc6455/10.7/invalid-data")
 @given(st.binary(max_size=300))
 @example(b"GET / HTTP/1.1\r\nA: 1\r\nA: 2\r\n\r\n")
 @example(b"GET / HTTP/1.1\r\n: no name\r\n\r\n")
@@ -83,6 +84,7 @@ TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-
 VALUE = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
 
 
+@pytest.mark.proves("H-30")
 @given(st.lists(st.tuples(TOKEN, VALUE, st.text(" \t", max_size=2)), max_size=8))
 def test_every_header_comes_out_by_its_name_in_lower_case(lines: list[tuple[str, str, str]]) -> None:
     values: dict[str, list[str]] = {}
@@ -94,6 +96,7 @@ def test_every_header_comes_out_by_its_name_in_lower_case(lines: list[tuple[str,
     assert request.headers == {name: ", ".join(several) for name, several in values.items()}
 
 
+@pytest.mark.proves("H-5")
 @pytest.mark.parametrize(
     "line",
     [
@@ -114,6 +117,7 @@ def test_a_malformed_header_is_refused(line: bytes) -> None:
     assert refused.value.refusal.text == "a header is malformed"
 
 
+@pytest.mark.proves("H-5")
 @pytest.mark.parametrize("name", ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"])
 def test_a_header_that_decides_may_come_only_once(name: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -128,11 +132,13 @@ def test_a_header_is_parsed_in_linear_time(filler: bytes) -> None:
     assert parse(b"GET / HTTP/1.1\r\nX: " + value + b"\r\n\r\n").headers["x"].encode() == value
 
 
+@pytest.mark.proves("H-4")
 @pytest.mark.parametrize("data", [b"", b"\r", b"G", b"GET", b"GET ", b"OPTIONS * HTTP/1.1", b"ABCDEFGHIJKLMNOP"])
 def test_these_first_bytes_may_become_an_http_request(data: bytes) -> None:
     assert could_be_http(data)
 
 
+@pytest.mark.proves("H-4")
 @pytest.mark.parametrize(
     "data",
     [
@@ -159,6 +165,7 @@ def test_these_first_bytes_cannot(data: bytes) -> None:
     assert not could_be_http(data)
 
 
+@pytest.mark.proves("H-4")
 @given(st.data())
 def test_as_much_of_a_request_as_has_come_may_become_one(data: st.DataObject) -> None:
     head = upgrade_request().removesuffix(b"\r\n\r\n")
@@ -168,6 +175,7 @@ def test_as_much_of_a_request_as_has_come_may_become_one(data: st.DataObject) ->
 # The subprotocol
 
 
+@pytest.mark.proves("S-2", "rfc6455/4.2.2/subprotocol")
 @pytest.mark.parametrize(
     ("offered", "selected"),
     [
@@ -185,6 +193,7 @@ def test_ours_is_selected_among_the_offered_subprotocols(offered: list[str], sel
     assert select_subprotocol(offered) == selected
 
 
+@pytest.mark.proves("S-4")
 def test_the_selected_subprotocol_is_echoed_and_a_token_never() -> None:
     result = answer(served(), headers={"Sec-WebSocket-Protocol": "mcp.auth.secret, mcp"})
     assert result.status == 101
@@ -192,12 +201,14 @@ def test_the_selected_subprotocol_is_echoed_and_a_token_never() -> None:
     assert "secret" not in str(result.headers)
 
 
+@pytest.mark.proves("S-3", "rfc6455/4.2.2/subprotocol")
 def test_without_an_offer_none_is_selected() -> None:
     result = answer(served())
     assert result.status == 101
     assert "sec-websocket-protocol" not in result.headers
 
 
+@pytest.mark.proves("S-5")
 @pytest.mark.not_mcp("the client does not say who it is")
 def test_a_subprotocol_settles_no_protocol_version() -> None:
     service = Served(App("calculator", "1.0", clock=Clock()))
@@ -214,6 +225,7 @@ def test_a_subprotocol_settles_no_protocol_version() -> None:
 # The request target
 
 
+@pytest.mark.proves("H-29")
 @pytest.mark.parametrize(
     ("target", "path", "host"),
     [
@@ -237,6 +249,7 @@ def test_a_target_in_absolute_form_says_which_host_is_meant(target: str, path: s
     assert (request.path, request.headers["host"]) == (path, host)
 
 
+@pytest.mark.proves("H-29")
 @pytest.mark.parametrize(
     ("target", "headers", "status"),
     [
@@ -262,6 +275,7 @@ def test_the_host_of_an_absolute_target_counts_in_place_of_the_header(
 # Extensions
 
 
+@pytest.mark.proves("H-30", "rfc6455/9.1/extensions")
 def test_several_lines_of_extensions_are_one_list() -> None:
     lines = [b"x-first; a=1", b"", b'permessage-deflate; client_max_window_bits="10", x-last; b']
     head = b"".join(b"Sec-WebSocket-Extensions: %b\r\n" % line for line in lines)
@@ -272,6 +286,7 @@ def test_several_lines_of_extensions_are_one_list() -> None:
     ]
 
 
+@pytest.mark.proves("H-17")
 @pytest.mark.parametrize("value", ["", " ", ",", "x", "x;y", "x ; y = z , ,w", 'x; y="z"', "x,x,x"])
 def test_well_formed_extensions_are_no_reason_to_refuse(value: str) -> None:
     for compression in (True, False):
@@ -279,6 +294,7 @@ def test_well_formed_extensions_are_no_reason_to_refuse(value: str) -> None:
         assert answer(service, headers={"Sec-WebSocket-Extensions": value}).status == 101
 
 
+@pytest.mark.proves("H-17", "rfc6455/9.1/extensions")
 @pytest.mark.parametrize(
     "value", ["x y", "x;", "x;;y", "x; y=", "x=1", 'x; y="a b"', 'x; y="z', 'x; y="a,b"', "@", "é"]
 )
@@ -345,6 +361,22 @@ REFUSED: list[tuple[str, str, Headers, int, str, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.proves(
+    "H-7",
+    "H-8",
+    "H-9",
+    "H-10",
+    "H-13",
+    "H-14",
+    "H-15",
+    "H-16",
+    "H-17",
+    "H-19",
+    "rfc6454/6.2/null",
+    "rfc6455/4.2.1/request",
+    "rfc6455/4.2.2/refusal",
+    "rfc6455/4.4/version",
+)
 @pytest.mark.parametrize(
     ("path", "headers", "status", "text", "further"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
 )
@@ -370,6 +402,7 @@ def test_a_refusal_is_a_whole_http_answer_and_the_end(
     assert is_served(service)
 
 
+@pytest.mark.proves("H-5", "H-11", "H-12", "rfc6455/4.2.1/request")
 @pytest.mark.parametrize(
     ("request_line", "status", "text", "allow"),
     [
@@ -396,6 +429,7 @@ def test_the_request_line_must_be_get_and_http_1_1(
     assert result.body.endswith(f": {text}\n")
 
 
+@pytest.mark.proves("H-12")
 def test_a_later_http_1_is_as_good() -> None:
     service = served()
     client = service.raw()
@@ -415,6 +449,7 @@ WRONG: list[tuple[int, str, Headers]] = [
 ]
 
 
+@pytest.mark.proves("H-2")
 @pytest.mark.parametrize("first", range(len(WRONG)))
 def test_the_first_check_that_fails_gives_the_answer(first: int) -> None:
     headers: Headers = {}
@@ -423,6 +458,7 @@ def test_the_first_check_that_fails_gives_the_answer(first: int) -> None:
     assert answer(served(), WRONG[first][1], headers).status == WRONG[first][0]
 
 
+@pytest.mark.proves("H-6", "L-8")
 def test_a_full_server_refuses_before_any_other_check() -> None:
     service = served(max_connections=1)
     assert is_served(service)
@@ -431,6 +467,7 @@ def test_a_full_server_refuses_before_any_other_check() -> None:
     assert result.body == "503 Service Unavailable: no connection is free\n"
 
 
+@pytest.mark.proves("H-6")
 def test_a_place_is_free_again_when_its_client_has_gone() -> None:
     service = served(max_connections=1)
     for _ in range(3):
@@ -443,6 +480,7 @@ def test_a_place_is_free_again_when_its_client_has_gone() -> None:
         service.flush()
 
 
+@pytest.mark.proves("H-24")
 def test_refused_handshakes_do_not_make_room_for_more_connections() -> None:
     service = served(max_connections=1)
     for _ in range(5):
@@ -451,6 +489,7 @@ def test_refused_handshakes_do_not_make_room_for_more_connections() -> None:
     assert answer(service).status == 503
 
 
+@pytest.mark.proves("H-6")
 def test_a_draining_server_refuses_new_clients() -> None:
     service = served()
     assert is_served(service)
@@ -461,6 +500,7 @@ def test_a_draining_server_refuses_new_clients() -> None:
     service.advance(60)
 
 
+@pytest.mark.proves("H-21", "H-22", "mcp/2025-11-25/basic/transports#origin", "rfc6455/10.2/origin")
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -476,15 +516,18 @@ def test_hosts_and_origins_are_those_of_the_settings(headers: Headers, status: i
     assert answer(service, headers=headers).status == status
 
 
+@pytest.mark.proves("H-10")
 def test_an_origin_may_be_required() -> None:
     assert answer(served(require_origin=True)).status == 403
 
 
+@pytest.mark.proves("H-20", "rfc6455/3/uri")
 @pytest.mark.parametrize("path", ["/", "/mcp", "/ws", "/message", "/mcp?session=1"])
 def test_the_usual_paths_are_served_whatever_their_query(path: str) -> None:
     assert answer(served(), path).status == 101
 
 
+@pytest.mark.proves("H-19", "S-4")
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=40))
 @example("evil\r\nSet-Cookie: a=b")
 @example("evil\nSet-Cookie: a=b")
@@ -506,6 +549,7 @@ def test_nothing_that_the_client_sends_comes_back(value: str) -> None:
 # How the bytes come
 
 
+@pytest.mark.proves("H-25")
 def test_a_request_that_comes_byte_by_byte_is_served() -> None:
     service = served()
     client = service.raw()
@@ -516,6 +560,7 @@ def test_a_request_that_comes_byte_by_byte_is_served() -> None:
     assert client.take_head()[0] == "HTTP/1.1 101 Switching Protocols"
 
 
+@pytest.mark.proves("H-25")
 @pytest.mark.parametrize("pieces", [[b"\r\n"], [b"\r", b"\n"], []], ids=["whole", "in two", "none"])
 def test_one_empty_line_before_the_request_is_ignored(pieces: list[bytes]) -> None:
     service = served()
@@ -538,6 +583,7 @@ def test_what_else_comes_before_the_request_is_none(before: bytes) -> None:
     assert client.take_head()[0] == "HTTP/1.1 400 Bad Request"
 
 
+@pytest.mark.proves("H-25")
 def test_frames_right_behind_the_request_are_not_lost() -> None:
     backend = RecordingBackend()
     service = Served(backend)
@@ -548,6 +594,7 @@ def test_frames_right_behind_the_request_are_not_lost() -> None:
     assert [request.method for request in backend.conversations[0].requests] == ["ping"]
 
 
+@pytest.mark.proves("H-4")
 @pytest.mark.parametrize(
     "data", [b"\x16\x03\x01\x02\x00\x01", b"hello\r\n", b"\0", b'{"jsonrpc":"2.0"}', b"GET / HTTP/banana\r\n"]
 )
@@ -557,18 +604,21 @@ def test_what_is_no_http_is_refused_at_its_first_bytes(data: bytes) -> None:
     assert result.closed
 
 
+@pytest.mark.proves("H-3")
 def test_a_head_over_the_limit_is_refused_before_it_ends() -> None:
     result = answer_to_bytes(served(), b"GET / HTTP/1.1\r\nX: " + b"x" * MAX_HEAD)
     assert result.status == 431
     assert result.body == "431 Request Header Fields Too Large: more than 16384 bytes of headers\n"
 
 
+@pytest.mark.proves("H-3")
 @pytest.mark.parametrize(("excess", "status"), [(0, 101), (1, 431)])
 def test_the_limit_of_the_head_is_exact(excess: int, status: int) -> None:
     padding = MAX_HEAD + excess - len(upgrade_request(headers={"X": ""}).removesuffix(b"\r\n\r\n"))
     assert answer(served(), headers={"X": "x" * padding}).status == status
 
 
+@pytest.mark.proves("H-23", "L-9")
 def test_a_handshake_that_does_not_end_is_dropped_in_time() -> None:
     service = served(timeout_seconds=10)
     client = service.raw()
@@ -581,6 +631,7 @@ def test_a_handshake_that_does_not_end_is_dropped_in_time() -> None:
     assert service.server.connections == ()
 
 
+@pytest.mark.proves("H-23")
 def test_a_handshake_may_be_allowed_to_take_for_ever() -> None:
     service = served(timeout_seconds=None)
     client = service.raw()
@@ -590,6 +641,7 @@ def test_a_handshake_may_be_allowed_to_take_for_ever() -> None:
     assert Answer(client).status == 101
 
 
+@pytest.mark.proves("H-24")
 def test_clients_that_only_open_sockets_are_bounded_too() -> None:
     service = served(max_connections=2)
     idle = [service.raw(), service.raw()]
@@ -614,6 +666,7 @@ def test_what_gets_no_transport_keeps_no_place(drains: bool) -> None:
     assert len(service.server.connections) == (not drains)
 
 
+@pytest.mark.proves("H-24")
 def test_clients_beyond_that_are_hung_up_on_behind_a_wrapper_too() -> None:
     # As TLS is one, and whatever else stands between a socket and its protocol.
     service = served(max_connections=1)
@@ -626,6 +679,7 @@ def test_clients_beyond_that_are_hung_up_on_behind_a_wrapper_too() -> None:
     assert len(wrapped.protocols) == 1
 
 
+@pytest.mark.proves("H-19", "H-28")
 def test_a_refused_client_that_does_not_close_is_dropped() -> None:
     service = served(close_timeout=5)
     client = service.raw()
@@ -638,6 +692,7 @@ def test_a_refused_client_that_does_not_close_is_dropped() -> None:
     assert service.server.statistics().connections_aborted == 1
 
 
+@pytest.mark.proves("H-28")
 def test_a_refused_client_may_send_on_until_its_handshake_is_late() -> None:
     service = served(close_timeout=5, timeout_seconds=20)
     client = service.raw()
@@ -655,6 +710,7 @@ def test_a_refused_client_may_send_on_until_its_handshake_is_late() -> None:
     assert Answer(client).body.startswith("404 Not Found: ")
 
 
+@pytest.mark.proves("H-28")
 @pytest.mark.parametrize(("size", "open"), [(1000, 1), (1001, 0)])
 def test_a_refused_client_may_send_as_much_as_in_a_message(size: int, open: int) -> None:
     service = served(max_message_size=1000)
@@ -669,6 +725,7 @@ def test_a_refused_client_may_send_as_much_as_in_a_message(size: int, open: int)
     service.advance(60)
 
 
+@pytest.mark.proves("H-28")
 def test_what_a_refused_client_sends_is_thrown_away() -> None:
     service = served()
     client = service.raw()
@@ -682,6 +739,7 @@ def test_what_a_refused_client_sends_is_thrown_away() -> None:
     service.advance(60)
 
 
+@pytest.mark.proves("H-28")
 def test_a_refused_client_that_closes_leaves_nothing_behind() -> None:
     service = served()
     client = service.raw()
@@ -696,6 +754,7 @@ def test_a_refused_client_that_closes_leaves_nothing_behind() -> None:
 # Defects of ours
 
 
+@pytest.mark.proves("H-18")
 def test_a_check_that_raises_refuses_its_client_alone(
     monkeypatch: pytest.MonkeyPatch, logged_errors: LoggedErrors
 ) -> None:

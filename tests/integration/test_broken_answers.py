@@ -63,6 +63,7 @@ def ask_everything(exchange: Exchange, modern: bool) -> None:
             assert (name, answer["error"]["code"]) == (name, 502)
 
 
+@pytest.mark.proves("M-14", "M-15")
 @pytest.mark.parametrize(
     ("child", "client", "options"),
     [

@@ -514,6 +514,7 @@ class Looking(Running):
     command = (sys.executable, "-c", LOOKING)
 
 
+@pytest.mark.proves("H-33")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["tools", "call", "connect"])
 @ensureDeferred
@@ -528,6 +529,7 @@ async def test_a_signal_ends_a_command_at_once_whose_host_is_still_looked_up(com
     assert (status, ran.out, ran.err) == (128 + number, b"", "")
 
 
+@pytest.mark.proves("H-33")
 @pytest.mark.parametrize("command", ["tools", "connect"])
 @ensureDeferred
 async def test_to_look_a_host_up_takes_no_longer_than_the_timeout(command: str) -> None:
@@ -608,6 +610,7 @@ async def test_a_header_that_cannot_be_sent_ends_with_2() -> None:
     assert ran.complaint() == "mcpws: headers: has a value with control characters (got 'X-Test')"
 
 
+@pytest.mark.proves("H-34")
 @pytest.mark.parametrize(
     "url",
     [
@@ -628,6 +631,7 @@ async def test_a_password_in_the_url_is_refused_and_not_repeated(url: str) -> No
     assert "secret" not in ran.err
 
 
+@pytest.mark.proves("H-34")
 @ensureDeferred
 async def test_what_a_query_says_is_sent_and_not_shown() -> None:
     async with serving() as server:
@@ -637,6 +641,7 @@ async def test_what_a_query_says_is_sent_and_not_shown() -> None:
     assert f"mcpws: {server.url}/nowhere?...: " in ran.err
 
 
+@pytest.mark.proves("H-31")
 @ensureDeferred
 async def test_the_headers_of_the_command_are_all_sent() -> None:
     heard = Hearing()

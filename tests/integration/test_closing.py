@@ -95,6 +95,7 @@ class Mute(Protocol):
     """Takes what comes and says nothing."""
 
 
+@pytest.mark.proves("K-17")
 @pytest.mark.parametrize("heartbeat", [30, 0])
 @pytest.mark.parametrize("closed", ["service", "client", "server"])
 @pytest.mark.parametrize("kind", ["tcp", "unix", "tls"])

@@ -147,6 +147,7 @@ async def test_40_rounds_of_a_killed_service_leave_no_child_and_no_waiting_clien
     assert nothing_stays(before, now)
 
 
+@pytest.mark.proves("L-14")
 @ensureDeferred
 @pytest.mark.parametrize("tool", ["considerate", "reckless"])
 async def test_a_client_that_does_not_read_costs_little_and_disturbs_nobody(

@@ -102,6 +102,7 @@ class Chat:
         return 0
 
 
+@pytest.mark.proves("G-1", "I-2", "P-1")
 @ensureDeferred
 async def test_ten_clients_at_once_see_nothing_of_each_other(serve: Serve) -> None:
     service = serve("--stdio", f"{sys.executable} {HERE / 'servers' / 'chatty.py'}")
@@ -143,6 +144,7 @@ async def test_ten_clients_at_once_see_nothing_of_each_other(serve: Serve) -> No
     assert await threads.deferToThread(service.wait) == 0
 
 
+@pytest.mark.proves("D-4")
 @ensureDeferred
 async def test_sigterm_leaves_no_child(serve: Serve) -> None:
     service = serve("--stdio", f"{sys.executable} {HERE / 'servers' / 'chatty.py'}")

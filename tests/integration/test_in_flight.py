@@ -47,6 +47,7 @@ async def busy(served: Serve, **settings: object) -> tuple[Server, Stdio, Wire]:
     return server, stdio, client
 
 
+@pytest.mark.proves("L-15", "L-16")
 @bounded
 async def test_the_limit_of_open_requests_holds_back_nothing_but_requests(served: Serve) -> None:
     _, _, client = await busy(served)
@@ -65,6 +66,7 @@ async def test_the_limit_of_open_requests_holds_back_nothing_but_requests(served
     await client.until(client.is_gone)
 
 
+@pytest.mark.proves("L-16")
 @pytest.mark.parametrize("how", ["Close frame", "end of TCP", "reset"])
 @bounded
 async def test_a_client_that_leaves_with_everything_in_flight_takes_its_child_with_it(served: Serve, how: str) -> None:

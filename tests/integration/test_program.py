@@ -222,6 +222,7 @@ def test_an_app_that_cannot_be_had_is_told_in_one_line(
 # The end
 
 
+@pytest.mark.proves("D-5")
 @pytest.mark.parametrize(
     ("program", "tool", "first", "second"),
     [
@@ -250,6 +251,7 @@ async def test_a_second_signal_ends_it_at_once(
     assert "Traceback" not in service.log()
 
 
+@pytest.mark.proves("D-5")
 @pytest.mark.parametrize("mode", ["per-client", "shared"])
 @ensureDeferred
 async def test_an_end_at_once_leaves_no_child_and_no_child_of_one(serve: Serve, tmp_path: Path, mode: str) -> None:

@@ -68,6 +68,7 @@ class Served:
         return done.returncode, done.stderr
 
 
+@pytest.mark.proves("G-10")
 @pytest.mark.parametrize("command", [("tools",), ("tool", "x"), ("call", "ping")], ids=lambda one: one[0])
 @pytest.mark.parametrize("arguments", [(), ("--no-translate",), ("--stdio-mode", "shared")], ids=" ".join)
 @ensureDeferred
@@ -117,6 +118,7 @@ def ask_often(url: str, seconds: float) -> list[dict[str, Any]]:
     return errors
 
 
+@pytest.mark.proves("G-10")
 @pytest.mark.parametrize("how", [AT_ONCE, OVER_A_WORD], ids=["at once", "over a word"])
 @pytest.mark.parametrize("arguments", [(), ("--no-translate",)], ids=" ".join)
 @ensureDeferred

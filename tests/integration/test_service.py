@@ -100,6 +100,7 @@ async def test_a_tool_that_exits_is_one_failed_call(serve: Serve, tmp_path: Path
     assert await threads.deferToThread(service.wait) == 0
 
 
+@pytest.mark.proves("K-2")
 @ensureDeferred
 async def test_sigterm_lets_ten_slow_calls_finish_and_refuses_new_clients(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SLOW_APP)
@@ -121,6 +122,7 @@ async def test_sigterm_lets_ten_slow_calls_finish_and_refuses_new_clients(serve:
     assert await threads.deferToThread(service.wait) == 0
 
 
+@pytest.mark.proves("D-3")
 @ensureDeferred
 async def test_a_call_longer_than_the_drain_is_answered_with_an_error(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SLOW_APP)
@@ -231,5 +233,6 @@ def test_the_log_names_the_client_of_a_proxy(serve: Serve, header: bytes, peer: 
     assert "Traceback" not in service.log()
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/transports#localhost")
 def test_it_binds_loopback_unless_told_otherwise(serve: Serve) -> None:
     assert "listening on tcp4:127.0.0.1:" in serve().log()

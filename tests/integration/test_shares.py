@@ -43,6 +43,7 @@ async def waits(client: Client, times: int = 10) -> float:
     return longest
 
 
+@pytest.mark.proves("G-8", "L-14")
 @bounded
 async def test_slow_readers_of_large_answers_hold_up_nobody(shared: Shared) -> None:
     service = shared()
@@ -81,6 +82,7 @@ async def test_a_client_that_is_given_up_is_told_and_may_go_on(shared: Shared) -
     await ended(service, [slow, quick])
 
 
+@pytest.mark.proves("G-8")
 @bounded
 async def test_clients_that_have_all_open_that_they_may_keep_nobody_from_asking(shared: Shared) -> None:
     service = shared("--max-in-flight", "8")
@@ -95,6 +97,7 @@ async def test_clients_that_have_all_open_that_they_may_keep_nobody_from_asking(
     await ended(service, [*greedy, modest])
 
 
+@pytest.mark.proves("G-8")
 @pytest.mark.parametrize("size", [200_000, 2 * MIB])
 @bounded
 async def test_clients_that_send_as_much_as_they_can_leave_others_their_turn(shared: Shared, size: int) -> None:

@@ -85,6 +85,7 @@ def read_slowly(client: socket.socket, rate: int, over: threading.Event) -> bool
     return False
 
 
+@pytest.mark.proves("L-23")
 @pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
 @pytest.mark.parametrize("rate", [40_000, 0])
 @ensureDeferred
@@ -132,6 +133,7 @@ async def filled(program: str) -> tuple[Stdio, RecordingLink, Any]:
     return stdio, link, channel
 
 
+@pytest.mark.proves("L-23")
 @ensureDeferred
 async def test_a_child_that_waits_for_us_to_read_it_is_not_given_up() -> None:
     stdio, link, channel = await filled(CHATTY)
@@ -149,6 +151,7 @@ async def test_a_child_that_waits_for_us_to_read_it_is_not_given_up() -> None:
     await stdio.stop()
 
 
+@pytest.mark.proves("L-23")
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much of a pipe is read")
 @ensureDeferred
 async def test_a_child_that_reads_a_little_at_a_time_is_not_given_up() -> None:

@@ -305,6 +305,7 @@ async def test_a_child_that_closes_a_stream_is_given_up(fd: int, name: str) -> N
     await stopped(stdio)
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#stdio-shutdown")
 @bounded
 async def test_a_child_that_ignores_the_end_of_its_input_and_sigterm_is_killed(log: list[str]) -> None:
     code = "signal.signal(signal.SIGTERM, signal.SIG_IGN); tell(os.getpid()); time.sleep(1000)"
@@ -379,6 +380,7 @@ async def test_a_command_that_cannot_be_run_is_not_tried_for_every_client(tmp_pa
     await stopped(stdio)
 
 
+@pytest.mark.proves("L-22")
 @bounded
 async def test_clients_that_come_and_go_leave_no_more_children_than_may_be() -> None:
     # It heeds neither the end of its input nor SIGTERM.
@@ -397,6 +399,7 @@ async def test_clients_that_come_and_go_leave_no_more_children_than_may_be() -> 
     assert stdio.counted()["stdio.crowded"] >= 9
 
 
+@pytest.mark.proves("G-11")
 @bounded
 async def test_a_stopped_child_is_given_up_while_a_slow_one_is_not() -> None:
     stdio = Stdio(

@@ -85,6 +85,7 @@ async def outlives(service: Any, event: Callable[[Any], Any]) -> None:
     assert "Traceback" not in service.log()
 
 
+@pytest.mark.proves("A-6")
 @pytest.mark.parametrize("by", [3600, -3600])
 @ensureDeferred
 async def test_a_clock_that_is_set_decides_nothing(service: Any, by: float) -> None:
@@ -93,12 +94,14 @@ async def test_a_clock_that_is_set_decides_nothing(service: Any, by: float) -> N
     )
 
 
+@pytest.mark.proves("A-6")
 @ensureDeferred
 async def test_a_function_that_blocks_costs_no_client_its_connection(service: Any) -> None:
     call = {"name": "block", "arguments": {"seconds": 4}}
     await outlives(service, lambda session: session.request("tools/call", call, timeout=30))
 
 
+@pytest.mark.proves("A-6")
 @ensureDeferred
 async def test_a_service_that_was_stopped_goes_on_with_its_clients(service: Any) -> None:
     async def stopped(session: Any) -> None:
@@ -109,6 +112,7 @@ async def test_a_service_that_was_stopped_goes_on_with_its_clients(service: Any)
     await outlives(service, stopped)
 
 
+@pytest.mark.proves("A-6")
 @ensureDeferred
 async def test_a_client_that_did_not_run_reads_what_came_before_it_gives_up(serve: Serve, app: str) -> None:
     service = await threads.deferToThread(serve, "--app", app)

@@ -94,6 +94,7 @@ def waits(port: int, seconds: float) -> list[float]:
     return waited
 
 
+@pytest.mark.proves("L-18")
 @pytest.mark.parametrize("attackers", [1, 3])
 @pytest.mark.parametrize("kind", FLOODS)
 def test_one_client_holds_no_other_up(serve: Callable[..., Any], kind: str, attackers: int) -> None:

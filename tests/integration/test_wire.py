@@ -313,6 +313,28 @@ REFUSED: dict[str, tuple[bytes, bytes]] = {
 }
 
 
+@pytest.mark.proves(
+    "H-2",
+    "H-3",
+    "H-4",
+    "H-5",
+    "H-7",
+    "H-8",
+    "H-9",
+    "H-10",
+    "H-11",
+    "H-12",
+    "H-13",
+    "H-14",
+    "H-15",
+    "H-16",
+    "H-17",
+    "H-19",
+    "mcp/2025-11-25/basic/transports#origin",
+    "rfc6455/4.2.2/refusal",
+    "rfc6455/4.4/version",
+    "rfc6455/9.1/extensions",
+)
 @pytest.mark.parametrize(("sent", "answer"), REFUSED.values(), ids=REFUSED)
 @bounded
 async def test_a_handshake_that_is_refused_is_answered_in_http(served: Serve, sent: bytes, answer: bytes) -> None:
@@ -351,6 +373,7 @@ def answer_after(port: int, sent: bytes, more: int) -> bytes:
         return b"".join(iter(lambda: wire.recv(65_536), b""))
 
 
+@pytest.mark.proves("H-28")
 @pytest.mark.parametrize(("sent", "status"), UNFINISHED.values(), ids=UNFINISHED)
 @bounded
 async def test_a_refusal_arrives_whole_though_the_client_sends_on(served: Serve, sent: bytes, status: bytes) -> None:
@@ -362,6 +385,7 @@ async def test_a_refusal_arrives_whole_though_the_client_sends_on(served: Serve,
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("H-28")
 @bounded
 async def test_a_full_server_refuses_a_large_request_whole(served: Serve) -> None:
     server = await served(max_connections=1)
@@ -370,6 +394,7 @@ async def test_a_full_server_refuses_a_large_request_whole(served: Serve) -> Non
     assert answer == refusal(503, "no connection is free", "Retry-After: 5")
 
 
+@pytest.mark.proves("H-28")
 @bounded
 async def test_a_refusal_over_tls_arrives_whole_too(served: Serve) -> None:
     authority = trustme.CA()
@@ -400,6 +425,7 @@ def post(port: int) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
+@pytest.mark.proves("H-28")
 @bounded
 async def test_a_library_reads_the_refusal_of_what_it_posts(served: Serve) -> None:
     server = await served()
@@ -407,6 +433,7 @@ async def test_a_library_reads_the_refusal_of_what_it_posts(served: Serve) -> No
     assert (status, body) == (426, b"426 Upgrade Required: this is a WebSocket endpoint\n")
 
 
+@pytest.mark.proves("H-28")
 @bounded
 async def test_who_never_stops_sending_is_dropped(served: Serve) -> None:
     server = await served(max_message_size=MIB)
@@ -437,6 +464,7 @@ def seconds_until_closed(port: int, sent: bytes) -> tuple[bytes, float]:
         return said, time.monotonic() - started
 
 
+@pytest.mark.proves("K-19", "rfc6455/7.1.7/fail")
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
@@ -458,6 +486,7 @@ async def test_tcp_is_closed_within_a_second_of_a_breach_in_the_middle_of_a_fram
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("H-10")
 @bounded
 async def test_a_missing_origin_is_403_where_one_is_required(served: Serve) -> None:
     server = await served(require_origin=True)
@@ -467,6 +496,7 @@ async def test_a_missing_origin_is_403_where_one_is_required(served: Serve) -> N
     await client.until(lambda: client.received.startswith(b"HTTP/1.1 101 "))
 
 
+@pytest.mark.proves("H-6", "L-8")
 @bounded
 async def test_one_client_too_many_is_503_until_another_leaves(served: Serve) -> None:
     server = await served(max_connections=1)
@@ -477,6 +507,7 @@ async def test_one_client_too_many_is_503_until_another_leaves(served: Serve) ->
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("H-23")
 @bounded
 async def test_a_handshake_that_does_not_end_is_dropped_without_an_answer(served: Serve) -> None:
     server = await served(timeout_seconds=SOON)
@@ -592,6 +623,20 @@ ANSWERED: dict[str, tuple[bytes, object, int, str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.proves(
+    "E-1",
+    "E-2",
+    "E-3",
+    "E-4",
+    "E-6",
+    "E-13",
+    "I-1",
+    "M-5",
+    "M-6",
+    "M-8",
+    "mcp/2025-11-25/basic#ids",
+    "mcp/2025-11-25/server/resources#not-found",
+)
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 @pytest.mark.parametrize(("sent", "id", "code", "message", "data"), ANSWERED.values(), ids=ANSWERED)
 @bounded
@@ -613,6 +658,7 @@ async def test_a_message_that_cannot_be_served_is_answered_in_kind_and_the_conne
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("A-5", "V-2", "mcp/2025-11-25/basic/utilities/ping#answer")
 @bounded
 async def test_a_request_before_initialize_is_refused(served: Serve) -> None:
     server = await served()
@@ -632,6 +678,7 @@ async def test_a_request_before_initialize_is_refused(served: Serve) -> None:
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("E-17")
 @pytest.mark.not_mcp("arguments that are no object")
 @pytest.mark.parametrize("version", [*LEGACY_VERSIONS, "2026-07-28"])
 @bounded
@@ -658,6 +705,7 @@ async def test_arguments_that_do_not_fit_are_told_to_whom_the_version_says(serve
     assert right["result"]["structuredContent"] == {"result": 3}
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.not_mcp("null stands where nothing should")
 @bounded
 async def test_null_is_the_same_as_nothing(served: Serve) -> None:
@@ -679,6 +727,7 @@ async def test_null_is_the_same_as_nothing(served: Serve) -> None:
     assert answer["result"]["content"][0]["text"] == "{'name': 'Bo'}"
 
 
+@pytest.mark.proves("L-19")
 @bounded
 async def test_notifications_that_nobody_is_done_with_are_dropped_and_counted(served: Serve) -> None:
     app = tools(max_notifications=10)
@@ -731,6 +780,7 @@ INCOMPLETE: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.proves("V-2", "V-15", "mcp/2026-07-28/basic#meta")
 @pytest.mark.not_mcp("something is missing")
 @pytest.mark.parametrize("method", ["tools/list", "server/discover", "subscriptions/listen", "no/such"])
 @pytest.mark.parametrize("before", BEFORE)
@@ -752,6 +802,7 @@ async def test_a_request_without_what_its_meta_has_to_say_is_refused_whatever_ca
         client.tcp.abortConnection()
 
 
+@pytest.mark.proves("E-2", "V-2", "V-15")
 @bounded
 async def test_between_initialize_and_its_answer_other_requests_come_too_early(served: Serve) -> None:
     backend = RecordingBackend(initialize=False)
@@ -761,6 +812,7 @@ async def test_between_initialize_and_its_answer_other_requests_come_too_early(s
     assert (await client.ask(call(3, "server/discover")))["error"]["code"] == -32602
 
 
+@pytest.mark.proves("I-2", "I-3")
 @bounded
 async def test_an_id_in_use_is_refused_and_the_same_id_of_another_type_is_not(served: Serve) -> None:
     server = await served()
@@ -772,6 +824,7 @@ async def test_an_id_in_use_is_refused_and_the_same_id_of_another_type_is_not(se
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("E-2", "P-2")
 @bounded
 async def test_a_progress_token_in_use_is_refused(served: Serve) -> None:
     server = await served()
@@ -787,6 +840,7 @@ async def test_a_progress_token_in_use_is_refused(served: Serve) -> None:
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("E-5", "E-14")
 @bounded
 async def test_an_exception_is_answered_with_nothing_but_a_reference(
     served: Serve, logged_errors: LoggedErrors
@@ -800,6 +854,7 @@ async def test_an_exception_is_answered_with_nothing_but_a_reference(
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("E-9", "L-3")
 @bounded
 async def test_an_answer_over_the_limit_is_413_and_the_connection_lives(served: Serve) -> None:
     server = await served(max_outbound_size=1000)
@@ -820,6 +875,7 @@ async def test_an_answer_over_the_limit_is_413_and_the_connection_lives(served: 
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("L-20")
 @bounded
 async def test_an_id_over_the_limit_is_refused_and_nothing_of_it_is_kept(served: Serve) -> None:
     server = await served()
@@ -834,6 +890,7 @@ async def test_an_id_over_the_limit_is_refused_and_nothing_of_it_is_kept(served:
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("B-1", "B-3", "mcp/2025-03-26/basic#batches")
 @bounded
 async def test_a_batch_is_answered_where_2025_03_26_was_negotiated(served: Serve) -> None:
     server = await served()
@@ -851,6 +908,7 @@ async def test_a_batch_is_answered_where_2025_03_26_was_negotiated(served: Serve
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("M-9", "M-10", "mcp/2025-11-25/basic#notifications")
 @bounded
 async def test_notifications_and_answers_to_nothing_are_not_answered(served: Serve) -> None:
     server = await served()
@@ -889,6 +947,7 @@ CLOSED: dict[str, tuple[dict[str, Any], list[tuple[int, bytes]], int, str | None
 }
 
 
+@pytest.mark.proves("K-3", "K-4", "K-5", "K-7", "L-1", "M-2")
 @pytest.mark.parametrize(("settings", "sent", "code", "reason"), CLOSED.values(), ids=CLOSED)
 @bounded
 async def test_a_frame_that_cannot_be_taken_ends_the_connection_with_its_code(
@@ -903,6 +962,7 @@ async def test_a_frame_that_cannot_be_taken_ends_the_connection_with_its_code(
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("M-4")
 @bounded
 async def test_binary_that_is_not_utf_8_is_a_message_that_is_no_json(served: Serve) -> None:
     server = await served()
@@ -913,6 +973,7 @@ async def test_binary_that_is_not_utf_8_is_a_message_that_is_no_json(served: Ser
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("K-6", "L-7", "M-7")
 @bounded
 async def test_too_many_bad_messages_end_the_connection_with_1008(served: Serve) -> None:
     server = await served(max_bad_messages=3)
@@ -924,6 +985,7 @@ async def test_too_many_bad_messages_end_the_connection_with_1008(served: Serve)
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("K-9", "L-6", "L-14")
 @bounded
 async def test_a_client_that_does_not_read_is_closed_with_1013(served: Serve) -> None:
     server = await served(stall_timeout=0.5)
@@ -943,6 +1005,7 @@ async def test_a_client_that_does_not_read_is_closed_with_1013(served: Serve) ->
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("K-10", "V-6")
 @bounded
 async def test_a_client_that_does_not_initialize_is_closed_with_4408(served: Serve) -> None:
     server = await served(initialize_timeout=SOON)
@@ -951,6 +1014,7 @@ async def test_a_client_that_does_not_initialize_is_closed_with_4408(served: Ser
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("A-2")
 @bounded
 async def test_a_client_that_sends_nothing_at_all_is_dropped(served: Serve) -> None:
     # Far enough apart that a busy machine gets to the Ping before it is too late for one.
@@ -961,6 +1025,7 @@ async def test_a_client_that_sends_nothing_at_all_is_dropped(served: Serve) -> N
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("K-15")
 @bounded
 async def test_a_client_that_does_not_answer_a_close_is_dropped(served: Serve) -> None:
     server = await served(close_timeout=SOON)
@@ -989,6 +1054,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.proves("E-11", "G-3", "K-8")
 @bounded
 async def test_a_dead_child_is_502_for_each_open_request_and_then_1011(served: Serve) -> None:
     server = await served(Stdio([sys.executable, "-c", DYING], reactor=reactor))
@@ -1003,6 +1069,7 @@ async def test_a_dead_child_is_502_for_each_open_request_and_then_1011(served: S
     await server.assert_the_next_is_served()
 
 
+@pytest.mark.proves("D-1", "D-3", "E-12", "H-6")
 @bounded
 async def test_a_server_that_is_shutting_down_refuses_and_then_closes_with_1001(served: Serve) -> None:
     server = await served(drain_seconds=SOON)
@@ -1019,6 +1086,7 @@ async def test_a_server_that_is_shutting_down_refuses_and_then_closes_with_1001(
     assert await busy.next_close() == (1001, "the service is shutting down")
 
 
+@pytest.mark.proves("K-2")
 @bounded
 async def test_the_installed_service_says_the_same(serve: Callable[..., Any]) -> None:
     service = serve()

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ def answer(id: RequestId, length: int) -> bytes:
     return b'%b%b"}' % (head, b"x" * (length - len(head) - 2))
 
 
+@pytest.mark.proves("B-3")
 def test_a_batch_is_complete_when_it_is_sealed_and_all_its_requests_are_answered() -> None:
     batch = Batch({1, "1"}, LIMIT)
     batch.add(b'{"id":1}', 1)
@@ -34,6 +36,7 @@ def test_an_answer_before_the_last_member_was_looked_at_completes_nothing() -> N
     assert batch.encoded() == b'[{"id":1},{"error":{}}]'
 
 
+@pytest.mark.proves("B-4")
 def test_what_will_not_be_answered_is_not_waited_for() -> None:
     batch = Batch({1, 2}, LIMIT)
     batch.seal()
@@ -59,6 +62,7 @@ def test_an_answer_that_fits_to_the_byte_is_kept() -> None:
         assert (len(batch.encoded()) == 1000) is kept
 
 
+@pytest.mark.proves("B-7")
 def test_an_answer_that_does_not_fit_becomes_an_error() -> None:
     batch = Batch({1, "2", 3}, 1000)
     assert batch.add(answer(1, 600), 1)
@@ -85,6 +89,7 @@ def test_an_answer_that_is_shorter_than_the_error_is_kept() -> None:
     assert not Batch({1}, 10).add(answer(1, 600), 1)
 
 
+@pytest.mark.proves("B-7")
 @given(
     lengths=st.dictionaries(st.integers(0, 99) | st.text("ab", max_size=3), st.integers(50, 3000), max_size=20),
     limit=st.integers(4000, 20_000),

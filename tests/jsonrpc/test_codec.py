@@ -48,6 +48,7 @@ def members(**changes: Any) -> bytes:
 # What is a message.
 
 
+@pytest.mark.proves("M-1")
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -87,6 +88,7 @@ def test_a_message_is_decoded_and_keeps_its_bytes(data: bytes, message: Message)
 # What is none.
 
 
+@pytest.mark.proves("E-1", "M-5")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -111,6 +113,7 @@ def test_what_is_no_json_is_a_parse_error_with_a_reason(data: bytes, reason: str
     assert reason in error.data["reason"]
 
 
+@pytest.mark.proves("M-4", "mcp/2025-11-25/basic/transports#utf-8")
 @pytest.mark.parametrize(
     "data",
     [
@@ -132,6 +135,7 @@ def test_what_is_not_utf_8_is_a_parse_error_wherever_it_is(data: bytes) -> None:
         assert error.data == {"reason": f"not UTF-8 at byte {len(before)}"}
 
 
+@pytest.mark.proves("E-2", "I-1", "M-6", "mcp/2025-11-25/basic#ids")
 @pytest.mark.parametrize(
     ("data", "path", "reason", "id"),
     [
@@ -248,6 +252,7 @@ def test_what_is_no_message_is_an_invalid_request_that_says_where_and_why(
     assert (error.id, type(error.id)) == (id, type(id))
 
 
+@pytest.mark.proves("M-6")
 @settings(deadline=None)
 @given(st.binary())
 @example(b"[" * 100_000)
@@ -299,6 +304,7 @@ def read_naively(message: Mapping[str, Any]) -> str | None:
 awkward: st.SearchStrategy[Any] = st.sampled_from([None, True, 1, 1.5, "", "2.0", [], {}, {"code": 1, "message": "x"}])
 
 
+@pytest.mark.proves("M-8", "mcp/2025-11-25/basic#answers", "mcp/2025-11-25/basic#notifications")
 @settings(deadline=None, max_examples=300)
 @given(
     st.fixed_dictionaries(
@@ -328,6 +334,7 @@ def test_an_object_is_read_as_the_specification_says(message: dict[str, Any]) ->
         assert type(found.id) is type(message["id"])
 
 
+@pytest.mark.proves("M-15")
 @pytest.mark.parametrize(
     ("data", "answers"),
     [
@@ -389,6 +396,7 @@ def test_a_request_that_is_no_json_is_known_by_its_id_where_that_can_be_read(dat
     assert (error.id, type(error.id)) == (id, type(id))
 
 
+@pytest.mark.proves("M-16")
 @pytest.mark.parametrize(
     ("members_", "expected"),
     [
@@ -408,6 +416,7 @@ def test_of_result_and_error_the_one_that_is_null_is_left_out(members_: dict[str
 # Lone surrogates.
 
 
+@pytest.mark.proves("M-14")
 @pytest.mark.parametrize(
     "data",
     [
@@ -431,6 +440,7 @@ def test_a_message_may_hold_lone_surrogates_and_keeps_them(data: bytes) -> None:
     again.decode()
 
 
+@pytest.mark.proves("M-14")
 @pytest.mark.parametrize(
     ("data", "path", "id"),
     [
@@ -462,6 +472,7 @@ def test_any_text_passes_as_python_writes_it(text: str, in_result: bool) -> None
     assert json.loads(encode(replace(message, data=None))) == json.loads(data)
 
 
+@pytest.mark.proves("E-13")
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["jsonrpc", "id", "result", "error", "params"]), values, max_size=5))
 def test_what_is_wrong_with_an_answer_carries_no_id_of_a_request(message: dict[str, Any]) -> None:
@@ -483,6 +494,7 @@ def test_encoding_and_decoding_again_changes_nothing(message: Message) -> None:
         assert type(decoded.id) is type(message.id)
 
 
+@pytest.mark.proves("E-13", "mcp/2025-11-25/basic#errors")
 def test_an_error_that_is_about_no_request_has_no_id_member() -> None:
     # JSON-RPC 2.0 has null there, which no version of MCP takes for an id.
     data = encode(Error(None, ErrorObject(-32700, "Parse error")))
@@ -498,6 +510,7 @@ def test_what_is_encoded_is_json_for_others_too(message: Message) -> None:
 # Depth.
 
 
+@pytest.mark.proves("L-2")
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -521,6 +534,7 @@ def test_no_message_nests_deeper_than_the_limit(
     assert caught.value.data == {"reason": f"nested deeper than {limit} levels"}
 
 
+@pytest.mark.proves("M-5")
 def test_what_nests_too_deep_is_a_parse_error_even_if_it_is_no_message() -> None:
     for data in (b"[" * 200 + b"]" * 200, b'{"a":' * 200 + b"1" + b"}" * 200):
         assert isinstance(outcome(data), ParseError)
@@ -555,12 +569,14 @@ def test_the_members_of_a_batch_are_messages_or_say_what_is_wrong_with_them() ->
     assert (second.id, third.id) == (None, "x")
 
 
+@pytest.mark.proves("M-14")
 def test_the_members_of_a_batch_may_hold_halves_of_surrogate_pairs() -> None:
     halves = rb'{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":"ab\uD83d \\ud83d"}}'
     whole = rb'{"jsonrpc":"2.0","id":2,"method":"a","params":{"x":"\ud83d\ude00"}}'
     assert decode_batch(b"[%b, %b]" % (halves, whole), 2) == [decode(halves), decode(whole)]
 
 
+@pytest.mark.proves("B-2")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

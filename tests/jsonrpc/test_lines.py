@@ -133,6 +133,7 @@ def test_a_byte_order_mark_before_the_only_line_is_dropped() -> None:
 json_values = st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
+@pytest.mark.proves("M-11", "mcp/2025-11-25/basic/transports#stdio-lines")
 @settings(deadline=None)
 @given(json_values, st.sampled_from([None, 1, "\n", "\r\n"]))
 def test_a_json_text_becomes_one_line_of_the_same_meaning(value: object, indent: int | str | None) -> None:
@@ -143,6 +144,7 @@ def test_a_json_text_becomes_one_line_of_the_same_meaning(value: object, indent:
     assert LineFramer(len(line)).feed(line) == [line[:-1]]
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/transports#stdio-lines")
 @pytest.mark.parametrize("newline", [b"\n", b"\r", b"\r\n"])
 def test_no_newline_of_any_kind_stays_within_a_line(newline: bytes) -> None:
     assert to_line(b"{" + newline + b"}") == b"{" + b" " * len(newline) + b"}\n"

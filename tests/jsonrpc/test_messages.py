@@ -194,6 +194,7 @@ def test_what_is_no_json_is_no_result(value: object) -> None:
         Result.answering(1, value)
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic#errors")
 def test_an_error_answers_with_its_code_message_and_data() -> None:
     answer = Error.answering("7", InvalidParams("too small", {"path": "$.n"}))
     assert answer == Error("7", ErrorObject(-32602, "too small", Raw(b'{"path":"$.n"}')))

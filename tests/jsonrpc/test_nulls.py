@@ -43,6 +43,7 @@ def test_nothing_else_changes(value: Any) -> None:
     assert repr(found) == repr(kept(value))
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.parametrize(
     ("raw", "server"),
     [

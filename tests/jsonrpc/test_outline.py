@@ -19,6 +19,7 @@ def both(text: bytes, kept: int = 10_000) -> Outline:
     return outline(text[:kept], text[-kept:])
 
 
+@pytest.mark.proves("M-15")
 @settings(deadline=None)
 @given(ids, values, st.permutations(["jsonrpc", "id", "result"]), st.integers(60, 200))
 def test_an_id_that_stands_before_or_behind_what_is_long_is_found(
@@ -54,6 +55,7 @@ def test_arbitrary_bytes_have_an_outline(begins: bytes, ends: bytes) -> None:
     outline(begins, ends)
 
 
+@pytest.mark.proves("M-15")
 @settings(deadline=None)
 @given(ids, values, values, values, st.permutations(["jsonrpc", "id", "result", "_meta", "x"]))
 def test_an_id_is_found_wherever_it_stands(id: Any, result: Any, meta: Any, other: Any, order: list[str]) -> None:

@@ -33,6 +33,7 @@ def test_what_is_read_says_the_same_but_for_lone_surrogates(data: bytes) -> None
     assert (whole(reader(str)(data)) is None) is ("\ufffd" in expected)
 
 
+@pytest.mark.proves("M-14")
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b\ud83d", "c\ude00"]), cut.map(json.loads)))
 def test_what_is_taken_apart_is_put_together_as_it_was(value: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ def meta_of(meta: bytes) -> RequestMeta:
     return read_meta(Request(1, "a", Raw(b'{"name":"x","_meta":%b}' % meta)))
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic#meta")
 def test_what_the_protocol_defines_is_read_and_left_as_it_came() -> None:
     meta = meta_of(EVERYTHING)
     assert meta.progress_token == 7
@@ -43,6 +44,7 @@ def test_where_no_meta_is_there_is_nothing(params: bytes | None) -> None:
     assert read_meta(Request(1, "a", None if params is None else Raw(params))) is NOTHING
 
 
+@pytest.mark.proves("V-1")
 @pytest.mark.parametrize("version", [b'"2026-07-28"', b'"1999-01-01"', b"5", b"null"])
 def test_a_request_that_names_its_version_is_modern_whatever_the_version(version: bytes) -> None:
     assert meta_of(b'{"io.modelcontextprotocol/protocolVersion":%b}' % version).is_modern

@@ -86,6 +86,7 @@ IMPOSTORS = [
 # Host.
 
 
+@pytest.mark.proves("H-21")
 @pytest.mark.parametrize("name", LOOPBACK)
 @pytest.mark.parametrize("port", ["", ":80", ":8082", ":65535"])
 def test_a_loopback_host_is_always_allowed(name: str, port: str) -> None:
@@ -93,6 +94,7 @@ def test_a_loopback_host_is_always_allowed(name: str, port: str) -> None:
     assert host_allowed(name + port, ("mcp.example.com",))
 
 
+@pytest.mark.proves("H-21")
 @pytest.mark.parametrize("name", IMPOSTORS)
 @pytest.mark.parametrize("port", ["", ":8082"])
 def test_a_host_that_only_looks_like_loopback_is_refused(name: str, port: str) -> None:
@@ -105,6 +107,7 @@ def test_a_host_with_a_malformed_port_is_refused(port: str) -> None:
     assert not host_allowed("localhost" + port, ())
 
 
+@pytest.mark.proves("H-21")
 @pytest.mark.parametrize(
     ("host", "pattern"),
     [
@@ -130,6 +133,7 @@ def test_a_listed_host_is_allowed(host: str, pattern: str) -> None:
     assert host_allowed(host, {pattern})
 
 
+@pytest.mark.proves("H-21")
 @pytest.mark.parametrize(
     ("host", "pattern"),
     [
@@ -146,6 +150,7 @@ def test_a_host_that_is_not_quite_listed_is_refused(host: str, pattern: str) -> 
     assert not host_allowed(host, (pattern,))
 
 
+@pytest.mark.proves("H-21")
 @pytest.mark.parametrize("allowed", [(), ("mcp.example.com",), ("*",)])
 def test_a_request_without_a_host_is_refused(allowed: tuple[str, ...]) -> None:
     assert not host_allowed(None, allowed)
@@ -188,12 +193,14 @@ def allowed(origin: str | None, *patterns: str, host: str = "127.0.0.1:8082", re
     return origin_allowed(origin, patterns, host=host, require=require)
 
 
+@pytest.mark.proves("rfc6454/6.2/null")
 def test_who_sends_no_origin_is_allowed_unless_one_is_required() -> None:
     assert allowed(None)
     assert not allowed(None, require=True)
     assert not allowed(None, "*", require=True)
 
 
+@pytest.mark.proves("H-22", "rfc6455/10.2/origin")
 @pytest.mark.parametrize("scheme", ["http", "https", "HTTP"])
 @pytest.mark.parametrize("page", LOOPBACK)
 @pytest.mark.parametrize("host", LOOPBACK)
@@ -202,6 +209,7 @@ def test_a_page_of_this_machine_may_connect_to_it(scheme: str, page: str, host: 
     assert allowed(f"{scheme}://{page}:3000", host=f"{host}:8082")
 
 
+@pytest.mark.proves("H-22")
 @pytest.mark.parametrize("host", [None, "", "evil.com", "mcp.example.com:8082", "0.0.0.0", "::1"])
 def test_a_page_of_this_machine_may_not_connect_elsewhere(host: str | None) -> None:
     assert not origin_allowed("http://localhost:3000", (), host=host, require=False)
@@ -221,6 +229,7 @@ def test_an_origin_that_only_looks_like_loopback_is_refused(page: str, scheme: s
     assert not allowed(f"{scheme}://{page}{port}", "https://app.example.com")
 
 
+@pytest.mark.proves("H-22")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -259,6 +268,7 @@ def test_a_malformed_origin_is_refused_even_where_any_is_allowed(origin: str) ->
     assert not allowed(origin, "*", "null", "http://*", "file://", origin)
 
 
+@pytest.mark.proves("H-22")
 @pytest.mark.parametrize(
     ("origin", "pattern"),
     [
@@ -299,6 +309,7 @@ def test_a_listed_origin_is_allowed(origin: str, pattern: str) -> None:
         assert allowed(origin, "https://other.example.com", pattern, host=host)
 
 
+@pytest.mark.proves("H-22", "rfc6455/10.2/origin")
 @pytest.mark.parametrize(
     ("origin", "pattern"),
     [

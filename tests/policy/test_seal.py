@@ -53,6 +53,7 @@ def test_what_it_is_bound_to_cannot_be_moved_into_the_state(seal: Seal) -> None:
     assert refusal(seal, sealed, b"a") == refusal(seal, sealed, b"abs") == "was not given out here for this request"
 
 
+@pytest.mark.proves("R-8", "mcp/2026-07-28/basic/patterns/mrtr#state")
 @given(st.data())
 def test_nothing_of_it_can_be_changed(data: st.DataObject) -> None:
     seal = Seal(KEY)
@@ -72,6 +73,7 @@ def test_nothing_that_was_not_sealed_opens(sealed: str) -> None:
     )
 
 
+@pytest.mark.proves("R-8")
 def test_it_opens_until_its_time_is_over(seal: Seal) -> None:
     sealed = seal.close(b"state", WHOSE, NOW)
     assert seal.open(sealed, WHOSE, NOW + LIFETIME - 1) == b"state"

@@ -8,6 +8,7 @@ from mcpws.errors import ConfigError
 from mcpws.policy.urls import address, authority, resource, shown, split
 
 
+@pytest.mark.proves("H-31")
 @pytest.mark.parametrize(
     ("url", "host", "asks_for"),
     [
@@ -48,6 +49,7 @@ def test_what_is_no_secret_is_shown(url: str, seen: str) -> None:
     assert shown(url) == seen
 
 
+@pytest.mark.proves("H-34")
 @pytest.mark.parametrize(
     "url",
     [
@@ -88,6 +90,7 @@ SECRET = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/?
 )
 
 
+@pytest.mark.proves("H-34")
 @given(
     scheme=st.sampled_from(["ws://", "wss://", "http://", "ws:/", "//", ""]),
     user=SECRET,

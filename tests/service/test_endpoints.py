@@ -30,6 +30,7 @@ def key(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/transports#localhost")
 def test_a_number_means_loopback() -> None:
     assert endpoint_description("8082") == "tcp:8082:interface=127.0.0.1"
     assert endpoint_description("tcp:8082") == "tcp:8082"

@@ -212,6 +212,7 @@ def test_a_request_that_cannot_be_sent_fails_once(clock: Clock) -> None:
 # Giving up.
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#timeouts")
 def test_a_request_fails_when_its_time_is_over_and_the_other_end_is_told(
     client: End, server: End, clock: Clock
 ) -> None:
@@ -301,6 +302,7 @@ def test_a_clock_that_is_set_back_delays_no_timeout_of_later_requests(client: En
     failure_of(after, RequestTimeout)
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#late-answers")
 def test_a_late_answer_is_dropped(client: End, clock: Clock) -> None:
     answer = client.conversation.request("add", timeout=1)
     clock.advance(1)
@@ -322,6 +324,7 @@ def test_cancelling_a_request_tells_the_other_end(client: End, server: End, time
     assert client.conversation.peer.pending == 0
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#not-initialize")
 def test_the_other_end_is_not_told_that_initialize_is_cancelled(client: End) -> None:
     answer = client.conversation.request("initialize")
     answer.cancel()
@@ -382,6 +385,7 @@ def test_a_notification_reaches_the_other_end(client: End, server: End) -> None:
     ]
 
 
+@pytest.mark.proves("M-9")
 def test_a_notification_that_cannot_be_taken_is_logged(
     clock: Clock, logged_errors: LoggedErrors, raised: type[BaseException]
 ) -> None:
@@ -467,6 +471,7 @@ def failing_later(error: Exception) -> Callable[[Request], Deferred[object]]:
     return lambda request: fail(error)
 
 
+@pytest.mark.proves("E-5", "E-14")
 @pytest.mark.parametrize(
     ("method", "error"),
     [
@@ -559,6 +564,7 @@ def cancel(id: object) -> Notification:
     return Notification("notifications/cancelled", to_raw({"requestId": id}))
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#stops")
 def test_a_cancelled_deferred_answers_nothing(server: End) -> None:
     cancelled: list[object] = []
     work: Deferred[object] = Deferred(cancelled.append)
@@ -570,6 +576,7 @@ def test_a_cancelled_deferred_answers_nothing(server: End) -> None:
     assert server.conversation.peer.working == 0
 
 
+@pytest.mark.proves("C-1")
 def test_a_cancelled_coroutine_can_clean_up_and_answers_nothing(server: End) -> None:
     seen: list[str] = []
 
@@ -623,6 +630,7 @@ def test_a_method_that_cannot_be_cancelled_is_logged_and_disturbs_no_other(
 # The loss.
 
 
+@pytest.mark.proves("G-6")
 def test_the_loss_fails_every_request_with_its_reason(client: End) -> None:
     answers = [client.conversation.request("add", timeout=5) for _ in range(3)]
     client.conversation.lost(GONE)
@@ -789,5 +797,6 @@ class TwoEnds(RuleBasedStateMachine):
         assert self.clock.getDelayedCalls() == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#race")
 def test_between_two_ends_every_request_has_one_fate_whatever_happens() -> None:
     run_state_machine_as_test(TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))

@@ -17,6 +17,7 @@ def begin(hearing: Hearing, size: int) -> Deferred[Any]:
     return work
 
 
+@pytest.mark.proves("L-19")
 def test_there_is_room_for_so_many_and_for_the_next_when_one_is_done() -> None:
     hearing = Hearing("tester:1", 2, 1000)
     first, second = begin(hearing, 1), begin(hearing, 1)
@@ -31,6 +32,7 @@ def test_there_is_room_for_so_many_and_for_the_next_when_one_is_done() -> None:
     assert hearing.dropped == 3
 
 
+@pytest.mark.proves("L-19")
 def test_there_is_room_for_so_many_bytes_and_for_anything_alone() -> None:
     hearing = Hearing("tester:1", 10, 100)
     large = begin(hearing, 1000)

@@ -35,6 +35,7 @@ class Still(ReactorBase):
         return self.timeout()
 
 
+@pytest.mark.proves("A-6")
 @pytest.mark.parametrize("jump", [3600.0, -3600.0, 86_400.0 * 365, -1.5, 1.5])
 def test_a_jump_moves_all_that_is_due(jump: float) -> None:
     reactor, called = Still(), list[str]()
@@ -96,6 +97,7 @@ def _time(call: Any) -> float:
     return float(call.getTime())
 
 
+@pytest.mark.proves("A-6")
 def test_a_call_comes_a_turn_after_it_is_due_so_that_what_came_is_read() -> None:
     rig = Rig()
     rig.call(2)
@@ -113,6 +115,7 @@ def test_a_call_in_no_time_comes_in_the_next_turn() -> None:
     assert rig.called == [("called", 0)]
 
 
+@pytest.mark.proves("A-6")
 def test_time_in_which_nothing_ran_is_not_counted() -> None:
     rig = Rig()
     for name in (1, 2, 3, 30):
@@ -185,6 +188,7 @@ def test_a_call_can_be_moved(move: Callable[[Any], None]) -> None:
     assert rig.called == [("called", 5)]
 
 
+@pytest.mark.proves("A-6")
 @pytest.mark.not_mcp("what is said stands for any payload")
 def test_a_server_that_was_stopped_holds_it_against_nobody() -> None:
     clock = Clock()

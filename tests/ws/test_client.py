@@ -107,6 +107,7 @@ def opened(**arguments: Any) -> Rig:
 # The request
 
 
+@pytest.mark.proves("H-1", "S-1", "rfc6455/4.1/request")
 def test_the_handshake_says_what_rfc_6455_asks_for() -> None:
     first_line, headers = Rig("ws://mcp.example.com:8082/mcp?a=b").server.take_head()
     assert first_line == "GET /mcp?a=b HTTP/1.1"
@@ -123,6 +124,7 @@ def test_the_handshake_says_what_rfc_6455_asks_for() -> None:
     }
 
 
+@pytest.mark.proves("S-1")
 def test_headers_subprotocols_and_origin_are_sent_as_given() -> None:
     rig = Rig(headers={"Authorization": "Bearer é"}, subprotocols=("mcp", "mcp.auth.x"), origin="https://a.example")
     _, headers = rig.server.take_head()
@@ -131,6 +133,7 @@ def test_headers_subprotocols_and_origin_are_sent_as_given() -> None:
     assert headers["origin"] == "https://a.example"
 
 
+@pytest.mark.proves("H-31", "rfc6455/4.1/request")
 @pytest.mark.parametrize(
     ("url", "host"),
     [
@@ -146,16 +149,19 @@ def test_the_host_has_its_brackets_and_the_port_unless_that_is_the_default(url: 
     assert Rig(url).server.take_head()[1]["host"] == host
 
 
+@pytest.mark.proves("H-31")
 def test_a_host_that_is_given_replaces_that_of_the_url() -> None:
     head = Rig(headers=[("Host", "a.example"), ("Cookie", "a=1"), ("Cookie", "b=2")]).server.received
     assert head.count(b"Host:") == 1
     assert b"\r\nHost: a.example\r\nCookie: a=1\r\nCookie: b=2\r\n" in head
 
 
+@pytest.mark.proves("H-1", "rfc6455/4.1/nonce")
 def test_the_key_is_another_every_time() -> None:
     assert len({Rig().server.take_head()[1]["sec-websocket-key"] for _ in range(10)}) == 10
 
 
+@pytest.mark.proves("rfc6455/3/uri")
 @pytest.mark.parametrize(
     ("arguments", "key"),
     [
@@ -241,6 +247,7 @@ def test_an_answer_may_come_byte_by_byte() -> None:
     assert rig.state() is ConnectionState.CONNECTED
 
 
+@pytest.mark.proves("H-32")
 @pytest.mark.parametrize("at_once", [True, False])
 def test_interim_answers_come_before_the_one_that_counts(at_once: bool) -> None:
     rig = Rig()
@@ -260,6 +267,7 @@ def test_an_interim_answer_before_a_refusal_does_not_hide_it() -> None:
     assert (refused.status, refused.headers) == (403, {"x": "y"})
 
 
+@pytest.mark.proves("H-32")
 @pytest.mark.parametrize("at_once", [True, False])
 def test_interim_answers_without_end_are_refused(at_once: bool) -> None:
     rig = Rig()
@@ -281,6 +289,7 @@ def test_a_refusal_comes_with_status_reason_and_headers() -> None:
     assert str(refused).startswith("the server refused the WebSocket upgrade: HTTP 401 Unauthorized: no token")
 
 
+@pytest.mark.proves("H-26", "rfc6455/4.1/status")
 @pytest.mark.parametrize(
     ("data", "status", "reason"),
     [
@@ -306,6 +315,7 @@ def test_a_refusal_of_our_own_server_reads_well() -> None:
     )
 
 
+@pytest.mark.proves("H-26", "rfc6455/4.1/response")
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [
@@ -327,6 +337,7 @@ def test_an_upgrade_that_is_wrong_is_refused_by_us(headers: dict[str, str | None
     assert reason in str(refused)
 
 
+@pytest.mark.proves("H-26")
 @pytest.mark.parametrize(
     "data", [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x16\x03\x03", b"<html>", b"220 mail.example.com ESMTP\r\n", b"HTTP/2 "]
 )
@@ -360,6 +371,7 @@ def test_a_connection_that_is_lost_before_it_opened_fails() -> None:
     assert rig.recorder.reason is None
 
 
+@pytest.mark.proves("H-27")
 def test_a_server_that_does_not_answer_the_handshake_is_given_up() -> None:
     rig = Rig(config=WebSocketConfig(timeout_seconds=10))
     rig.network.advance(12)
@@ -412,6 +424,7 @@ def test_closing_before_it_opened_drops_the_connection() -> None:
     assert rig.server.is_gone()
 
 
+@pytest.mark.proves("rfc6455/7.1.1/tcp")
 def test_a_server_that_closes_is_answered_and_has_to_hang_up() -> None:
     rig = opened()
     rig.server.send_frame(CLOSE, struct.pack("!H", 1001) + b"going away")
@@ -424,6 +437,7 @@ def test_a_server_that_closes_is_answered_and_has_to_hang_up() -> None:
     assert rig.network.clock.getDelayedCalls() == []
 
 
+@pytest.mark.proves("K-15")
 def test_a_server_that_closes_but_does_not_hang_up_is_dropped() -> None:
     rig = opened(config=WebSocketConfig(close_timeout=3))
     rig.server.send_frame(CLOSE, struct.pack("!H", 1001))
@@ -441,12 +455,14 @@ def test_a_server_that_vanishes_is_told_to_the_receiver() -> None:
     assert rig.connection.statistics(0).state is ConnectionState.DISCONNECTED
 
 
+@pytest.mark.proves("A-2")
 def test_a_server_that_says_nothing_is_lost() -> None:
     rig = opened(config=WebSocketConfig(heartbeat_interval=10, heartbeat_timeout=20))
     rig.network.advance(22)
     assert str(rig.recorder.reason) == "connection closed with 1006: nothing was heard for 20 s"
 
 
+@pytest.mark.proves("K-3", "rfc6455/5.1/server-does-not")
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_masked_frame_of_a_server_breaks_the_protocol(masked: bool) -> None:
     rig = opened()
@@ -457,6 +473,7 @@ def test_a_masked_frame_of_a_server_breaks_the_protocol(masked: bool) -> None:
     assert [frame.payload[:2] for frame in closes] == ([struct.pack("!H", 1002)] if masked else [])
 
 
+@pytest.mark.proves("K-19")
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
@@ -486,6 +503,7 @@ def test_a_server_that_breaks_the_protocol_in_the_middle_of_a_frame_is_left_with
     assert close.payload[:2] == struct.pack("!H", code)
 
 
+@pytest.mark.proves("K-18")
 def test_a_server_may_close_with_1014() -> None:
     rig = opened()
     rig.server.send_frame(CLOSE, struct.pack("!H", 1014) + b"no answer from behind")
@@ -500,6 +518,7 @@ def test_a_server_may_close_with_1014() -> None:
 # Messages and flow
 
 
+@pytest.mark.proves("M-12")
 def test_bad_messages_of_the_server_are_not_answered_and_end_it_at_last() -> None:
     rig = opened(config=WebSocketConfig(max_bad_messages=2))
     for _ in range(2):
@@ -513,6 +532,7 @@ def test_bad_messages_of_the_server_are_not_answered_and_end_it_at_last() -> Non
     assert close.payload.startswith(struct.pack("!H", 1008))
 
 
+@pytest.mark.proves("B-6")
 def test_a_batch_of_the_server_is_taken_member_by_member() -> None:
     rig = opened()
     told = {"jsonrpc": "2.0", "method": "notifications/message"}
@@ -542,6 +562,7 @@ def test_a_server_that_reads_slowly_is_not_sent_more() -> None:
     assert len(rig.server.take_messages()) == 15
 
 
+@pytest.mark.proves("L-21")
 @pytest.mark.not_mcp("what is said is chosen for its size", made=True)
 def test_a_message_over_the_limit_is_not_sent_and_harms_nothing() -> None:
     rig = opened(config=WebSocketConfig(max_outbound_size=KIB, max_queued_bytes=1))
@@ -634,6 +655,7 @@ def test_the_url_is_enough_for_a_factory() -> None:
     assert protocol is ClientProtocol
 
 
+@pytest.mark.proves("M-15")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -654,6 +676,7 @@ def test_an_answer_of_the_server_that_cannot_be_used_is_an_error_for_its_request
     assert rig.server.take_frames() == []
 
 
+@pytest.mark.proves("M-12")
 def test_a_request_of_the_server_that_cannot_be_used_is_refused_by_its_id() -> None:
     rig = opened()
     rig.server.send_frame(TEXT, b'{"jsonrpc":"2.0","id":"s","method":"roots/list","params":{"v":NaN}}')

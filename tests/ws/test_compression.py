@@ -45,6 +45,7 @@ def upgraded(offer: str, config: WebSocketConfig = COMPRESSING) -> tuple[Served,
     return service, client, client.take_head()[1].get("sec-websocket-extensions", "")
 
 
+@pytest.mark.proves("Z-2", "rfc6455/9.1/extensions", "rfc7692/5/negotiation")
 @pytest.mark.parametrize(
     ("offer", "answer"),
     [
@@ -91,6 +92,7 @@ DECLINED = [
 ]
 
 
+@pytest.mark.proves("Z-5", "rfc7692/5/negotiation")
 @pytest.mark.parametrize("offer", DECLINED)
 def test_an_offer_that_cannot_be_taken_is_declined_and_the_next_one_is_taken(offer: str) -> None:
     assert upgraded(offer)[2] == ""
@@ -100,6 +102,7 @@ def test_an_offer_that_cannot_be_taken_is_declined_and_the_next_one_is_taken(off
     assert upgraded(", ".join(DECLINED) + ", permessage-deflate")[2] == "permessage-deflate"
 
 
+@pytest.mark.proves("Z-5")
 @pytest.mark.parametrize("offer", DECLINED)
 def test_no_offer_is_a_reason_to_refuse_where_nothing_is_compressed(offer: str) -> None:
     service, client, _ = upgraded(offer, WebSocketConfig())
@@ -125,6 +128,7 @@ def most_bits(value: str | None) -> int:
     return int(value or "15") if (value or "15") in map(str, range(8, 16)) else 0
 
 
+@pytest.mark.proves("Z-2", "rfc7692/5/negotiation")
 @given(st.lists(st.tuples(NAMES, st.lists(st.tuples(NAMES, VALUES), max_size=4)), max_size=5))
 @example([("permessage-deflate", [("client_max_window_bits", '""')]), ("permessage-deflate", [])])
 @settings(deadline=None)
@@ -149,10 +153,12 @@ def test_any_offers_are_answered_as_rfc_7692_has_it(offers: list[tuple[str, list
     assert PerMessageDeflate.create_from_offer_accept(True, accepted).server_max_window_bits <= 10
 
 
+@pytest.mark.proves("Z-1")
 def test_without_the_setting_no_offer_is_accepted() -> None:
     assert upgraded("permessage-deflate; client_max_window_bits", WebSocketConfig())[2] == ""
 
 
+@pytest.mark.proves("Z-3", "rfc7692/7.2.1/compression")
 def test_messages_are_compressed_from_a_size_on() -> None:
     service, client, _ = upgraded("permessage-deflate; client_max_window_bits")
     client.send_message({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}})
@@ -171,6 +177,7 @@ def test_messages_are_compressed_from_a_size_on() -> None:
     assert len(frames[LONG][1]) < len(LONG) / 10
 
 
+@pytest.mark.proves("rfc7692/7.2.2/decompression")
 def test_a_compressed_message_is_inflated() -> None:
     service, client, _ = upgraded("permessage-deflate; client_max_window_bits")
     message = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"text":"%b"}}' % LONG.encode()
@@ -179,6 +186,7 @@ def test_a_compressed_message_is_inflated() -> None:
     assert [answer["id"] for answer in client.take_messages()] == [1]
 
 
+@pytest.mark.proves("Z-4", "rfc7692/7.2.2/decompression")
 def test_the_limit_holds_for_what_is_inflated() -> None:
     config = WebSocketConfig(compression=True, max_message_size=10_000)
     service, client, _ = upgraded("permessage-deflate; client_max_window_bits", config)
@@ -188,6 +196,7 @@ def test_the_limit_holds_for_what_is_inflated() -> None:
     assert service.server.statistics().messages_received == 0
 
 
+@pytest.mark.proves("K-5", "Z-4")
 def test_what_cannot_be_inflated_is_closed_with_1007() -> None:
     service, client, _ = upgraded("permessage-deflate; client_max_window_bits")
     client.send_frame(1, b"no deflate at all", reserved=4)
@@ -195,6 +204,7 @@ def test_what_cannot_be_inflated_is_closed_with_1007() -> None:
     assert client.take_frames()[-1].payload[:2] == (1007).to_bytes(2, "big")
 
 
+@pytest.mark.proves("Z-4")
 def test_a_message_may_inflate_to_exactly_the_limit() -> None:
     message = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"text":"%b"}}' % LONG.encode()
     for excess, opcode in [(0, TEXT), (1, CLOSE)]:
@@ -205,6 +215,7 @@ def test_a_message_may_inflate_to_exactly_the_limit() -> None:
         assert [frame.opcode for frame in client.take_frames()] == [opcode]
 
 
+@pytest.mark.proves("Z-7", "rfc7692/7.2.3.4/final-blocks")
 @pytest.mark.parametrize("after", [b"\0", b""], ids=["as told", "without the last octet"])
 @pytest.mark.parametrize("context", [True, False])
 def test_a_message_may_end_its_deflate_stream(context: bool, after: bytes) -> None:
@@ -225,6 +236,7 @@ def test_a_message_may_end_its_deflate_stream(context: bool, after: bytes) -> No
     assert [request.id for request in backend.conversations[0].requests] == [1, 2]
 
 
+@pytest.mark.proves("Z-7")
 def test_deflate_streams_without_end_are_no_message() -> None:
     # Each costs more to begin than to send.
     service, client, _ = upgraded("permessage-deflate")
@@ -262,6 +274,7 @@ DEFLATED = st.sampled_from(
 CHANGES = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3)
 
 
+@pytest.mark.proves("Z-6")
 @given(DEFLATED, CHANGES, st.lists(st.integers(1, 4000), max_size=4), st.integers(0, 100), st.integers(90, 3100))
 @settings(deadline=None, max_examples=50)
 def test_how_tcp_cuts_a_compressed_message_decides_nothing(
@@ -285,6 +298,7 @@ def test_how_tcp_cuts_a_compressed_message_decides_nothing(
     assert len(outcomes) == 1
 
 
+@pytest.mark.proves("rfc7692/5/negotiation")
 @pytest.mark.parametrize(
     ("answer", "served"),
     [
@@ -339,6 +353,7 @@ class Receiving:
         """It may end."""
 
 
+@pytest.mark.proves("Z-1", "rfc7692/5/negotiation")
 @pytest.mark.parametrize("server", [True, False])
 def test_our_client_compresses_with_a_server_that_does(server: bool) -> None:
     backend = RecordingBackend()

@@ -133,6 +133,7 @@ class EchoBackend(RecordingBackend):
 # Messages
 
 
+@pytest.mark.proves("M-2", "M-3")
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 def test_a_request_is_answered_in_the_kind_of_frame_it_came_in(binary: bool) -> None:
     rig = Rig()
@@ -143,6 +144,7 @@ def test_a_request_is_answered_in_the_kind_of_frame_it_came_in(binary: bool) -> 
     assert frame == (BINARY if binary else TEXT, b'{"jsonrpc":"2.0","id":1,"result":{"a":1}}', True)
 
 
+@pytest.mark.proves("M-3")
 @pytest.mark.parametrize("kind", [TEXT, BINARY])
 @pytest.mark.parametrize("payload", [b"no JSON", b'{"jsonrpc":"1.0","id":1,"method":"a"}', b'{"jsonrpc":"2.0","id":1}'])
 def test_a_bad_message_is_answered_in_kind(kind: int, payload: bytes) -> None:
@@ -151,6 +153,7 @@ def test_a_bad_message_is_answered_in_kind(kind: int, payload: bytes) -> None:
     assert [frame.opcode for frame in rig.frames()] == [kind]
 
 
+@pytest.mark.proves("I-3", "M-3")
 def test_a_refused_request_is_answered_in_kind_and_leaves_the_first_of_its_id_alone() -> None:
     rig = Rig()
     rig.send(call(1), binary=True)
@@ -170,6 +173,7 @@ def test_nothing_is_kept_of_binary_requests_that_were_cancelled() -> None:
     assert len(rig.connection._replies._binary) == 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.proves("M-5", "M-6")
 @pytest.mark.parametrize(
     ("payload", "code", "id"),
     [
@@ -192,6 +196,7 @@ def test_a_bad_message_is_answered_and_the_connection_lives(payload: bytes, code
     rig.assert_lives()
 
 
+@pytest.mark.proves("L-7", "M-7")
 def test_too_many_bad_messages_in_a_minute_end_the_connection() -> None:
     rig = Rig(max_bad_messages=3)
     for _ in range(2):
@@ -205,6 +210,7 @@ def test_too_many_bad_messages_in_a_minute_end_the_connection() -> None:
     rig.assert_next_is_served()
 
 
+@pytest.mark.proves("L-2", "M-5")
 def test_json_may_nest_as_deep_as_the_settings_say() -> None:
     rig = Rig(max_depth=10)
     rig.client.send_frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"a","params":' + b"[" * 9 + b"]" * 9 + b"}")
@@ -213,6 +219,7 @@ def test_json_may_nest_as_deep_as_the_settings_say() -> None:
     assert [answer["error"]["code"] for answer in rig.answers()] == [-32700]
 
 
+@pytest.mark.proves("M-1", "rfc6455/5.4/fragments")
 def test_a_message_in_fragments_is_one_message() -> None:
     rig = Rig()
     rig.client.send_frame(TEXT, b'{"jsonrpc":"2.0",', fin=False)
@@ -226,6 +233,7 @@ def test_a_message_in_fragments_is_one_message() -> None:
 # What a peer must not do
 
 
+@pytest.mark.proves("K-3", "K-4", "K-5", "K-7", "K-14", "L-1", "M-2", "rfc6455/5.1/client-masks")
 @pytest.mark.parametrize(
     ("settings", "frames", "code"),
     [
@@ -273,6 +281,7 @@ MID_FRAME = {
 }
 
 
+@pytest.mark.proves("K-19")
 @pytest.mark.parametrize("sent", MID_FRAME.values(), ids=MID_FRAME)
 @pytest.mark.parametrize("sends_on", [False, True])
 def test_whoever_breaks_the_protocol_in_the_middle_of_a_frame_is_gone_within_a_second(
@@ -293,6 +302,7 @@ def test_whoever_breaks_the_protocol_in_the_middle_of_a_frame_is_gone_within_a_s
     assert rig.conversation.received == []
 
 
+@pytest.mark.proves("K-19")
 def test_whoever_broke_the_protocol_may_not_send_for_ever() -> None:
     rig = Rig(max_message_size=100_000)
     rig.stop_reading()
@@ -306,6 +316,7 @@ def test_whoever_broke_the_protocol_may_not_send_for_ever() -> None:
     assert not rig.service.server.connections
 
 
+@pytest.mark.proves("K-19")
 def test_a_breach_after_our_close_is_the_end_with_our_code() -> None:
     rig = Rig(close_timeout=60)
     rig.connection.close(4000, "enough")
@@ -316,6 +327,7 @@ def test_a_breach_after_our_close_is_the_end_with_our_code() -> None:
     assert rig.conversation.closed == "closed with 4000"
 
 
+@pytest.mark.proves("K-19")
 def test_who_reads_nothing_of_what_it_broke_is_gone_within_a_second() -> None:
     rig = Rig(close_timeout=60)
     rig.stop_reading()
@@ -340,6 +352,7 @@ BREACHES = st.lists(
 )
 
 
+@pytest.mark.proves("Z-6")
 @given(BREACHES, st.lists(st.integers(0, 300), max_size=4))
 @settings(deadline=None, max_examples=40)
 def test_how_tcp_cuts_frames_decides_nothing(frames: list[tuple[int, bytes, bool, int, bool]], cuts: list[int]) -> None:
@@ -361,6 +374,7 @@ def test_how_tcp_cuts_frames_decides_nothing(frames: list[tuple[int, bytes, bool
     assert len(outcomes) == 1
 
 
+@pytest.mark.proves("K-18")
 @pytest.mark.parametrize("code", [1000, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 4999])
 def test_a_code_that_may_be_sent_is_answered_and_told(code: int) -> None:
     rig = Rig()
@@ -370,6 +384,7 @@ def test_a_code_that_may_be_sent_is_answered_and_told(code: int) -> None:
     assert rig.conversation.closed == f"closed with {code}"
 
 
+@pytest.mark.proves("K-18")
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000])
 def test_a_code_that_must_not_be_sent_breaks_the_protocol(code: int) -> None:
     rig = Rig()
@@ -377,6 +392,7 @@ def test_a_code_that_must_not_be_sent_breaks_the_protocol(code: int) -> None:
     assert rig.closing() == (1002, f"invalid close code {code}")
 
 
+@pytest.mark.proves("L-1", "rfc6455/10.4/limits")
 def test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large() -> None:
     rig = Rig(max_message_size=1000)
     protocol: Any = rig.connection._protocol
@@ -389,6 +405,7 @@ def test_no_more_than_the_limit_is_kept_of_a_message_that_is_too_large() -> None
     assert protocol.data == b""
 
 
+@pytest.mark.proves("L-1")
 @pytest.mark.parametrize("by", ["fragment", "read"])
 def test_a_message_in_pieces_of_a_byte_is_not_kept_in_pieces_of_a_byte(by: str) -> None:
     # The lane, where it is, has the same test.
@@ -423,6 +440,7 @@ FRAMES = st.tuples(
 )
 
 
+@pytest.mark.proves("rfc6455/10.7/invalid-data")
 @settings(deadline=None)
 @given(st.lists(FRAMES | st.binary(max_size=50), max_size=12))
 def test_no_bytes_at_all_raise_here_or_keep_a_connection_for_ever(
@@ -441,6 +459,7 @@ def test_no_bytes_at_all_raise_here_or_keep_a_connection_for_ever(
     rig.assert_next_is_served()
 
 
+@pytest.mark.proves("K-11", "rfc6455/7.1.7/fail")
 def test_what_comes_after_the_breach_is_not_looked_at() -> None:
     rig = Rig(binary="refuse")
     rig.client.send_frame(BINARY, b"1")
@@ -452,6 +471,7 @@ def test_what_comes_after_the_breach_is_not_looked_at() -> None:
 # Requests in flight
 
 
+@pytest.mark.proves("E-10", "L-4", "L-15")
 def test_over_the_limit_requests_wait_and_over_that_they_are_refused() -> None:
     rig = Rig(max_in_flight=3, max_waiting=2)
     rig.send(*(call(id) for id in range(7)))
@@ -470,6 +490,7 @@ def test_over_the_limit_requests_wait_and_over_that_they_are_refused() -> None:
     assert rig.connection.in_flight == 2
 
 
+@pytest.mark.proves("L-16")
 def test_with_everything_in_flight_all_that_is_no_request_gets_through() -> None:
     rig = Rig(max_in_flight=2)
     rig.send(*(call(id) for id in range(4)))
@@ -497,6 +518,7 @@ def test_with_everything_in_flight_all_that_is_no_request_gets_through() -> None
     assert rig.conversation.closed == "closed with 1000"
 
 
+@pytest.mark.proves("L-16")
 def test_the_end_of_tcp_is_seen_with_everything_in_flight() -> None:
     rig = Rig(max_in_flight=1)
     rig.send(call(1), call(2))
@@ -505,12 +527,14 @@ def test_the_end_of_tcp_is_seen_with_everything_in_flight() -> None:
     assert rig.conversation.closed == "closed with 1006"
 
 
+@pytest.mark.proves("L-13")
 def test_answering_from_within_a_message_does_not_change_the_order() -> None:
     rig = Rig(EchoBackend(), max_in_flight=1)
     rig.send(*(call(id) for id in range(100)))
     assert [answer["id"] for answer in rig.answers()] == list(range(100))
 
 
+@pytest.mark.proves("L-13")
 def test_pausing_and_resuming_from_within_a_message_does_not_change_the_order() -> None:
     class Restless(Echo):
         def receive(self, message: Message) -> None:
@@ -528,6 +552,7 @@ def test_pausing_and_resuming_from_within_a_message_does_not_change_the_order() 
     assert [answer["id"] for answer in rig.answers()] == list(range(100))
 
 
+@pytest.mark.proves("R-3")
 def test_a_backend_that_waits_for_the_client_gets_its_answer_with_everything_in_flight() -> None:
     rig = Rig(max_in_flight=2)
     rig.send(call(1), call(2), call(3))
@@ -550,6 +575,7 @@ def test_a_backend_that_pauses_its_client_is_not_given_more() -> None:
 # Messages that are too large to send
 
 
+@pytest.mark.proves("E-9", "L-3")
 def test_an_answer_over_the_limit_becomes_an_error_and_the_connection_lives() -> None:
     rig = Rig(max_outbound_size=1000)
     rig.send(call(1))
@@ -576,6 +602,7 @@ def test_an_id_that_makes_any_answer_too_large_is_answered_none_the_less() -> No
     rig.assert_lives()
 
 
+@pytest.mark.proves("L-3")
 def test_a_request_over_the_limit_is_answered_to_the_backend() -> None:
     rig = Rig(max_outbound_size=1000)
     rig.conversation.link.send(Request("ask", "sampling/createMessage", to_raw({"x": "x" * 1000})))
@@ -584,6 +611,7 @@ def test_a_request_over_the_limit_is_answered_to_the_backend() -> None:
     assert error.id == "ask"  # type: ignore[union-attr]
 
 
+@pytest.mark.proves("L-3")
 def test_a_notification_over_the_limit_is_dropped_and_counted() -> None:
     rig = Rig(max_outbound_size=1000)
     rig.conversation.link.send(Notification("notifications/message", to_raw({"x": "x" * 1000})))
@@ -600,6 +628,7 @@ def flood(rig: Rig, size: int) -> None:
     rig.flush()
 
 
+@pytest.mark.proves("L-5")
 def test_a_slow_reader_pauses_what_feeds_it_until_it_has_caught_up() -> None:
     rig = Rig(max_queued_bytes=MIB)
     rig.stop_reading()
@@ -614,6 +643,7 @@ def test_a_slow_reader_pauses_what_feeds_it_until_it_has_caught_up() -> None:
     assert len(rig.answers()) >= 15
 
 
+@pytest.mark.proves("L-6")
 def test_a_reader_that_takes_nothing_is_closed_and_its_queue_dropped() -> None:
     rig = Rig(stall_timeout=30)
     rig.stop_reading()
@@ -630,6 +660,7 @@ def test_a_reader_that_takes_nothing_is_closed_and_its_queue_dropped() -> None:
     rig.assert_next_is_served()
 
 
+@pytest.mark.proves("L-6")
 def test_a_reader_that_takes_a_little_is_not_closed() -> None:
     rig = Rig(stall_timeout=10, heartbeat_timeout=0)
     rig.stop_reading()
@@ -644,6 +675,7 @@ def test_a_reader_that_takes_a_little_is_not_closed() -> None:
     assert rig.state() is ConnectionState.CONNECTED
 
 
+@pytest.mark.proves("K-9", "L-5")
 def test_a_queue_that_grows_in_spite_of_all_is_the_end() -> None:
     rig = Rig(max_queued_bytes=MIB, max_outbound_size=MIB)
     rig.stop_reading()
@@ -655,6 +687,7 @@ def test_a_queue_that_grows_in_spite_of_all_is_the_end() -> None:
     rig.assert_next_is_served()
 
 
+@pytest.mark.proves("P-5")
 def test_of_a_flood_of_progress_a_slow_reader_gets_little() -> None:
     rig = Rig()
     rig.send(call(1, _meta={"progressToken": "t"}))
@@ -676,6 +709,7 @@ def test_of_a_flood_of_progress_a_slow_reader_gets_little() -> None:
     assert [answer["id"] for answer in rig.answers()] == [1]
 
 
+@pytest.mark.proves("A-4", "rfc6455/10.4/limits")
 def test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded() -> None:
     rig = Rig(max_queued_bytes=50 * KIB, stall_timeout=30)
     rig.stop_reading()
@@ -689,6 +723,7 @@ def test_pings_of_a_client_that_does_not_read_the_pongs_are_bounded() -> None:
     assert rig.connection.close_code == 1013
 
 
+@pytest.mark.proves("A-4")
 def test_of_the_pings_of_a_client_that_does_not_read_the_latest_is_answered_too() -> None:
     rig = Rig()
     rig.stop_reading()
@@ -703,6 +738,7 @@ def test_of_the_pings_of_a_client_that_does_not_read_the_latest_is_answered_too(
     assert [frame.payload for frame in rig.frames()] == [b"again"]
 
 
+@pytest.mark.proves("L-5")
 def test_many_answers_to_one_read_are_no_slow_reader() -> None:
     rig = Rig(EchoBackend(), max_queued_bytes=1000, max_outbound_size=1000)
     for id in range(10):
@@ -711,6 +747,7 @@ def test_many_answers_to_one_read_are_no_slow_reader() -> None:
     assert rig.state() is ConnectionState.CONNECTED
 
 
+@pytest.mark.proves("L-5")
 def test_a_client_that_asks_for_much_at_once_gets_it_as_fast_as_it_reads() -> None:
     rig = Rig(EchoBackend(), max_queued_bytes=MIB, max_outbound_size=MIB)
     rig.stop_reading()
@@ -727,6 +764,7 @@ def test_a_client_that_asks_for_much_at_once_gets_it_as_fast_as_it_reads() -> No
 # Liveness
 
 
+@pytest.mark.proves("A-1", "rfc6455/5.5.3/pong")
 def test_a_ping_goes_out_every_interval_and_its_pong_measures_the_round_trip() -> None:
     rig = Rig(heartbeat_interval=10)
     assert rig.connection.statistics(0).round_trip is None
@@ -746,6 +784,7 @@ def test_a_ping_goes_out_every_interval_and_its_pong_measures_the_round_trip() -
     assert again.payload != ping.payload
 
 
+@pytest.mark.proves("A-2")
 def test_a_peer_that_says_nothing_is_lost_after_the_timeout() -> None:
     rig = Rig(heartbeat_interval=10, heartbeat_timeout=25)
     rig.advance(25)
@@ -755,6 +794,7 @@ def test_a_peer_that_says_nothing_is_lost_after_the_timeout() -> None:
     assert rig.conversation.closed == "closed with 1006"
 
 
+@pytest.mark.proves("A-2")
 def test_any_byte_of_the_peer_is_a_sign_of_life() -> None:
     rig = Rig(heartbeat_interval=10, heartbeat_timeout=25)
     for _ in range(5):
@@ -765,6 +805,7 @@ def test_any_byte_of_the_peer_is_a_sign_of_life() -> None:
     assert not rig.client.is_gone()
 
 
+@pytest.mark.proves("A-1")
 def test_no_heartbeat_is_possible() -> None:
     rig = Rig(heartbeat_interval=0, heartbeat_timeout=0)
     rig.advance(1000)
@@ -772,6 +813,7 @@ def test_no_heartbeat_is_possible() -> None:
     assert not rig.client.is_gone()
 
 
+@pytest.mark.proves("A-3")
 def test_silence_of_a_peer_that_we_do_not_read_does_not_count() -> None:
     rig = Rig(heartbeat_interval=10, heartbeat_timeout=25, max_waiting=1)
     rig.conversation.link.pauseProducing()
@@ -789,6 +831,7 @@ def test_silence_of_a_peer_that_we_do_not_read_does_not_count() -> None:
 # The end
 
 
+@pytest.mark.proves("K-12", "rfc6455/7.1.5/code")
 def test_a_close_frame_is_answered_with_the_same_code_and_the_end_of_the_connection() -> None:
     rig = Rig()
     rig.client.send_frame(CLOSE, struct.pack("!H", 4321) + b"enough")
@@ -797,6 +840,7 @@ def test_a_close_frame_is_answered_with_the_same_code_and_the_end_of_the_connect
     assert rig.conversation.closed == "closed with 4321"
 
 
+@pytest.mark.proves("K-16", "rfc6455/7.1.5/code")
 def test_a_close_frame_without_a_code_is_1005() -> None:
     rig = Rig()
     rig.client.send_frame(CLOSE)
@@ -804,6 +848,7 @@ def test_a_close_frame_without_a_code_is_1005() -> None:
     assert rig.conversation.closed == "closed with 1005"
 
 
+@pytest.mark.proves("K-16", "rfc6455/7.1.5/code")
 def test_a_peer_that_vanishes_is_1006() -> None:
     rig = Rig()
     connection = rig.connection
@@ -813,6 +858,7 @@ def test_a_peer_that_vanishes_is_1006() -> None:
     assert connection.state is ConnectionState.DISCONNECTED
 
 
+@pytest.mark.proves("rfc6455/7.1.2/start")
 def test_our_close_frame_waits_for_the_answer_of_the_peer() -> None:
     rig = Rig()
     rig.connection.close(4000, "that is all")
@@ -824,6 +870,7 @@ def test_our_close_frame_waits_for_the_answer_of_the_peer() -> None:
     assert rig.conversation.closed == "closed with 4000"
 
 
+@pytest.mark.proves("rfc6455/7.1.1/tcp")
 def test_a_connection_that_was_closed_in_order_ends_in_order() -> None:
     rig = Rig()
     rig.connection.close()
@@ -833,6 +880,7 @@ def test_a_connection_that_was_closed_in_order_ends_in_order() -> None:
     assert rig.client.lost.getErrorMessage() == "Connection was closed cleanly."
 
 
+@pytest.mark.proves("K-17")
 def test_to_close_the_transport_closes_the_websocket() -> None:
     rig = Rig()
     rig.send(call(1))
@@ -858,6 +906,7 @@ def test_to_close_the_transport_in_the_handshake_drops_the_connection() -> None:
     assert client.received == b""
 
 
+@pytest.mark.proves("K-15", "L-11", "rfc6455/7.1.2/start")
 def test_a_peer_that_never_answers_a_close_is_dropped() -> None:
     rig = Rig(close_timeout=5)
     rig.connection.close()
@@ -868,6 +917,7 @@ def test_a_peer_that_never_answers_a_close_is_dropped() -> None:
     assert rig.conversation.closed == "closed with 1000"
 
 
+@pytest.mark.proves("K-15")
 def test_a_peer_that_answers_but_does_not_read_is_dropped() -> None:
     rig = Rig(close_timeout=5)
     rig.stop_reading()
@@ -879,6 +929,7 @@ def test_a_peer_that_answers_but_does_not_read_is_dropped() -> None:
     assert rig.service.server.connections == ()
 
 
+@pytest.mark.proves("K-12")
 def test_the_answer_to_a_close_does_not_wait_for_what_was_queued() -> None:
     rig = Rig()
     rig.stop_reading()
@@ -892,6 +943,7 @@ def test_the_answer_to_a_close_does_not_wait_for_what_was_queued() -> None:
     assert rig.client.is_gone()
 
 
+@pytest.mark.proves("K-12")
 def test_a_request_right_before_the_close_frame_is_answered() -> None:
     rig = Rig(EchoBackend())
     rig.client.send_message(call(1, a=1))
@@ -900,6 +952,7 @@ def test_a_request_right_before_the_close_frame_is_answered() -> None:
     assert [frame.opcode for frame in rig.frames()] == [TEXT, PONG, CLOSE]
 
 
+@pytest.mark.proves("K-11")
 def test_the_close_frame_of_a_peer_is_read_even_if_it_was_paused() -> None:
     rig = Rig(max_waiting=1)
     rig.send(call(1))
@@ -922,6 +975,7 @@ def test_pausing_a_connection_that_closes_does_not_delay_the_end() -> None:
     assert rig.client.is_gone()
 
 
+@pytest.mark.proves("K-11", "rfc6455/5.5.1/no-data-after")
 def test_nothing_is_sent_after_the_close_frame() -> None:
     rig = Rig()
     rig.send(call(1))
@@ -945,6 +999,7 @@ def test_a_close_frame_that_autobahn_sends_for_a_subclass_counts_as_ours() -> No
     assert (connection.close_code, connection.close_reason) == (4001, "as I please")
 
 
+@pytest.mark.proves("K-13")
 @pytest.mark.parametrize(
     ("reason", "sent"), [("é" * 100, "é" * 61), ("x" * 124, "x" * 123), ("no \udcff in UTF-8", "no \\udcff in UTF-8")]
 )
@@ -965,6 +1020,7 @@ def test_what_comes_after_the_end_is_not_kept() -> None:
     assert rig.conversation.closed == "closed with 1000"
 
 
+@pytest.mark.proves("G-3")
 def test_a_backend_that_dies_answers_what_is_open_and_ends_the_connection() -> None:
     rig = Rig()
     rig.send(call(1), call("two"))
@@ -980,6 +1036,7 @@ def test_a_backend_that_dies_answers_what_is_open_and_ends_the_connection() -> N
 # Answers that cannot be used
 
 
+@pytest.mark.proves("M-15")
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 @pytest.mark.parametrize(
     "answer",
@@ -1003,6 +1060,7 @@ def test_a_question_fails_when_the_answer_of_the_client_cannot_be_used(answer: b
     rig.assert_lives()
 
 
+@pytest.mark.proves("M-14")
 def test_a_lone_surrogate_passes_both_ways_byte_for_byte() -> None:
     rig = Rig()
     asked = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"t":"ab\\ud83d"}}}'
@@ -1015,6 +1073,7 @@ def test_a_lone_surrogate_passes_both_ways_byte_for_byte() -> None:
     assert [frame.payload for frame in rig.frames()] == [answered]
 
 
+@pytest.mark.proves("I-5")
 def test_an_answer_may_have_the_id_in_the_other_type() -> None:
     rig = Rig()
     rig.send(call(1))
@@ -1025,6 +1084,7 @@ def test_an_answer_may_have_the_id_in_the_other_type() -> None:
     assert [answer["id"] for answer in rig.answers()] == [1]
 
 
+@pytest.mark.proves("L-20")
 def test_ids_over_the_limit_are_refused_and_counted() -> None:
     rig = Rig(max_name_size=100)
     rig.send(call("x" * 101), call("x" * 100), call(1, _meta={"progressToken": "y" * 101}))

@@ -148,12 +148,14 @@ def seen_by_a_client(pieces: list[bytes], fast_lane: bool) -> tuple[Events, int]
     return events, len(server.received)
 
 
+@pytest.mark.proves("rfc6455/6.2/receiving", "rfc6455/10.3/masking-key")
 @settings(max_examples=150, deadline=None)
 @given(streams(masked=True))
 def test_a_server_sees_and_says_the_same_with_the_lane_and_without(pieces: list[bytes]) -> None:
     assert seen_by_a_server(pieces, True) == seen_by_a_server(pieces, False)
 
 
+@pytest.mark.proves("rfc6455/6.2/receiving")
 @settings(max_examples=100, deadline=None)
 @given(streams(masked=False))
 def test_a_client_sees_and_says_the_same_with_the_lane_and_without(pieces: list[bytes]) -> None:
@@ -176,6 +178,7 @@ def taken(
     return left, got
 
 
+@pytest.mark.proves("rfc6455/5.3/masking", "rfc6455/10.3/masking-key")
 @given(st.lists(st.tuples(PAYLOADS, st.none() | KEYS), max_size=5))
 def test_what_was_framed_is_taken_whole(messages: list[tuple[bytes, bytes | None]]) -> None:
     for payload, key in messages:

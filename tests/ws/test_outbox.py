@@ -107,6 +107,7 @@ def stuffed(kind: type[Outbox]) -> Rig:
     return rig
 
 
+@pytest.mark.proves("K-17")
 @both
 def test_whoever_closes_the_transport_closes_what_sends_on_it(kind: type[Outbox]) -> None:
     rig = stuffed(kind)
@@ -224,6 +225,7 @@ def test_what_waits_is_counted_to_the_byte_and_keeps_its_order(kind: type[Outbox
     assert rig.outbox.queued == 0
 
 
+@pytest.mark.proves("L-18")
 @both
 def test_small_frames_that_waited_are_not_written_one_by_one(kind: type[Outbox]) -> None:
     rig = stuffed(kind)

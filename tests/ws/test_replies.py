@@ -49,6 +49,7 @@ def ids(batch: Any) -> list[object]:
     return [answer.get("id") for answer in batch]
 
 
+@pytest.mark.proves("B-1")
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
 def test_other_versions_have_no_batches(version: str) -> None:
     rig = Rig(version)
@@ -57,6 +58,7 @@ def test_other_versions_have_no_batches(version: str) -> None:
     assert (refused["error"]["code"], refused.get("id")) == (-32600, None)
 
 
+@pytest.mark.proves("B-1", "B-3", "mcp/2025-03-26/basic#batches")
 def test_a_batch_is_answered_with_one_array_once_the_last_answer_is_there() -> None:
     rig = Rig()
     rig.send([call(1), {"jsonrpc": "2.0", "method": "notifications/x"}, call("1")])
@@ -67,6 +69,7 @@ def test_a_batch_is_answered_with_one_array_once_the_last_answer_is_there() -> N
     assert ids(batch) == ["1", 1]
 
 
+@pytest.mark.proves("B-3")
 def test_bad_members_are_answered_in_the_array() -> None:
     rig = Rig()
     rig.send([7, call(1), {"jsonrpc": "2.0", "id": "bad", "method": 1}])
@@ -76,12 +79,14 @@ def test_bad_members_are_answered_in_the_array() -> None:
     assert [answer.get("error", {}).get("code") for answer in batch] == [-32600, -32600, None]
 
 
+@pytest.mark.proves("B-4", "M-9")
 def test_a_batch_of_nothing_but_notifications_is_not_answered() -> None:
     rig = Rig()
     rig.send([{"jsonrpc": "2.0", "method": "notifications/x"}])
     assert rig.answers() == []
 
 
+@pytest.mark.proves("B-2")
 @pytest.mark.parametrize("batch", [[], [call(id) for id in range(65)]], ids=["empty", "long"])
 def test_a_batch_that_is_none_is_refused_as_one(batch: list[Any]) -> None:
     rig = Rig()
@@ -90,6 +95,7 @@ def test_a_batch_that_is_none_is_refused_as_one(batch: list[Any]) -> None:
     assert refused["error"]["code"] == -32600
 
 
+@pytest.mark.proves("B-4")
 def test_a_cancelled_request_is_left_out_of_the_array() -> None:
     rig = Rig()
     rig.send([call(1), call(2)])
@@ -99,6 +105,7 @@ def test_a_cancelled_request_is_left_out_of_the_array() -> None:
     assert ids(batch) == [2]
 
 
+@pytest.mark.proves("B-5")
 def test_two_batches_and_single_requests_are_kept_apart() -> None:
     rig = Rig()
     rig.send([call(1), call(2)])
@@ -110,6 +117,7 @@ def test_two_batches_and_single_requests_are_kept_apart() -> None:
     assert [frame.opcode for frame in frames] == [TEXT, BINARY, TEXT]
 
 
+@pytest.mark.proves("B-3")
 def test_an_id_twice_in_a_batch_is_refused_within_it() -> None:
     rig = Rig()
     rig.send([call(1), call(1)])
@@ -119,6 +127,7 @@ def test_an_id_twice_in_a_batch_is_refused_within_it() -> None:
     assert [("error" in one, one["id"]) for one in flat] in ([(True, 1), (False, 1)], [(False, 1), (True, 1)])
 
 
+@pytest.mark.proves("M-3")
 def test_what_the_server_says_by_itself_is_of_the_kind_of_the_clients_last_message() -> None:
     rig = Rig()
     kinds = []
@@ -130,6 +139,7 @@ def test_what_the_server_says_by_itself_is_of_the_kind_of_the_clients_last_messa
     assert kinds == [TEXT, BINARY, TEXT]
 
 
+@pytest.mark.proves("B-7")
 def test_the_members_of_a_batch_count_one_by_one() -> None:
     rig = Rig(max_outbound_size=4000, max_in_flight=4)
     rig.send([call(id) for id in range(3)])
@@ -142,6 +152,7 @@ def test_the_members_of_a_batch_count_one_by_one() -> None:
     assert ids(second) == [3, 4, 5, 6]
 
 
+@pytest.mark.proves("B-7")
 def test_answers_that_do_not_fit_into_the_array_are_errors_in_it() -> None:
     rig = Rig(max_outbound_size=2000)
     errors = rig.service.server.statistics().errors
@@ -156,6 +167,7 @@ def test_answers_that_do_not_fit_into_the_array_are_errors_in_it() -> None:
     assert rig.service.server.statistics().errors == errors + 1
 
 
+@pytest.mark.proves("M-7")
 def test_a_batch_with_too_many_bad_messages_is_not_served() -> None:
     rig = Rig(max_bad_messages=3)
     rig.send([7, 7, 7, 7, call(1)])

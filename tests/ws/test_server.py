@@ -97,6 +97,7 @@ class Raising(RecordingBackend):
         raise RuntimeError("a defect")
 
 
+@pytest.mark.proves("G-5", "K-8")
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -110,6 +111,7 @@ def test_a_conversation_that_cannot_begin_is_closed_with_a_reason_for_the_client
     assert [closing(frame) for frame in client.take_frames()] == [(1011, reason)]
 
 
+@pytest.mark.proves("E-14", "G-5")
 @pytest.mark.parametrize("backend", [Opening(RuntimeError("a defect")), Raising()], ids=["fails", "raises"])
 def test_a_backend_with_a_defect_is_logged_and_the_client_told_no_details(
     backend: RecordingBackend, logged_errors: LoggedErrors
@@ -191,6 +193,7 @@ def test_a_backend_that_raises_loses_its_own_client_only(behind: bool, logged_er
 # Initialize
 
 
+@pytest.mark.proves("L-10", "V-6")
 def test_a_client_that_does_not_initialize_in_time_is_closed() -> None:
     service = served(initialize_timeout=20)
     silent, pinging, other = service.upgraded(), service.upgraded(), initialised(service)
@@ -202,6 +205,7 @@ def test_a_client_that_does_not_initialize_in_time_is_closed() -> None:
     assert [frame.opcode for frame in other.take_frames()] == []
 
 
+@pytest.mark.proves("V-6")
 def test_a_client_may_take_for_ever_to_initialize() -> None:
     service = served(initialize_timeout=None, heartbeat_interval=0, heartbeat_timeout=0)
     client = service.upgraded()
@@ -209,6 +213,7 @@ def test_a_client_may_take_for_ever_to_initialize() -> None:
     assert client.take_frames() == []
 
 
+@pytest.mark.proves("V-6")
 def test_a_client_that_is_not_read_yet_is_not_late() -> None:
     backend = Opening()
     service = served(backend, initialize_timeout=20, heartbeat_interval=0)
@@ -220,6 +225,7 @@ def test_a_client_that_is_not_read_yet_is_not_late() -> None:
     assert [answer["id"] for answer in client.take_messages()] == [1]
 
 
+@pytest.mark.proves("V-6")
 def test_a_client_of_the_stateless_era_is_not_late() -> None:
     service = served(initialize_timeout=20)
     client = service.upgraded()
@@ -309,6 +315,7 @@ def test_totals_never_fall() -> None:
 # The next connection
 
 
+@pytest.mark.proves("G-2")
 def test_a_new_connection_begins_anew() -> None:
     backend = RecordingBackend()
     service = served(backend)
@@ -356,6 +363,7 @@ def test_a_drain_with_nobody_connected_is_done_at_once() -> None:
     assert result_of(served().server.drain()) is None
 
 
+@pytest.mark.proves("D-1", "D-2", "E-12", "K-2")
 def test_a_drain_waits_for_what_is_in_flight_and_refuses_what_is_new() -> None:
     backend = RecordingBackend()
     service = served(backend)
@@ -377,6 +385,7 @@ def test_a_drain_waits_for_what_is_in_flight_and_refuses_what_is_new() -> None:
     assert result_of(drained) is None
 
 
+@pytest.mark.proves("D-2")
 def test_a_drain_does_not_wait_for_what_the_client_cancels() -> None:
     service = served()
     client = initialised(service)
@@ -387,6 +396,7 @@ def test_a_drain_does_not_wait_for_what_the_client_cancels() -> None:
     answer_close(service, client)
 
 
+@pytest.mark.proves("D-3", "L-12")
 def test_a_drain_answers_what_takes_too_long_with_an_error() -> None:
     backend = RecordingBackend()
     service = served(backend, drain_seconds=5)
@@ -418,6 +428,7 @@ def test_an_answer_that_only_waits_for_its_turn_is_not_lost_at_the_deadline() ->
     answer_close(service, client)
 
 
+@pytest.mark.proves("D-1")
 def test_a_drain_drops_handshakes_that_are_not_complete() -> None:
     service = served()
     client = service.raw()
@@ -474,6 +485,7 @@ def test_every_call_of_drain_has_a_deferred_of_its_own() -> None:
     assert result_of(service.server.drain()) is None
 
 
+@pytest.mark.proves("D-6", "K-20")
 def test_a_restart_closes_everybody_with_1012_at_once() -> None:
     backend = RecordingBackend()
     service = served(backend)
@@ -493,6 +505,7 @@ def test_a_restart_closes_everybody_with_1012_at_once() -> None:
     assert backend.stopped == 1
 
 
+@pytest.mark.proves("D-6")
 def test_a_restart_completes_handshakes_and_tells_their_clients_as_well() -> None:
     service = served()
     client = service.raw()
@@ -509,6 +522,7 @@ def test_a_restart_completes_handshakes_and_tells_their_clients_as_well() -> Non
     assert result_of(restarted) is None
 
 
+@pytest.mark.proves("D-6")
 def test_a_restart_waits_a_second_for_handshakes() -> None:
     service = served()
     client = service.raw()
@@ -528,6 +542,7 @@ def test_what_is_no_backend_is_refused_at_once(value: Any) -> None:
         ServerFactory(value)
 
 
+@pytest.mark.proves("D-4")
 def test_stop_drains_and_then_stops_the_backend() -> None:
     backend = RecordingBackend()
     service = served(backend)
@@ -639,6 +654,7 @@ def test_what_a_connection_had_read_of_a_message_goes_with_it(opcode: int) -> No
     assert held < 5 * MIB
 
 
+@pytest.mark.proves("G-1", "L-14")
 @pytest.mark.not_mcp("what is said stands for any payload", made=True)
 def test_many_clients_do_not_disturb_each_other() -> None:
     backend = RecordingBackend()

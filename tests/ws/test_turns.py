@@ -139,6 +139,7 @@ CROWDS = {
 }
 
 
+@pytest.mark.proves("L-18")
 @pytest.mark.parametrize("fast_lane", [True, False])
 @pytest.mark.parametrize("kind", CROWDS)
 def test_a_crowd_of_frames_takes_many_turns_and_arrives_whole(kind: str, fast_lane: bool) -> None:
@@ -169,6 +170,7 @@ def test_what_is_said_to_a_crowd_is_the_same_in_turns() -> None:
     assert answers[0][1].count(Frame(PONG, b"")) == 5000
 
 
+@pytest.mark.proves("L-18")
 def test_compressed_fragments_take_many_turns() -> None:
     rig = Rig(DEFLATE, compression=True)
     assert rig.read(in_single_bytes(deflated(note("".join(map(str, range(1000))))), 4) + END) <= LOOKS
@@ -189,6 +191,7 @@ def test_what_inflates_to_much_is_inflated_in_many_turns() -> None:
     assert rig.heard() == ["x" * 8_000_000, "end"]
 
 
+@pytest.mark.proves("L-18")
 def test_the_others_have_their_turn_meanwhile() -> None:
     rig = Rig()
     other = rig.service.raw()
@@ -202,6 +205,7 @@ def test_the_others_have_their_turn_meanwhile() -> None:
     assert rig.heard() == ["end", "end"]
 
 
+@pytest.mark.proves("L-18")
 def test_nothing_more_is_read_until_what_was_read_is_done() -> None:
     rig = Rig()
     rig.read(CROWDS["pings"])
@@ -240,6 +244,7 @@ def test_a_close_behind_a_crowd_is_answered() -> None:
     assert "end" not in rig.heard()
 
 
+@pytest.mark.proves("L-18")
 def test_a_client_takes_turns_with_its_servers_as_well() -> None:
     clock = SlowClock()
     network = Network(clock)

@@ -21,6 +21,7 @@ class Pipe:
         return self._number
 
 
+@pytest.mark.proves("L-23")
 def test_what_was_written_to_a_socket_is_unread_until_it_is_read() -> None:
     near, far = socket.socketpair()
     with near, far:
@@ -34,6 +35,7 @@ def test_what_was_written_to_a_socket_is_unread_until_it_is_read() -> None:
         assert in_socket(near) == 0
 
 
+@pytest.mark.proves("L-23")
 def test_what_was_written_to_a_pipe_is_unread_to_the_byte() -> None:
     reading, writing = os.pipe()
     try:

@@ -33,6 +33,7 @@ def test_a_header_that_is_given_replaces_the_usual_one(name: str) -> None:
     assert values(sent(headers={name: "mine"}), name.lower()) == ["mine"]
 
 
+@pytest.mark.proves("H-31")
 def test_repeated_headers_are_all_sent_in_their_order() -> None:
     given = [("Cookie", "a=1"), ("X", "1"), ("cookie", "b=2"), ("Cache-Control", "a"), ("Cache-Control", "b")]
     fields = sent(headers=iter(given))
@@ -71,6 +72,7 @@ def test_two_origins_are_one_too_many() -> None:
         sent(origin="https://a.example", headers={"origin": "https://b.example"})
 
 
+@pytest.mark.proves("H-32")
 @given(interim=st.lists(st.sampled_from([CONTINUE, HINTS, b"HTTP/1.0 199 \r\n\r\n", b"HTTP/1.1 102\r\n\r\n"])))
 def test_interim_answers_are_left_out(interim: list[bytes]) -> None:
     data = b"".join(interim)

@@ -108,6 +108,7 @@ def test_a_method_of_ones_own_answers_both_eras_but_takes_no_name_of_theirs(
             app.method(name)(lambda: None)
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/tools#list-changed")
 def test_initialised_clients_hear_of_what_comes_and_goes(app: App, new_client: Callable[..., "AppClient"]) -> None:
     app.tool(thing)
     app.prompt(thing)
@@ -125,12 +126,14 @@ def test_initialised_clients_hear_of_what_comes_and_goes(app: App, new_client: C
     assert silent.sent == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#capabilities")
 def test_a_client_hears_of_no_list_that_it_was_not_told_of(app: App, client: "AppClient") -> None:
     client.initialize()
     app.tool(thing)
     assert client.told("notifications/tools/list_changed") == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#initialized")
 def test_a_client_hears_nothing_before_it_says_that_it_is_ready(app: App, client: "AppClient") -> None:
     app.tool(thing)
     client.call("initialize", protocolVersion="2025-11-25")
@@ -140,6 +143,7 @@ def test_a_client_hears_nothing_before_it_says_that_it_is_ready(app: App, client
     assert client.told("notifications/tools/list_changed") == [None]
 
 
+@pytest.mark.proves("G-1")
 def test_clients_do_not_hear_of_each_other(app: App, new_client: Callable[..., "AppClient"]) -> None:
     app.resource("a://{x}")(thing)
     one, two = new_client().initialize(), new_client().initialize()

@@ -653,6 +653,7 @@ def test_any_json_is_taken_or_refused(value: Any) -> None:
     assert path.startswith("$.arguments")
 
 
+@pytest.mark.proves("M-14")
 def test_half_a_surrogate_pair_is_refused_by_name() -> None:
     def function(a: str) -> None: ...
 

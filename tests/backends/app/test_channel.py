@@ -133,6 +133,7 @@ def test_whatever_a_function_raises_is_one_failed_request(
         assert (caught.value.code, caught.value.data) == (-32603, {"reference": event["reference"]})
 
 
+@pytest.mark.proves("C-1", "mcp/2025-11-25/basic/utilities/cancellation#stops")
 def test_a_cancelled_method_is_stopped_and_not_answered(app: App, client: "AppClient", clock: Clock) -> None:
     stopped: list[str] = []
 
@@ -152,6 +153,7 @@ def test_a_cancelled_method_is_stopped_and_not_answered(app: App, client: "AppCl
     assert client.sent == []
 
 
+@pytest.mark.proves("C-1")
 def test_a_method_that_goes_on_after_it_is_cancelled_reports_no_more(
     app: App, client: "AppClient", clock: Clock
 ) -> None:
@@ -175,12 +177,14 @@ def test_a_method_that_goes_on_after_it_is_cancelled_reports_no_more(
     assert client.answer(id) == {}
 
 
+@pytest.mark.proves("C-2")
 def test_a_cancellation_of_nothing_is_dropped(app: App, client: "AppClient") -> None:
     client.tell("notifications/cancelled", requestId=0)
     client.tell("notifications/cancelled")
     assert client.call("ping") == {}
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/progress#active")
 @pytest.mark.parametrize("outcome", ["return", "raise", "answer", "fail"])
 def test_a_call_that_is_over_reports_no_more(app: App, client: "AppClient", clock: Clock, outcome: str) -> None:
     contexts: list[Context] = []
@@ -205,6 +209,7 @@ def test_a_call_that_is_over_reports_no_more(app: App, client: "AppClient", cloc
     assert len(client.sent) == 2
 
 
+@pytest.mark.proves("G-2")
 def test_when_the_client_is_gone_all_its_work_is_cancelled_and_nothing_is_sent(
     app: App, client: "AppClient", clock: Clock
 ) -> None:

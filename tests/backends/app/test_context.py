@@ -100,6 +100,7 @@ def test_progress_is_sent_under_the_token_of_the_request(client: "AppClient", be
     ]
 
 
+@pytest.mark.proves("P-4", "mcp/2025-11-25/basic/utilities/progress#grows")
 def test_progress_that_has_not_grown_is_not_sent(client: "AppClient", begin: Callable[..., Context]) -> None:
     context = begin("t")
     for progress in (-1, -1, 5, 5, 4, float("nan"), float("inf"), 6):
@@ -112,12 +113,14 @@ def test_progress_that_was_not_asked_for_is_not_sent(client: "AppClient", begin:
     assert client.told("notifications/progress") == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/utilities/progress#active")
 def test_after_the_answer_there_is_no_progress(client: "AppClient", contexts: list[Context]) -> None:
     client.call("keep", _meta={"progressToken": "t"})
     contexts[0].progress(1)
     assert client.told("notifications/progress") == []
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/utilities/logging#level")
 def test_log_messages_below_the_level_are_not_sent(client: "AppClient", begin: Callable[..., Context]) -> None:
     context = begin()
     context.log("debug", "a")
@@ -192,6 +195,7 @@ def test_a_request_that_is_not_answered_times_out(
     assert len(client.told("notifications/cancelled")) == 1
 
 
+@pytest.mark.proves("mcp/2025-11-25/client/sampling#capability")
 def test_the_model_of_the_client_can_be_asked(client: "AppClient", begin: Callable[..., Context]) -> None:
     results = outcome(begin(sampling={}).sample("Who are you?", 10))
     [(id, params)] = client.asked("sampling/createMessage")
@@ -229,6 +233,7 @@ def test_the_model_of_the_client_can_be_told_everything(client: "AppClient", beg
     assert isinstance(results[0], RemoteError)
 
 
+@pytest.mark.proves("mcp/2025-11-25/client/elicitation#capability")
 @pytest.mark.parametrize("elicitation", [{}, {"form": {}}, {"form": {}, "url": {}}])
 def test_the_user_can_be_asked(client: "AppClient", begin: Callable[..., Context], elicitation: dict[str, Any]) -> None:
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
@@ -239,6 +244,7 @@ def test_the_user_can_be_asked(client: "AppClient", begin: Callable[..., Context
     assert [(result.action, result.content) for result in results] == [("accept", {"name": "Bo"})]
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.parametrize(
     ("content", "filled"),
     [
@@ -258,6 +264,7 @@ def test_what_the_user_left_blank_is_not_there_whatever_the_client_writes_for_it
     assert results == [ElicitResult("accept", filled)]
 
 
+@pytest.mark.proves("mcp/2025-11-25/client/roots#capability")
 def test_roots_are_listed(client: "AppClient", begin: Callable[..., Context]) -> None:
     results = outcome(begin(roots={"listChanged": True}).list_roots())
     [(id, params)] = client.asked("roots/list")
@@ -266,6 +273,13 @@ def test_roots_are_listed(client: "AppClient", begin: Callable[..., Context]) ->
     assert results == [[Root("file:///a", "a"), Root("file:///b")]]
 
 
+@pytest.mark.proves(
+    "R-4",
+    "mcp/2025-11-25/basic/lifecycle#capabilities",
+    "mcp/2025-11-25/client/elicitation#capability",
+    "mcp/2025-11-25/client/roots#capability",
+    "mcp/2025-11-25/client/sampling#capability",
+)
 @pytest.mark.parametrize(
     ("capabilities", "capability"),
     [

@@ -165,6 +165,7 @@ def test_what_a_notification_began_is_cancelled_with_the_conversation(
     assert len(logged_errors.flush(raised)) == 1
 
 
+@pytest.mark.proves("L-19")
 def test_what_notifications_begin_is_bounded_for_each_client_and_what_is_dropped_is_counted(
     clock: Clock, new_client: Callable[..., "AppClient"]
 ) -> None:

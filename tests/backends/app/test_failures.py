@@ -45,6 +45,7 @@ def text_of(result: Any) -> str:
     return str(block["text"])
 
 
+@pytest.mark.proves("E-14", "E-15")
 @pytest.mark.parametrize("takes_context", [False, True])
 @pytest.mark.parametrize("when", ["now", "soon", "later"])
 def test_what_a_tool_did_not_foresee_is_a_result_that_names_it_and_a_reference(
@@ -106,6 +107,7 @@ def test_a_tool_that_returns_what_no_client_can_be_sent_has_failed(
     assert len(logged_errors.flush(TypeError)) == 2
 
 
+@pytest.mark.proves("E-14")
 def test_what_is_no_tool_is_answered_with_an_error(
     app: App, either: Callable[[App], "AppClient"], logged_errors: "LoggedErrors"
 ) -> None:
@@ -125,6 +127,7 @@ def test_what_is_no_tool_is_answered_with_an_error(
         assert formatEvent(event).startswith(f"{role} failed for tester:1, ")
 
 
+@pytest.mark.proves("E-14")
 @pytest.mark.parametrize("constructed", [False, True])
 def test_who_writes_tools_may_be_shown_type_and_text(
     either: Callable[[App], "AppClient"], clock: Clock, logged_errors: "LoggedErrors", constructed: bool
@@ -169,6 +172,7 @@ def test_what_is_shown_can_be_sent(error: BaseException, shown: str, logged_erro
     assert len(logged_errors.flush()) == 1
 
 
+@pytest.mark.proves("E-15")
 @pytest.mark.parametrize("shown", [False, True])
 def test_what_an_author_says_to_the_client_is_said_whatever_is_shown(
     clock: Clock, either: Callable[[App], "AppClient"], shown: bool

@@ -129,6 +129,7 @@ def test_the_same_call_may_be_written_otherwise(same: dict[str, Any]) -> None:
     assert replay(call(required, {}, **same)).open == {}
 
 
+@pytest.mark.proves("R-8")
 @pytest.mark.parametrize(
     "other",
     [

@@ -46,6 +46,7 @@ def under(id: int | str, **params: Any) -> dict[str, Any]:
     return {"_meta": {SUBSCRIPTION_ID: id}, **params}
 
 
+@pytest.mark.proves("N-5", "mcp/2026-07-28/basic/patterns/subscriptions#acknowledged")
 def test_it_is_acknowledged_first(stateless: "StatelessClient") -> None:
     filter = {**ALL_LISTS, "resourceSubscriptions": ["a://b", "a://c"]}
     id = listen(stateless, **filter)
@@ -53,6 +54,7 @@ def test_it_is_acknowledged_first(stateless: "StatelessClient") -> None:
     assert message == {"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": under(id, notifications=filter)}
 
 
+@pytest.mark.proves("N-5", "mcp/2026-07-28/basic/patterns/subscriptions#acknowledged")
 @pytest.mark.parametrize(
     ("wanted", "honoured"),
     [
@@ -101,6 +103,7 @@ def change_lists(app: App) -> None:
     app.remove_resource("a://b")
 
 
+@pytest.mark.proves("N-6", "mcp/2026-07-28/basic/patterns/subscriptions#asked-for")
 def test_it_tells_of_changes_of_the_lists_that_were_asked_for(app: App, stateless: "StatelessClient") -> None:
     id = listen(stateless, toolsListChanged=True, resourcesListChanged=True)
     change_lists(app)
@@ -109,6 +112,7 @@ def test_it_tells_of_changes_of_the_lists_that_were_asked_for(app: App, stateles
     assert stateless.told("notifications/prompts/list_changed") == []
 
 
+@pytest.mark.proves("N-6")
 def test_it_tells_of_the_resources_that_were_asked_for(app: App, stateless: "StatelessClient") -> None:
     id = listen(stateless, resourceSubscriptions=["a://b", "a://c"])
     app.resource_updated("a://c")
@@ -116,12 +120,14 @@ def test_it_tells_of_the_resources_that_were_asked_for(app: App, stateless: "Sta
     assert stateless.told(UPDATED) == [under(id, uri="a://c")]
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/subscriptions#asked-for")
 def test_without_it_nothing_is_told(app: App, stateless: "StatelessClient") -> None:
     change_lists(app)
     app.resource_updated("a://b")
     assert stateless.sent == []
 
 
+@pytest.mark.proves("N-6", "mcp/2026-07-28/basic/patterns/subscriptions#id")
 def test_several_are_told_apart_by_their_ids(app: App, stateless: "StatelessClient") -> None:
     first = listen(stateless, toolsListChanged=True)
     second = listen(stateless, toolsListChanged=True, resourceSubscriptions=["a://b"])
@@ -132,6 +138,7 @@ def test_several_are_told_apart_by_their_ids(app: App, stateless: "StatelessClie
     assert stateless.told(UPDATED) == [under(second, uri="a://b"), under(third, uri="a://b")]
 
 
+@pytest.mark.proves("N-6", "mcp/2026-07-28/basic/patterns/subscriptions#id")
 def test_an_id_keeps_its_type(app: App, stateless: "StatelessClient") -> None:
     number = listen(stateless, resourceSubscriptions=["a://b"])
     meta = {**stateless.meta, "io.modelcontextprotocol/clientCapabilities": {}}
@@ -152,6 +159,9 @@ def test_who_listens_in_both_eras_hears_twice(app: App, stateless: "StatelessCli
     assert stateless.told(UPDATED) == [{"uri": "a://b"}, under(id, uri="a://b")]
 
 
+@pytest.mark.proves(
+    "mcp/2026-07-28/basic/patterns/cancellation#notification", "mcp/2026-07-28/basic/patterns/subscriptions#cancelled"
+)
 def test_it_ends_when_the_client_cancels_it_without_an_answer(app: App, stateless: "StatelessClient") -> None:
     heard: list[bool] = []
     app.on_subscription("a://b", heard.append)
@@ -179,6 +189,7 @@ def test_it_ends_with_the_conversation(app: App, stateless: "StatelessClient") -
     assert heard == [True, False]
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/subscriptions#graceful")
 def test_it_is_answered_when_the_app_stops(app: App, stateless: "StatelessClient") -> None:
     ids = [listen(stateless, toolsListChanged=True), listen(stateless, resourceSubscriptions=["a://b"])]
     stopped = app.stop()

@@ -32,6 +32,7 @@ def wrong(path: str, reason: str) -> tuple[int, dict[str, str]]:
     return -32602, {"path": path, "reason": reason}
 
 
+@pytest.mark.proves("V-4", "mcp/2025-11-25/basic/lifecycle#version")
 @pytest.mark.parametrize(
     ("asked", "answered"),
     [*((version, version) for version in LEGACY_VERSIONS), ("1999-01-01", LEGACY_VERSIONS[-1])],
@@ -43,6 +44,7 @@ def test_the_version_is_the_clients_if_we_speak_it_else_our_newest(
     assert result["protocolVersion"] == answered
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#answer")
 def test_initialize_tells_who_the_server_is_and_what_it_can(
     clock: Clock, new_client: Callable[..., "AppClient"]
 ) -> None:
@@ -57,6 +59,7 @@ def test_initialize_tells_who_the_server_is_and_what_it_can(
     }
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#answer")
 def test_what_has_nothing_to_say_says_nothing(client: "AppClient") -> None:
     assert client.call("initialize", protocolVersion="2025-11-25") == {
         "protocolVersion": "2025-11-25",
@@ -71,14 +74,17 @@ def test_initialize_needs_a_version(client: "AppClient") -> None:
     )
 
 
+@pytest.mark.proves("A-5", "mcp/2025-11-25/basic/utilities/ping#answer")
 def test_ping_is_answered_with_nothing(client: "AppClient") -> None:
     assert client.call("ping") == {}
 
 
+@pytest.mark.proves("E-3")
 def test_an_unknown_method_is_not_found(client: "AppClient") -> None:
     assert refused(client, "tools/destroy") == (-32601, {"method": "tools/destroy"})
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/utilities/pagination#cursors")
 @pytest.mark.parametrize("method", ["tools/list", "resources/list", "resources/templates/list", "prompts/list"])
 def test_lists_come_in_pages(app: App, client: "AppClient", method: str) -> None:
     member = "resourceTemplates" if "templates" in method else method.partition("/")[0]
@@ -144,6 +150,7 @@ def add_adder(app: App) -> None:
         return a + b
 
 
+@pytest.mark.proves("E-4", "E-17")
 @pytest.mark.parametrize("version", LEGACY_VERSIONS[:3])
 @pytest.mark.parametrize(("arguments", "path", "reason"), MISFITS)
 def test_arguments_that_do_not_fit_are_refused_with_the_place(
@@ -154,6 +161,7 @@ def test_arguments_that_do_not_fit_are_refused_with_the_place(
     assert refused(client, "tools/call", name="add", arguments=arguments) == wrong(path, reason)
 
 
+@pytest.mark.proves("E-17", "mcp/2025-11-25/server/tools#execution-errors")
 @pytest.mark.parametrize("modern", [False, True])
 @pytest.mark.parametrize(("arguments", "path", "reason"), MISFITS)
 def test_later_the_model_reads_what_does_not_fit(
@@ -173,6 +181,7 @@ def test_later_the_model_reads_what_does_not_fit(
     assert "structuredContent" not in result
 
 
+@pytest.mark.proves("E-17", "mcp/2025-11-25/server/tools#protocol-errors")
 @pytest.mark.parametrize("version", LEGACY_VERSIONS)
 @pytest.mark.parametrize(
     ("arguments", "got"), [([], "array"), (5, "int"), ("{}", "str"), (False, "bool"), (["x" * LARGE], "array")]
@@ -196,6 +205,7 @@ def test_what_a_function_finds_wrong_itself_is_refused_as_it_says(app: App, clie
     assert refused(client, "tools/call", name="refuse") == wrong("$.arguments", "not today")
 
 
+@pytest.mark.proves("E-17", "mcp/2025-11-25/server/tools#protocol-errors")
 def test_an_unknown_tool_is_named(client: "AppClient") -> None:
     assert refused(client, "tools/call", name="nope") == wrong("$.name", "no tool 'nope'")
     assert refused(client, "tools/call") == wrong("$.name", "Object missing required field `name`")
@@ -203,6 +213,7 @@ def test_an_unknown_tool_is_named(client: "AppClient") -> None:
     assert len(data["reason"]) < MAX_REASON + 20
 
 
+@pytest.mark.proves("E-15", "mcp/2025-11-25/server/tools#execution-errors")
 def test_a_failure_of_a_tool_is_a_result_for_the_model(app: App, client: "AppClient") -> None:
     @app.tool
     def now() -> int:
@@ -258,11 +269,13 @@ def test_a_resource_is_read(app: App, client: "AppClient") -> None:
     assert refused(client, "resources/read", uri="a://x/y") == wrong("$.uri.number", "Expected `int`, got `str`")
 
 
+@pytest.mark.proves("E-6", "mcp/2025-11-25/server/resources#not-found")
 @pytest.mark.parametrize("method", ["resources/read", "resources/subscribe"])
 def test_a_resource_that_is_not_there_is_not_found(client: "AppClient", method: str) -> None:
     assert refused(client, method, uri="a://b") == (-32002, {"uri": "a://b"})
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/resources#subscriptions")
 def test_subscribers_hear_of_updates_until_they_unsubscribe(app: App, client: "AppClient") -> None:
     app.resource("a://b")(lambda: "")
     app.resource_updated("a://b")
@@ -333,6 +346,7 @@ def test_a_uri_that_is_asked_for_is_bounded(app: App, client: "AppClient") -> No
     assert refused(client, "completion/complete", **params) == wrong("$.ref.uri", problem)
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/prompts#get")
 def test_a_prompt_is_made_with_its_arguments(app: App, client: "AppClient") -> None:
     @app.prompt
     def summarise(text: str, words: int = 50) -> str:
@@ -352,6 +366,7 @@ def test_a_prompt_is_made_with_its_arguments(app: App, client: "AppClient") -> N
     assert refused(client, "prompts/get", name="nope") == wrong("$.name", "no prompt 'nope'")
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/utilities/completion#complete")
 def test_arguments_of_prompts_and_templates_are_completed(app: App, client: "AppClient") -> None:
     app.prompt(name="say")(echo)
     app.resource("a://{x}")(echo)
@@ -390,6 +405,7 @@ def test_what_is_not_there_is_not_completed(client: "AppClient", ref: dict[str, 
     assert refused(client, "completion/complete", ref=ref, argument=argument) == wrong(path, reason)
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/utilities/logging#level")
 def test_the_level_of_log_messages_is_one_that_there_is(client: "AppClient") -> None:
     assert client.call("logging/setLevel", level="debug") == {}
     assert refused(client, "logging/setLevel", level="fatal") == wrong("$.level", "Invalid enum value 'fatal'")
@@ -398,6 +414,7 @@ def test_the_level_of_log_messages_is_one_that_there_is(client: "AppClient") -> 
 # What is null.
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.parametrize("modern", [False, True])
 def test_null_for_what_may_be_missing_is_the_same_as_none(
     app: App, client: "AppClient", stateless: "StatelessClient", modern: bool

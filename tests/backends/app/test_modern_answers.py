@@ -64,6 +64,7 @@ def wrong(path: str, reason: str) -> tuple[int, dict[str, str]]:
 # Who may ask, and in which version.
 
 
+@pytest.mark.proves("V-1")
 def test_it_needs_no_handshake(stateless: "StatelessClient") -> None:
     assert stateless.tool("add", a=1, b=2) == {
         **COMPLETE,
@@ -72,6 +73,7 @@ def test_it_needs_no_handshake(stateless: "StatelessClient") -> None:
     }
 
 
+@pytest.mark.proves("V-5", "mcp/2026-07-28/basic/versioning#dual-era")
 def test_the_era_is_that_of_each_request(stateless: "StatelessClient") -> None:
     modern = {PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: {}}
     token = {"progressToken": "V"}
@@ -81,6 +83,7 @@ def test_the_era_is_that_of_each_request(stateless: "StatelessClient") -> None:
         assert answer.get("resultType") == result_type
 
 
+@pytest.mark.proves("E-8", "V-8", "mcp/2026-07-28/basic/versioning#unsupported")
 @pytest.mark.parametrize("version", ["1999-01-01", "2025-11-25", "", "x" * 100_000])
 def test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does(
     stateless: "StatelessClient", version: str
@@ -94,11 +97,13 @@ def test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does(
     }
 
 
+@pytest.mark.proves("V-8")
 def test_the_version_is_looked_at_before_all_else(stateless: "StatelessClient") -> None:
     stateless.meta = {PROTOCOL_VERSION: "2999-01-01", CLIENT_INFO: 5}
     assert refused(stateless, "no/such/method", _meta={CLIENT_CAPABILITIES: 5}).code == -32022
 
 
+@pytest.mark.proves("V-9", "mcp/2026-07-28/basic#meta")
 @pytest.mark.parametrize(
     ("member", "value", "reason"),
     [
@@ -123,6 +128,7 @@ def test_what_is_malformed_within_is_refused_with_its_place(stateless: "Stateles
     assert (error.code, error.data) == wrong(f"$._meta.{CLIENT_INFO}.version", "Expected `str`, got `int`")
 
 
+@pytest.mark.proves("M-13")
 def test_null_for_what_meta_need_not_say_is_the_same_as_none(app: App, stateless: "StatelessClient") -> None:
     @app.tool
     def work(context: Context) -> str:
@@ -134,6 +140,7 @@ def test_null_for_what_meta_need_not_say_is_the_same_as_none(app: App, stateless
     assert stateless.told("notifications/message") == []
 
 
+@pytest.mark.proves("V-9", "mcp/2026-07-28/basic#meta")
 def test_the_capabilities_are_required(client: "AppClient") -> None:
     error = refused(client, "tools/list", _meta={PROTOCOL_VERSION: "2026-07-28"})
     reason = f"Object missing required field `{CLIENT_CAPABILITIES}`"
@@ -151,6 +158,7 @@ def test_the_client_need_not_say_its_name(app: App, stateless: "StatelessClient"
     assert stateless.call("who", _meta={CLIENT_CAPABILITIES: own}) == {**COMPLETE, "info": None, "capabilities": own}
 
 
+@pytest.mark.proves("V-10", "mcp/2026-07-28/basic#stateless")
 def test_nothing_is_remembered_from_one_request_to_the_next(app: App, stateless: "StatelessClient") -> None:
     @app.method("who")
     def who(context: Context) -> Any:
@@ -167,6 +175,7 @@ def test_nothing_is_remembered_from_one_request_to_the_next(app: App, stateless:
     assert len(stateless.told("notifications/message")) == 1
 
 
+@pytest.mark.proves("V-10", "mcp/2026-07-28/basic#stateless")
 def test_a_handshake_on_the_same_conversation_has_no_part_in_it(app: App, stateless: "StatelessClient") -> None:
     contexts: list[Context] = []
 
@@ -192,6 +201,7 @@ def test_a_handshake_on_the_same_conversation_has_no_part_in_it(app: App, statel
 # What it answers.
 
 
+@pytest.mark.proves("V-11", "mcp/2026-07-28/server/discover#answer")
 def test_discovery_tells_what_the_server_is_and_can(
     clock: Clock, new_stateless: Callable[..., "StatelessClient"]
 ) -> None:
@@ -233,6 +243,7 @@ def test_what_only_this_era_has_is_not_found_in_the_other(client: "AppClient", m
     assert (error.code, error.data) == (-32601, {"method": method})
 
 
+@pytest.mark.proves("E-6", "mcp/2026-07-28/basic#error-codes", "mcp/2026-07-28/server/resources#not-found")
 @pytest.mark.parametrize("uri", ["a://nope", "a://missing/x"])
 def test_a_resource_that_is_not_there_is_an_invalid_parameter(
     app: App, stateless: "StatelessClient", client: "AppClient", uri: str
@@ -274,6 +285,7 @@ def test_a_failure_of_a_tool_is_a_result_like_any_other(app: App, stateless: "St
     assert stateless.tool("result") == {**COMPLETE, "content": [{"type": "text", "text": "no"}], "isError": True}
 
 
+@pytest.mark.proves("V-11", "mcp/2026-07-28/basic#result-type")
 @pytest.mark.parametrize(
     ("method", "params", "result"),
     [
@@ -316,6 +328,7 @@ def test_a_result_may_come_later(app: App, stateless: "StatelessClient", clock: 
     assert stateless.answer(id) == {**COMPLETE, **UNCACHED, "contents": contents}
 
 
+@pytest.mark.proves("mcp/2026-07-28/server/utilities/caching#hints")
 def test_what_may_be_kept_says_for_how_long_and_for_whom(
     clock: Clock, new_stateless: Callable[..., "StatelessClient"]
 ) -> None:
@@ -381,6 +394,7 @@ def test_a_method_of_ones_own_answers_alike(
     assert stateless.call("later") == answered
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic#result-type")
 def test_a_tool_may_have_something_to_say_in_meta(app: App, stateless: "StatelessClient") -> None:
     @app.tool
     def own() -> ToolResult:
@@ -396,6 +410,7 @@ def logs(client: "AppClient") -> list[Level]:
     return [message["level"] for message in client.told("notifications/message")]
 
 
+@pytest.mark.proves("V-10", "mcp/2026-07-28/server/utilities/logging#per-request")
 @pytest.mark.parametrize(("asked", "heard"), [(None, []), ("debug", LEVELS), ("warning", LEVELS[3:])])
 def test_log_messages_are_for_requests_that_ask_for_them(
     app: App, stateless: "StatelessClient", asked: Level | None, heard: list[Level]
@@ -411,6 +426,7 @@ def test_log_messages_are_for_requests_that_ask_for_them(
     assert logs(stateless) == list(heard)
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/progress#active")
 def test_progress_is_sent_under_the_token_of_the_request(app: App, stateless: "StatelessClient") -> None:
     @app.tool
     def work(context: Context) -> None:

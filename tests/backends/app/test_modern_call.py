@@ -88,6 +88,7 @@ def add_greeter(app: App) -> list[str]:
 # Asking.
 
 
+@pytest.mark.proves("R-6", "mcp/2026-07-28/basic/patterns/mrtr#result")
 def test_a_question_ends_the_call_and_is_its_answer(app: App, caller: Caller) -> None:
     done = add_greeter(app)
     answer = caller.tool("greet")
@@ -104,6 +105,7 @@ def test_a_question_ends_the_call_and_is_its_answer(app: App, caller: Caller) ->
     assert caller.clock.getDelayedCalls() == []
 
 
+@pytest.mark.proves("R-7", "mcp/2026-07-28/basic/patterns/mrtr#retry")
 def test_with_the_answer_the_function_runs_again_from_its_start(app: App, caller: Caller) -> None:
     done = add_greeter(app)
     answer = caller.call("tools/call", name="greet", arguments={"greeting": "Ahoy"})
@@ -112,6 +114,7 @@ def test_with_the_answer_the_function_runs_again_from_its_start(app: App, caller
     assert done == ["begun", "begun", "answered"]
 
 
+@pytest.mark.proves("R-6", "mcp/2026-07-28/basic/transports#no-server-requests")
 def test_the_server_sends_no_request(app: App, caller: Caller) -> None:
     add_greeter(app)
     caller.call("tools/call", name="greet")
@@ -149,6 +152,7 @@ def test_questions_that_are_asked_at_once_go_together(app: App, caller: Caller) 
     assert caller.asked == [["elicitation/create", "roots/list"]]
 
 
+@pytest.mark.proves("R-7", "mcp/2026-07-28/basic/patterns/mrtr#retry")
 @pytest.mark.parametrize("unanswered", [{}, {"other": 1}, None])
 def test_what_is_not_answered_is_asked_again(app: App, caller: Caller, unanswered: dict[str, Any] | None) -> None:
     @app.tool
@@ -235,6 +239,7 @@ def test_a_plain_function_may_ask_and_return_what_comes(app: App, caller: Caller
         assert text(caller.call("tools/call", name=name)) == "file:///a"
 
 
+@pytest.mark.proves("R-6", "mcp/2026-07-28/basic/patterns/mrtr#result")
 def test_prompts_and_resources_may_ask_too(app: App, caller: Caller) -> None:
     @app.prompt
     async def prompt(context: Context) -> str:
@@ -263,6 +268,7 @@ def test_a_question_can_be_asked_by_its_name(app: App, caller: Caller) -> None:
 # What cannot be asked.
 
 
+@pytest.mark.proves("E-7", "R-9", "mcp/2026-07-28/basic#missing-capability")
 @pytest.mark.parametrize(
     ("tool", "capabilities", "missing"),
     [
@@ -334,6 +340,7 @@ def test_a_function_can_do_without(app: App, caller: Caller) -> None:
     assert text(caller.tool("work")) == "the client did not declare the capability roots, which roots/list needs"
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/mrtr#result")
 def test_where_no_question_may_be_asked_it_fails(app: App, caller: Caller) -> None:
     problems: list[str] = []
 
@@ -453,6 +460,7 @@ def test_a_type_that_cannot_be_decoded_is_a_defect(app: App, caller: Caller) -> 
 # What a client may present.
 
 
+@pytest.mark.proves("R-8", "mcp/2026-07-28/basic/patterns/mrtr#state")
 def test_what_was_changed_or_is_for_another_call_is_refused(
     app: App, caller: Caller, new_stateless: Callable[..., "StatelessClient"]
 ) -> None:
@@ -501,6 +509,7 @@ def test_what_the_retry_says_of_itself_does_not_matter(app: App, caller: Caller,
     assert text(final) == "a, Bo!"
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/mrtr#retry")
 def test_answers_to_what_was_not_asked_are_not_looked_at(app: App, caller: Caller) -> None:
     add_greeter(app)
     answer = caller.tool("greet")
@@ -613,6 +622,7 @@ def test_a_question_that_cannot_be_put_is_a_defect(
     assert len(logged_errors.flush(raised)) == 1
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/cancellation#notification")
 def test_a_cancelled_call_asks_nothing(app: App, caller: Caller) -> None:
     stopped: list[str] = []
 
@@ -733,6 +743,7 @@ def test_after_the_call_its_context_is_of_no_use(app: App, caller: Caller) -> No
 # Replicas, and who is whose.
 
 
+@pytest.mark.proves("R-7", "mcp/2026-07-28/basic/patterns/mrtr#independent")
 def test_any_replica_with_the_key_goes_on(clock: Clock, new_stateless: Callable[..., "StatelessClient"]) -> None:
     def replica(name: str = "greeter", key: bytes | None = b"k" * 32, now: float = 0) -> Caller:
         app = App(name, "1", clock=clock, state_key=key, now=lambda: now)
@@ -759,6 +770,7 @@ def test_any_replica_with_the_key_goes_on(clock: Clock, new_stateless: Callable[
         assert caught.value.data["reason"] == reason
 
 
+@pytest.mark.proves("mcp/2026-07-28/basic/patterns/mrtr#state")
 def test_nobody_goes_on_for_somebody_else(
     app: App, clock: Clock, new_stateless: Callable[..., "StatelessClient"]
 ) -> None:
@@ -782,6 +794,7 @@ def test_nobody_goes_on_for_somebody_else(
                 bo.once("tools/call", **retry)
 
 
+@pytest.mark.proves("E-9")
 def test_what_is_too_much_to_carry_is_refused(app: App, caller: Caller) -> None:
     @app.tool
     async def work(context: Context) -> str:

@@ -72,6 +72,7 @@ def test_entries_that_come_or_go_between_pages_shift_nothing(count: int, data: s
     assert seen == [number for number in range(count + 1) if number < 3 or number not in gone]
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/utilities/pagination#cursors")
 @given(st.text())
 def test_what_was_not_given_out_is_no_cursor(cursor: str) -> None:
     with pytest.raises(InvalidParams) as caught:

@@ -280,6 +280,7 @@ COMMON = {
 }
 
 
+@pytest.mark.proves("mcp/2026-07-28/schema#results")
 @pytest.mark.parametrize("version", MODERN_PROTOCOL_VERSIONS)
 def test_what_a_stateless_client_gets_is_what_the_schema_says(
     app: App, stateless: StatelessClient, clock: Clock, version: str
@@ -312,6 +313,7 @@ def test_what_a_stateless_client_gets_is_what_the_schema_says(
     }
 
 
+@pytest.mark.proves("mcp/2025-11-25/schema#results")
 @pytest.mark.parametrize("version", [version for version in HANDSHAKE_PROTOCOL_VERSIONS if version >= "2025-06-18"])
 def test_what_a_handshaken_client_gets_is_what_the_schema_says(
     app: App, client: AppClient, clock: Clock, version: str
@@ -336,6 +338,7 @@ def test_the_versions_are_those_that_there_are() -> None:
     assert list(reversed(KNOWN_PROTOCOL_VERSIONS)) == list(SUPPORTED_VERSIONS)
 
 
+@pytest.mark.proves("mcp/2026-07-28/schema#results")
 def test_the_methods_are_those_that_there_are() -> None:
     def methods(version: str) -> set[str]:
         return {method for method, of in CLIENT_REQUESTS if of == version}
@@ -347,6 +350,7 @@ def test_the_methods_are_those_that_there_are() -> None:
     assert MAY_ASK == INPUT_REQUIRED_METHODS
 
 
+@pytest.mark.proves("mcp/2026-07-28/schema#results")
 def test_every_notification_of_a_modern_server_is_sent_at_some_time() -> None:
     """But one: a subscription is ended by its answer, which the schema knows as well."""
     notifications = {method for method, of in SERVER_NOTIFICATIONS if of == MODERN_VERSIONS[-1]}

@@ -110,6 +110,7 @@ def test_whatever_is_registered_may_run_in_a_thread(
     assert names == ["mcpws-tool-1"]
 
 
+@pytest.mark.proves("E-10")
 def test_so_many_run_so_many_wait_and_further_ones_are_refused(
     threaded: App, new_client: Callable[..., "AppClient"], turning: "TurningClock", gate: Gate
 ) -> None:

@@ -118,6 +118,7 @@ def test_what_is_text_or_content_or_unknown_has_no_output_schema(annotation: Any
     assert "outputSchema" not in definition(returning(annotation))
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/tools#structured-content")
 def test_what_returns_a_json_object_has_its_schema() -> None:
     properties = {"x": {"type": "integer"}}
     point = {"type": "object", "title": "Point", "properties": properties, "required": ["x"]}
@@ -158,6 +159,7 @@ def test_a_return_type_that_json_cannot_stand_for_is_refused() -> None:
         returning(complex)
 
 
+@pytest.mark.proves("mcp/2025-11-25/server/tools#structured-content")
 @pytest.mark.parametrize(
     ("annotation", "value", "result"),
     [
@@ -190,6 +192,7 @@ def test_a_value_that_is_no_json_is_a_defect() -> None:
         returning(Any).result(object())
 
 
+@pytest.mark.proves("E-15", "mcp/2025-11-25/server/tools#execution-errors")
 def test_a_failure_is_for_the_model_to_read() -> None:
     assert failed(ToolError("no such city")) == ToolResult([Text("no such city")], is_error=True)
     assert failed(ToolError("no caf\udce9")) == ToolResult([Text("no caf\\udce9")], is_error=True)

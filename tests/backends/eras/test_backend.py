@@ -78,6 +78,7 @@ def test_the_settings_that_it_is_given_are_those_that_count(world: World) -> Non
     server.take("initialize")
 
 
+@pytest.mark.proves("V-14")
 def test_a_backend_in_this_process_is_served_through_it() -> None:
     app = App("calculator", "1")
 

@@ -236,6 +236,7 @@ def test_the_command_is_started_through_the_launcher(reactor: PlayedReactor, tmp
     assert args[5:] == [str(os.getpid()), str(tmp_path), "sh", "-c", "cat"]
 
 
+@pytest.mark.proves("G-1")
 def test_each_client_gets_a_child_of_its_own(reactor: PlayedReactor, stdio: Stdio) -> None:
     one, two = Conversation(reactor, stdio), Conversation(reactor, stdio)
     assert (stdio.children, stdio.started) == (2, 2)
@@ -325,6 +326,7 @@ def test_a_limit_that_permits_nothing_is_refused(reactor: PlayedReactor, name: s
 # Passing messages
 
 
+@pytest.mark.proves("M-11", "mcp/2026-07-28/basic/transports#custom-format")
 def test_a_message_to_the_child_keeps_its_bytes_but_for_newlines(c: Conversation) -> None:
     c.channel.receive(decode(PING.replace(b",", b" ,\r\n")))
     assert c.process.takes() == PING.replace(b",", b" ,  ") + b"\n"
@@ -332,6 +334,7 @@ def test_a_message_to_the_child_keeps_its_bytes_but_for_newlines(c: Conversation
     assert c.process.takes() == b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
 
 
+@pytest.mark.proves("M-11", "mcp/2025-11-25/basic/transports#custom-format")
 def test_a_message_of_the_child_keeps_its_bytes(c: Conversation) -> None:
     c.process.says(PONG, PING)
     assert [message.data for message in c.client.received] == [PONG, PING]
@@ -376,6 +379,7 @@ def test_a_byte_order_mark_before_the_first_line_is_skipped(c: Conversation, std
     assert stdio.garbage == 0
 
 
+@pytest.mark.proves("M-15")
 @pytest.mark.parametrize(
     "line",
     [
@@ -404,6 +408,7 @@ def test_an_answer_that_cannot_be_used_fails_its_request_alone(c: Conversation, 
     assert (stdio.garbage, stdio.given_up) == (1, 0)
 
 
+@pytest.mark.proves("B-6")
 def test_several_messages_in_one_line_are_taken_one_by_one(c: Conversation, stdio: Stdio) -> None:
     c.process.says(b"[%b,%b]" % (PONG, b'{"jsonrpc":"2.0","id":2,"error":"boom"}'), b"[]", b"[done]", b"[%b" % PONG)
     pong, failed, broken_off = c.client.received
@@ -505,6 +510,7 @@ def test_a_request_of_the_child_over_the_limit_is_answered(reactor: PlayedReacto
     assert c.process.takes().strip() == encode(Error.answering(3, ResultTooLarge(len(line), 100)))
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/transports#stdio-stderr")
 def test_standard_error_is_logged_within_bounds(reactor: PlayedReactor, log: list[str]) -> None:
     c = Conversation(reactor, make(reactor, max_stderr_line=20, stderr_lines_per_second=2))
     c.process.says(b"starting {up}", b"x" * 21, b"too much", fd=STDERR)
@@ -726,6 +732,7 @@ def test_a_front_may_close_the_channel_while_it_is_told_of_the_loss(reactor: Pla
     assert c.client.ended is not None
 
 
+@pytest.mark.proves("mcp/2025-11-25/basic/lifecycle#stdio-shutdown")
 def test_a_child_that_does_not_leave_is_asked_then_killed(reactor: PlayedReactor, c: Conversation) -> None:
     c.channel.close("the client is gone")
     reactor.advance(GRACE - 0.1)
@@ -767,6 +774,7 @@ def test_a_child_of_another_user_is_left_to_itself(
 # The end of the service
 
 
+@pytest.mark.proves("D-4")
 def test_stopping_ends_every_conversation_and_waits_for_every_child(reactor: PlayedReactor, stdio: Stdio) -> None:
     one, two = Conversation(reactor, stdio), Conversation(reactor, stdio)
     stopped = stdio.stop()
@@ -892,6 +900,7 @@ def test_a_stopped_child_is_told_of_and_given_up_once_somebody_waits(
     assert reason_of(c.client).startswith("The server process has been stopped for ")
 
 
+@pytest.mark.proves("G-11")
 def test_who_waits_for_a_stopped_child_waits_for_stall_timeout(
     reactor: PlayedReactor, c: Conversation, halted: set[int]
 ) -> None:
@@ -919,6 +928,7 @@ def test_a_child_that_goes_on_in_time_is_let_be(
     assert log.count(f"child {c.process.pid} is not stopped any more") == 3
 
 
+@pytest.mark.proves("G-11")
 def test_a_slow_child_is_not_a_stopped_one(reactor: PlayedReactor, c: Conversation, halted: set[int]) -> None:
     c.channel.receive(decode(PING))
     for _ in range(1000):

@@ -52,6 +52,7 @@ def reason(outcome: list[Any]) -> str:
     return str(failure.value)
 
 
+@pytest.mark.proves("L-22")
 def test_there_are_never_more_than_may_be_and_who_waits_comes_in_order(house: House) -> None:
     comers = [house.enter() for _ in range(4)]
     assert [bool(outcome) for _, outcome in comers] == [True, True, False, False]
@@ -71,6 +72,7 @@ def test_who_comes_later_does_not_overtake(house: House) -> None:
     assert late == []
 
 
+@pytest.mark.proves("L-22")
 def test_nobody_waits_for_ever(house: House, clock: Clock) -> None:
     comers = [house.enter() for _ in range(3)]
     clock.advance(14.9)
@@ -160,6 +162,7 @@ def relapses() -> Relapses:
     return Relapses(Backoff(spread=0), lambda: 0)
 
 
+@pytest.mark.proves("G-10")
 def test_who_reads_nothing_holds_off_all_for_longer_each_time(relapses: Relapses) -> None:
     one, other = RecordingLink(), RecordingLink()
     for now, wait in ((0, 1), (10, 2), (20, 4), (30, 8), (50, 16), (70, 30), (200, 30)):
@@ -176,6 +179,7 @@ def test_the_refusal_says_why_and_for_how_long(relapses: Relapses) -> None:
     assert refusal.data == {"retryAfterMs": 750}
 
 
+@pytest.mark.proves("G-10")
 def test_what_may_be_the_clients_own_doing_holds_off_nobody_else(relapses: Relapses) -> None:
     one, other = RecordingLink(), RecordingLink()
     for now in range(5):
@@ -184,6 +188,7 @@ def test_what_may_be_the_clients_own_doing_holds_off_nobody_else(relapses: Relap
     assert waits(relapses, other, 4) == 0
 
 
+@pytest.mark.proves("G-10")
 def test_a_server_may_end_once_over_what_it_does_not_know(relapses: Relapses) -> None:
     one = RecordingLink()
     ends(relapses, 0, of=one)

@@ -166,6 +166,7 @@ def test_nobody_is_served_before_the_process_has_shown_that_it_can_be_shared(sta
     assert not client.paused
 
 
+@pytest.mark.proves("G-7")
 def test_progress_and_subscriptions_reach_their_own_client(stage: Stage) -> None:
     ann, bob = stage.clients("ann", "bob")
     for client in (ann, bob):
@@ -220,6 +221,7 @@ def test_an_id_in_use_is_refused(stage: Stage) -> None:
     assert len(stage.asked()) == 1
 
 
+@pytest.mark.proves("G-8")
 def test_more_requests_than_one_client_shall_have_are_refused_to_it_alone(clock: Clock) -> None:
     *greedy, modest = (stage := Stage(clock, max_open=4)).clients("ann", "bob", "cyd", "modest")
     for client in greedy:
@@ -462,6 +464,7 @@ def test_to_a_slow_client_only_the_latest_progress_is_told(stage: Stage) -> None
     assert answered["id"] == 1
 
 
+@pytest.mark.proves("G-8")
 def test_a_client_that_does_not_read_at_all_is_given_up_alone(clock: Clock) -> None:
     slow, quick = (stage := Stage(clock, max_queued_bytes=10_000)).clients("slow", "quick")
     slow.channel.pauseProducing()
@@ -492,6 +495,7 @@ def test_a_client_that_does_not_read_at_all_is_given_up_alone(clock: Clock) -> N
     assert len(quick.take()) == 1
 
 
+@pytest.mark.proves("G-8")
 @pytest.mark.parametrize("sizes", [(9_000, 9_000, 12_000), (1, 12_000, 9_000), (100, 200, 30_000)])
 def test_when_too_much_waits_for_all_together_the_slowest_pays_for_it(clock: Clock, sizes: tuple[int, ...]) -> None:
     *slow, quick = (stage := Stage(clock, max_queued_total=20_000)).clients("a", "b", "c", "quick")
@@ -510,6 +514,7 @@ def test_when_too_much_waits_for_all_together_the_slowest_pays_for_it(clock: Clo
         assert len(client.take()) == (client not in lost)
 
 
+@pytest.mark.proves("G-8")
 def test_slow_clients_with_large_answers_each_hold_up_nobody_but_themselves(clock: Clock) -> None:
     *slow, quick = (stage := Stage(clock, max_queued_bytes=40, max_queued_total=640)).clients(*"abcdefghi", "quick")
     for round in range(20):
@@ -634,6 +639,7 @@ def test_a_process_that_reads_slowly_slows_all_clients(stage: Stage) -> None:
     assert [client.paused for client in (ann, bob, late)] == [False, False, False]
 
 
+@pytest.mark.proves("G-8")
 def test_when_a_slow_process_reads_again_whoever_filled_it_is_read_last(stage: Stage) -> None:
     clients = stage.clients("ann", "bob", "cyd")
     asked: list[str] = []
@@ -714,6 +720,7 @@ def test_a_limit_of_nothing_is_refused_by_name(clock: Clock, key: str) -> None:
 # Lone surrogates, and answers that are nearly right
 
 
+@pytest.mark.proves("M-14")
 def test_lone_surrogates_pass_both_ways_with_ids_and_tokens_replaced(stage: Stage) -> None:
     client = stage.come()
     stage.ready()
@@ -736,6 +743,7 @@ def test_lone_surrogates_pass_both_ways_with_ids_and_tokens_replaced(stage: Stag
     ]
 
 
+@pytest.mark.proves("I-5")
 def test_a_process_may_make_strings_of_ids(stage: Stage) -> None:
     client = stage.come()
     assert stage.process.received.pop(0) == PROBE

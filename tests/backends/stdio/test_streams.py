@@ -327,6 +327,7 @@ def expected_lines(data: bytes) -> list[str]:
     return lines
 
 
+@pytest.mark.proves("L-23")
 def test_a_child_that_waits_for_us_to_read_it_has_not_stalled(f: Fixture) -> None:
     f.fill()
     f.reactor.advance(20)
@@ -341,6 +342,7 @@ def test_a_child_that_waits_for_us_to_read_it_has_not_stalled(f: Fixture) -> Non
     assert f.stalls == 1
 
 
+@pytest.mark.proves("L-23")
 def test_a_child_that_reads_less_than_makes_room_has_not_stalled(f: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
     unread = [CAPACITY]
     monkeypatch.setattr(streams, "in_pipe", lambda pipe: unread[0])

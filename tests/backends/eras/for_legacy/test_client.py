@@ -137,6 +137,7 @@ def test_a_ping_is_answered_while_the_server_is_asked(world: World, client: Clie
     assert server.waiting == []
 
 
+@pytest.mark.proves("A-5")
 @pytest.mark.parametrize("id", [0, 1, "0", 7], ids=repr)
 def test_a_ping_before_initialize_is_answered_here_and_disturbs_no_request(
     world: World, client: Client, id: Any

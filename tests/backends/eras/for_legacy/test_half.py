@@ -59,6 +59,7 @@ def both(world: World, legacy_first: bool) -> Both:
     return Both(world, legacy_first, translated=False)
 
 
+@pytest.mark.proves("C-4", "G-9")
 @pytest.mark.parametrize("id", IDS, ids=repr)
 def test_a_request_that_its_server_claims_to_cancel_is_answered_all_the_same(both: Both, id: Any) -> None:
     both.client.call(id, "tools/call", name="t")
@@ -69,6 +70,7 @@ def test_a_request_that_its_server_claims_to_cancel_is_answered_all_the_same(bot
     assert both.take() == [{"id": id, "result": {"content": []}}]
 
 
+@pytest.mark.proves("G-9")
 @pytest.mark.parametrize("id", IDS, ids=repr)
 def test_a_modern_server_cannot_withdraw_what_the_legacy_one_has_asked(both: Both, id: Any) -> None:
     both.legacy.ask(id, "roots/list")
@@ -79,6 +81,7 @@ def test_a_modern_server_cannot_withdraw_what_the_legacy_one_has_asked(both: Bot
     assert [one["method"] for one in both.take()] == ["notifications/cancelled"]
 
 
+@pytest.mark.proves("G-9")
 @pytest.mark.parametrize("method", ["tools/call", "subscriptions/listen"])
 @pytest.mark.parametrize("id", IDS, ids=repr)
 def test_a_legacy_server_can_neither_answer_nor_end_what_the_modern_one_was_asked(
@@ -113,6 +116,7 @@ def test_a_question_that_was_put_before_the_client_had_another_half_can_be_withd
     assert client.got == []
 
 
+@pytest.mark.proves("G-9")
 def test_a_modern_server_cannot_answer_what_the_legacy_one_was_asked(both: Both) -> None:
     both.client.ask(7, "tools/list")
     request = both.legacy.take("tools/list")
@@ -152,6 +156,7 @@ def test_an_answer_under_another_type_takes_no_request_with_it(world: World, cli
     assert client.result("1") == {"tools": []}
 
 
+@pytest.mark.proves("G-9")
 @pytest.mark.parametrize("translated", [False, True])
 @pytest.mark.parametrize("token", IDS, ids=repr)
 def test_progress_of_one_half_is_reported_by_its_own_server_alone(
@@ -173,6 +178,7 @@ def test_progress_of_one_half_is_reported_by_its_own_server_alone(
     assert both.take() == [{"method": "notifications/progress", "params": theirs}]
 
 
+@pytest.mark.proves("G-9")
 def test_a_question_may_have_the_id_of_what_the_modern_server_works_on(both: Both) -> None:
     both.client.call(5, "subscriptions/listen", notifications={})
     for _ in range(2):

@@ -265,6 +265,7 @@ def test_nobody_waits_for_a_client_that_is_asked_too_much(new_world: Callable[..
 CUT = "ab\ud83d"
 
 
+@pytest.mark.proves("M-14")
 def test_lone_surrogates_pass_whatever_is_translated(client: Client, server: Server) -> None:
     client.ask(1, "tools/call", name="t", arguments={"a": CUT, CUT: 1}, _meta={"progressToken": "p"})
     first = server.take("tools/call")

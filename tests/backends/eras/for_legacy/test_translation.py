@@ -47,6 +47,7 @@ def test_a_server_that_is_nobody_gets_a_name(world: World, client: Client) -> No
     assert "instructions" not in result
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.not_mcp("null stands where nothing should")
 def test_null_is_nothing_that_either_says_of_itself(world: World, client: Client) -> None:
     client.ask("init", "initialize", protocolVersion="2025-11-25", capabilities=None, clientInfo=None)

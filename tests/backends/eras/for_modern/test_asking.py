@@ -50,6 +50,7 @@ def call_that_asks(world: World, client: Client, server: Server, id: Any = 1, as
     return request, required(world, client, id)
 
 
+@pytest.mark.proves("V-14")
 def test_an_ask_becomes_input_required_and_the_answer_of_the_retry_its_answer(
     world: World, client: Client, server: Server
 ) -> None:
@@ -536,6 +537,7 @@ def test_urls_that_cannot_be_visited_are_an_error(client: Client, server: Server
 CUT = "ab\ud83d"
 
 
+@pytest.mark.proves("M-14")
 @pytest.mark.not_mcp("who listens cannot read what holds them, and so not tell the era", made=True)
 def test_lone_surrogates_pass_whatever_is_translated(world: World, client: Client, server: Server) -> None:
     client.call(1, "tools/call", name="t", arguments={"a": CUT, CUT: 1}, meta={"progressToken": "p"})
@@ -556,6 +558,7 @@ def test_lone_surrogates_pass_whatever_is_translated(world: World, client: Clien
     assert client.error(3) == {"code": 7, "message": CUT, "data": {"a": CUT}}
 
 
+@pytest.mark.proves("I-5")
 def test_a_server_may_make_strings_of_ids(world: World, client: Client, server: Server) -> None:
     client.call(1, "tools/call", name="t")
     server.send(id=str(server.take("tools/call")["id"]), result={"content": []})

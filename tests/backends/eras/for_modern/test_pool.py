@@ -84,6 +84,7 @@ def test_a_server_is_initialized_on_behalf_of_its_client(world: World, client: C
     }
 
 
+@pytest.mark.proves("M-13")
 @pytest.mark.not_mcp("null stands where nothing should")
 def test_null_is_nothing_that_a_request_says(world: World, client: Client) -> None:
     client.call(1, "tools/call", name="t", meta={LEVEL: None})

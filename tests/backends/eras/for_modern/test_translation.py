@@ -15,6 +15,7 @@ LEVEL = f"{PREFIX}logLevel"
 SERVED = {f"{PREFIX}serverInfo": {"name": "served", "version": "2"}}
 
 
+@pytest.mark.proves("V-14")
 def test_discover_is_answered_with_what_the_server_said_when_it_was_initialized(world: World, client: Client) -> None:
     server = world.legacy_server(client, tools={"listChanged": True}, logging={}, tasks={"list": {}})
     client.call(1, "server/discover")
@@ -42,6 +43,7 @@ def test_requests_lose_what_is_modern(world: World, client: Client) -> None:
     assert server.take("prompts/list")["params"] == {}
 
 
+@pytest.mark.proves("V-14")
 @pytest.mark.parametrize(
     ("method", "things"),
     [
