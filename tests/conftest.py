@@ -115,6 +115,21 @@ def logged_errors() -> Iterator[LoggedErrors]:
     globalLogPublisher.removeObserver(errors)
 
 
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The lines that backends and their children have logged since the test began."""
+    lines: list[str] = []
+
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        if event["log_namespace"].startswith(("mcpws.backends", "mcpws.child")):
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
 @pytest.fixture(scope="session")
 def _reactor() -> _Reactor:
     # Imported here because pytest-twisted installs the reactor, and run for a turn because

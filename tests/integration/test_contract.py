@@ -13,10 +13,9 @@ from twisted.internet import reactor
 from mcpws.backends.stdio import ProcessReactor, Stdio
 from mcpws.seam.interfaces import Backend
 from mcpws.testing import BackendContract
+from tests.integration.live import PATIENCE
 
 pytestmark = pytest.mark.integration
-
-PATIENCE = 30
 
 SERVER = """
 import json, os, sys

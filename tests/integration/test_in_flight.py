@@ -11,7 +11,8 @@ from twisted.internet.task import deferLater
 
 from mcpws.backends.stdio import Stdio
 from mcpws.testing.raw import CLOSE, PING
-from tests.integration.test_wire import INITIALIZE, Serve, Server, Wire, bounded, call, reactor, served
+from tests.integration.live import INITIALIZE, Wire, bounded, call
+from tests.integration.test_wire import Serve, Server, reactor, served
 
 pytestmark = pytest.mark.integration
 

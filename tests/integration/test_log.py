@@ -6,21 +6,19 @@ import json
 import os
 import re
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from mcpws.testing.raw import upgrade_request
-from mcpws.ws.fastlane import frame
+from mcpws.testing.raw import CLOSE, TEXT
 from tests.integration.conftest import LISTENING
+from tests.integration.live import BlockingClient
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Service
@@ -85,68 +83,6 @@ VARYING = (
 )
 
 
-class Client:
-    """A WebSocket client that says exactly what it is told to."""
-
-    def __init__(self, port: int, path: str = "/", headers: Mapping[str, str | None] | None = None) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), SECONDS)
-        self._socket.sendall(upgrade_request(path, headers))
-        self._data = b""
-        self.head = self._until(b"\r\n\r\n")
-
-    def send(self, data: bytes) -> None:
-        self._socket.sendall(frame(data, False, b"mask"))
-
-    def ask(self, id: int, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to a request."""
-        self.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).encode())
-        while True:
-            opcode, payload = self.next()
-            assert opcode == 1
-            answer: dict[str, Any] = json.loads(payload)
-            if answer.get("id") == id:
-                return answer
-
-    def begin(self) -> Client:
-        """Initialise."""
-        info = {"name": "inspector", "version": "2.1"}
-        self.ask(0, "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=info)
-        self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
-        return self
-
-    def next(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame."""
-        first, size = self._take(2)
-        if size == 126:
-            (size,) = struct.unpack("!H", self._take(2))
-        return first & 15, self._take(size)
-
-    def close(self, code: int | None = 1000, reason: bytes = b"") -> None:
-        """End it: with a Close frame, unless there is no `code`."""
-        if code is not None:
-            payload = struct.pack("!H", code) + reason
-            self._socket.sendall(bytes([0x88, 0x80 | len(payload)]) + bytes(4) + payload)
-            while self._socket.recv(4096):
-                pass
-        self._socket.close()
-
-    def _take(self, size: int) -> bytes:
-        while len(self._data) < size:
-            got = self._socket.recv(4096)
-            assert got, "the server hung up"
-            self._data += got
-        taken, self._data = self._data[:size], self._data[size:]
-        return taken
-
-    def _until(self, end: bytes) -> bytes:
-        while end not in self._data:
-            got = self._socket.recv(4096)
-            assert got, "the server hung up"
-            self._data += got
-        head, _, self._data = self._data.partition(end)
-        return head
-
-
 def wait_for(log: Callable[[], str], text: str, count: int = 1) -> None:
     deadline = time.monotonic() + SECONDS
     while log().count(text) < count:
@@ -157,7 +93,9 @@ def wait_for(log: Callable[[], str], text: str, count: int = 1) -> None:
 def what_happens(service: Service) -> None:
     """All that the page tells of a service with functions, in its order."""
     log = service.log
-    client = Client(service.port, "/mcp", {"User-Agent": "inspector/2.1", "Sec-WebSocket-Protocol": "mcp"}).begin()
+    client = BlockingClient(
+        service.port, "/mcp", {"User-Agent": "inspector/2.1", "Sec-WebSocket-Protocol": "mcp"}
+    ).begin()
     client.ask(1, "tools/call", name="add", arguments={"a": 1, "b": 2})
     client.ask(2, "tools/call", name="divide", arguments={"a": 1, "b": 0})
     client.ask(3, "resources/read", uri="file:///nowhere")
@@ -171,30 +109,30 @@ def what_happens(service: Service) -> None:
         ("/", {"Host": "mcp.example.com"}),
         ("/api", {}),
     ):
-        Client(service.port, path, headers).close(None)
-    rude = Client(service.port)
+        BlockingClient(service.port, path, headers).close(None)
+    rude = BlockingClient(service.port)
     for _ in range(2):
-        rude.send(b"{")
-    while rude.next()[0] != 8:
+        rude.send_frame(TEXT, b"{")
+    while rude.next_frame().opcode != CLOSE:
         pass
     rude.close(1008)
     wait_for(log, "too many bad messages")
-    Client(service.port).close(None)
+    BlockingClient(service.port).close(None)
     wait_for(log, "dropped without")
-    last = Client(service.port)
+    last = BlockingClient(service.port)
     wait_for(log, "connected", 4)
     service.terminate()
-    assert last.next()[0] == 8
+    assert last.next_frame().opcode == CLOSE
     last.close(1001)
     assert service.wait() == 0
 
 
 def what_a_child_does(service: Service) -> None:
     """What the page tells of a service with children."""
-    client = Client(service.port).begin()
+    client = BlockingClient(service.port).begin()
     [child] = service.children()[:1]
     os.kill(child, signal.SIGKILL)
-    while client.next()[0] != 8:
+    while client.next_frame().opcode != CLOSE:
         pass
     client.close(1011)
     wait_for(service.log, "closed by")
@@ -266,15 +204,15 @@ def a_daemon(folder: Path, *options: str) -> Iterator[tuple[Path, int, int]]:
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=lambda number: number.name)
 def test_a_daemon_goes_on_in_a_new_file_after_a_signal(tmp_path: Path, number: signal.Signals, form: str) -> None:
     with a_daemon(tmp_path, "--log-format", form) as (log, port, pid):
-        Client(port).close()
+        BlockingClient(port).close()
         wait_for(log.read_text, "closed by client")
         rotated = log.rename(tmp_path / "mcpws.log.1")
-        Client(port, "/elsewhere").close(None)
+        BlockingClient(port, "/elsewhere").close(None)
         wait_for(rotated.read_text, "/elsewhere")
         os.kill(pid, number)
         wait_for(lambda: log.read_text() if log.exists() else "", "opened again")
         before = rotated.read_text()
-        Client(port, "/again").close(None)
+        BlockingClient(port, "/again").close(None)
         wait_for(log.read_text, "/again")
     assert rotated.read_text() == before
     for line in log.read_text().splitlines():
@@ -283,7 +221,7 @@ def test_a_daemon_goes_on_in_a_new_file_after_a_signal(tmp_path: Path, number: s
 
 def test_the_level_holds_for_all_that_is_logged(tmp_path: Path) -> None:
     with a_daemon(tmp_path) as (log, port, _):
-        Client(port).close()
+        BlockingClient(port).close()
         wait_for(log.read_text, "closed by client")
     text = log.read_text()
     assert "#debug]" not in text

@@ -2,10 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable, Coroutine
-from functools import wraps
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +16,7 @@ from twisted.internet.task import deferLater
 from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, Result
 from mcpws.jsonrpc.messages import to_raw
 from mcpws.ws.client import ClientConnection, ConnectionFactory
+from tests.integration.live import Waiting, bounded
 
 pytestmark = pytest.mark.integration
 
@@ -27,29 +27,16 @@ META = {
     "io.modelcontextprotocol/clientCapabilities": {},
     "io.modelcontextprotocol/logLevel": "debug",
 }
-PATIENCE = 60
-"""Seconds; far above what any test here takes."""
-
 Serve = Callable[..., Any]
-P = ParamSpec("P")
 
 
-def bounded(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Deferred[None]]:
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Deferred[None]:
-        return Deferred.fromCoroutine(test(*args, **kwargs)).addTimeout(PATIENCE, reactor)
-
-    return run
-
-
-class Client:
+class Client(Waiting):
     """Uses the same ids and tokens as every other, and keeps all that it gets."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.got: list[Message] = []
         self.loss: McpwsError | None = None
-        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     def ask(self, id: RequestId, method: str, token: RequestId | None = None, **params: Any) -> None:
         meta = (
@@ -97,21 +84,15 @@ class Client:
     def ends(self) -> Deferred[None]:
         return self.until(lambda: self.loss is not None)
 
-    def until(self, condition: Callable[[], bool]) -> Deferred[None]:
-        deferred: Deferred[None] = Deferred()
-        self._waiting.append((condition, deferred))
-        self._changed()
-        return deferred
-
     # ws.client.Receiver
 
     def receive(self, message: Message) -> None:
         self.got.append(message)
-        self._changed()
+        self.changed()
 
     def lost(self, reason: McpwsError) -> None:
         self.loss = reason
-        self._changed()
+        self.changed()
 
     def pause_sending(self) -> None: ...
     def resume_sending(self) -> None: ...
@@ -119,12 +100,6 @@ class Client:
     @property
     def in_flight(self) -> int:
         return 0
-
-    def _changed(self) -> None:
-        met = [waiting for waiting in self._waiting if waiting[0]()]
-        self._waiting = [waiting for waiting in self._waiting if waiting not in met]
-        for _, deferred in met:
-            deferred.callback(None)
 
 
 def _same(one: object, other: object) -> bool:

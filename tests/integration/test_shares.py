@@ -10,7 +10,8 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall, deferLater
 
-from tests.integration.test_shared import Client, Serve, bounded, connected, ended
+from tests.integration.live import bounded
+from tests.integration.test_shared import Client, Serve, connected, ended
 
 pytestmark = [pytest.mark.integration]
 

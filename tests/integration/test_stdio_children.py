@@ -7,17 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, cast
+from typing import Any, cast
 from zipfile import ZipFile
 
 import pytest
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from zope.interface import implementer
 
 from mcpws.backends.stdio import ProcessReactor, Stdio, launch
 from mcpws.backends.stdio.streams import READ, WIDE
@@ -26,26 +23,11 @@ from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Notification, Result
 from mcpws.seam.interfaces import Channel
 from mcpws.testing import RecordingLink
+from tests.integration.live import PATIENCE, bounded
 
 pytestmark = pytest.mark.integration
 
 reactor = cast(ProcessReactor, global_reactor)
-
-# Seconds; far above what any test here takes, so that only what hangs runs into it.
-PATIENCE = 30
-
-P = ParamSpec("P")
-
-
-def bounded(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Deferred[None]]:
-    """An asynchronous test under the real reactor, as pytest-twisted runs it; but not for ever."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Deferred[None]:
-        return Deferred.fromCoroutine(test(*args, **kwargs)).addTimeout(PATIENCE, reactor)
-
-    return run
-
 
 # What the children have in common: `say` writes a message, `tell` a notification that tests can read.
 PRELUDE = """
@@ -120,20 +102,6 @@ def _no_process_or_descriptor_is_left() -> Iterator[None]:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     assert len(os.listdir("/proc/self/fd")) == len(before)
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    @implementer(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        if event["log_namespace"].startswith(("mcpws.backends", "mcpws.child")):
-            lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 # What behaves

@@ -8,12 +8,11 @@ import ssl
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from functools import wraps
 from http import HTTPStatus
 from http.client import HTTPConnection
-from typing import Any, ParamSpec, Protocol, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 import pytest
@@ -26,117 +25,25 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import deferLater
-from twisted.internet.tcp import Connection
-from twisted.python.failure import Failure
 
-from mcpws import App, Context, ServerFactory, WebSocketConfig
+from mcpws import App, Context, Roster, ServerFactory, WebSocketConfig
 from mcpws.backends.stdio import ProcessReactor, Stdio
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, PROTOCOL_VERSION
 from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.seam.interfaces import Backend
-from mcpws.testing import Frame, RawClient, RecordingBackend
+from mcpws.testing import RecordingBackend
 from mcpws.testing.raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, upgrade_request
+from tests.integration.live import CLIENT, INITIALIZE, PATIENCE, Wire, bounded, call
 
 pytestmark = pytest.mark.integration
 
 reactor = cast(ProcessReactor, global_reactor)
 
-# Seconds; far above what any test here takes, so that only what hangs runs into it.
-PATIENCE = 30
 SOON = 0.2
 MIB = 1024 * 1024
-
-P = ParamSpec("P")
-
-
-def bounded(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Deferred[None]]:
-    """An asynchronous test under the real reactor, as pytest-twisted runs it; but not for ever."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Deferred[None]:
-        return Deferred.fromCoroutine(test(*args, **kwargs)).addTimeout(PATIENCE, reactor)
-
-    return run
-
-
-def call(id: object, method: str = "tools/call", **params: object) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
-
-
-CLIENT = {"name": "tester", "version": "1"}
-INITIALIZE = call("start", "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=CLIENT)
-
-
-class Wire(RawClient):
-    """A client in bytes, on a TCP connection, that can be waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.frames: list[Frame] = []
-        self._upgraded = False
-        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        super().dataReceived(data)
-        if self._upgraded:
-            self.frames += self.take_frames()
-        self._changed()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        self._changed()
-
-    async def until(self, happened: Callable[[], bool]) -> None:
-        """Wait until `happened` says so."""
-        if not happened():
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append((happened, waiting))
-            await waiting
-
-    def _changed(self) -> None:
-        for entry in [one for one in self._waiting if one[0]()]:
-            self._waiting.remove(entry)
-            entry[1].callback(None)
-
-    @property
-    def tcp(self) -> Connection:
-        return cast(Connection, self.transport)
-
-    async def upgrade(self) -> None:
-        self.handshake()
-        await self.until(lambda: b"\r\n\r\n" in self.received)
-        assert self.take_head()[0] == "HTTP/1.1 101 Switching Protocols"
-        self._upgraded = True
-        self.frames += self.take_frames()
-
-    async def initialise(self) -> None:
-        await self.upgrade()
-        assert "result" in await self.ask(INITIALIZE)
-
-    async def ask(self, message: Any) -> Any:
-        """Send it; the next message that comes, pings aside."""
-        self.send_message(message)
-        return await self.next_message()
-
-    async def next_frame(self) -> Frame:
-        await self.until(lambda: bool(self.frames))
-        return self.frames.pop(0)
-
-    async def next_message(self) -> Any:
-        frame = await self.next_frame()
-        assert frame.opcode in (TEXT, BINARY), frame
-        return msgspec.json.decode(frame.payload)
-
-    async def next_close(self) -> tuple[int, str]:
-        """Code and reason of the Close frame that comes next; then the closing handshake is finished."""
-        frame = await self.next_frame()
-        assert frame.opcode == CLOSE, frame
-        self.send_frame(CLOSE, frame.payload[:2])
-        await self.until(self.is_gone)
-        return struct.unpack("!H", frame.payload[:2])[0], frame.payload[2:].decode()
 
 
 class Server:
@@ -272,6 +179,19 @@ REFUSED: dict[str, tuple[bytes, bytes]] = {
     "a bad request line": (b"GET /\r\n\r\n", refusal(400, "this is not an HTTP/1.1 request")),
     "a bad header": (GOOD.replace(b"Upgrade:", b"Up grade:"), refusal(400, "a header is malformed")),
     "two hosts": (GOOD.replace(b"Upgrade:", b"Host: a\r\nUpgrade:"), refusal(400, "more than one host header")),
+    "two origins": (
+        upgrade_request(headers={"Origin": "http://localhost"}).replace(b"Upgrade:", b"Origin: null\r\nUpgrade:"),
+        refusal(400, "more than one origin header"),
+    ),
+    "two keys": (
+        GOOD.replace(b"Upgrade:", b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nUpgrade:"),
+        refusal(400, "more than one sec-websocket-key header"),
+    ),
+    "two versions": (
+        GOOD.replace(b"Upgrade:", b"Sec-WebSocket-Version: 13\r\nUpgrade:"),
+        refusal(400, "more than one sec-websocket-version header"),
+    ),
+    "a line feed alone": (GOOD.replace(b"\r\n", b"\n"), refusal(400, "this is not an HTTP/1.1 request")),
     "an endless head": (
         b"GET / HTTP/1.1\r\nX: " + b"x" * 17_000,
         refusal(431, "more than 16384 bytes of headers"),
@@ -279,6 +199,10 @@ REFUSED: dict[str, tuple[bytes, bytes]] = {
     "another path": (upgrade_request("/other"), refusal(404, "nothing is served at this path")),
     "no upgrade": (
         upgrade_request(headers={"Upgrade": None}),
+        refusal(426, "this is a WebSocket endpoint", "Upgrade: websocket"),
+    ),
+    "another upgrade": (
+        upgrade_request(headers={"Upgrade": "h2c"}),
         refusal(426, "this is a WebSocket endpoint", "Upgrade: websocket"),
     ),
     "another host": (
@@ -494,6 +418,22 @@ async def test_a_missing_origin_is_403_where_one_is_required(served: Serve) -> N
     client = await server.connected()
     client.send(upgrade_request(headers={"Origin": "http://localhost:3000"}))
     await client.until(lambda: client.received.startswith(b"HTTP/1.1 101 "))
+
+
+@pytest.mark.proves("H-18")
+@bounded
+async def test_a_server_that_fails_itself_answers_500(
+    served: Serve, monkeypatch: pytest.MonkeyPatch, logged_errors: LoggedErrors
+) -> None:
+    def fails(roster: Roster) -> bool:
+        raise RuntimeError("evil\r\nX: y")
+
+    server = await served()
+    with monkeypatch.context() as patch:
+        patch.setattr(Roster, "is_full", property(fails))
+        assert await server.answer_to(GOOD) == refusal(500, "the handshake failed here")
+    assert len(logged_errors.flush(RuntimeError)) == 1
+    await server.assert_the_next_is_served()
 
 
 @pytest.mark.proves("H-6", "L-8")

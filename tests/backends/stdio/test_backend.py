@@ -15,9 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.interfaces import IProcessProtocol
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from mcpws.backends.stdio import launch
 from mcpws.backends.stdio.backend import KEPT, ProcessReactor, Stdio
@@ -179,20 +178,6 @@ def reactor(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedReactor]:
             process.exits()
     assert reactor.getDelayedCalls() == []
     assert reactor.memory.getReaders() == reactor.memory.getWriters() == []
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    @implementer(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        if event["log_namespace"].startswith(("mcpws.backends", "mcpws.child")):
-            lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def make(reactor: PlayedReactor, command: Sequence[str] = (sys.executable, "server.py"), **settings: Any) -> Stdio:
