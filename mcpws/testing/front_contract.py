@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred
 from mcpws.errors import BackendLost, InvalidParams
 from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Error, Notification, Request, Result, to_raw
+from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
 from mcpws.mcp.methods import CANCELLED, INITIALIZE
+from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Channel, Link
 from mcpws.testing.front_under_test import LIMIT, FrontUnderTest
 from mcpws.testing.recording import RecordingBackend
@@ -105,6 +107,18 @@ class FrontContract(FrontUnderTest):
         # For want of what a request has to say that stands for itself.
         self.error(client, 1, -32602)
         assert all(one.received == [] for one in self.recording.conversations), "it got to the backend"
+
+    def test_a_request_that_stands_for_itself_needs_no_initialize(self) -> None:
+        client = self.come()
+        meta = {
+            PROTOCOL_VERSION: MODERN_VERSIONS[-1],
+            CLIENT_INFO: {"name": "x", "version": "1"},
+            CLIENT_CAPABILITIES: {},
+        }
+        self.say(client, id=1, method="tools/call", params={"name": "x", "_meta": meta})
+        [conversation] = self.recording.conversations
+        conversation.answer(conversation.requests[0], {})
+        assert "result" in self.answer(client, 1)
 
     def test_an_id_in_use_is_refused_and_the_first_is_answered(self) -> None:
         client, conversation = self.begin()
