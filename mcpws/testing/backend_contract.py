@@ -14,7 +14,7 @@ from mcpws.errors import McpwsError
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Error, RequestId, Result
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
-from mcpws.mcp.methods import CANCELLED, INITIALIZE, INITIALIZED
+from mcpws.mcp.methods import CANCELLED, INITIALIZE, INITIALIZED, PING
 from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS
 from mcpws.seam.interfaces import Backend, Identity
 from mcpws.testing.recording import RecordingLink
@@ -22,7 +22,7 @@ from mcpws.testing.recording import RecordingLink
 IDS: tuple[RequestId, ...] = (0, 1, "1", "", -5, 2**53, "\N{SNOWMAN}", "x" * 200)
 """Ids that a client may use, all at once; 1 and "1" are two."""
 
-_FIRST = "initialize"
+_FIRST = "first"
 
 _CLIENT = {"name": "contract", "version": "1"}
 
@@ -52,7 +52,7 @@ class BackendContract:
 
     def answered(self) -> Ask:
         """Method and parameters of a request that it answers, with a result, without being asked for anything else."""
-        return "ping", {}
+        return PING, {}
 
     def unanswered(self) -> Ask | None:
         """A request that stays open for as long as nobody cancels it; None if it answers all at once."""

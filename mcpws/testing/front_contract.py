@@ -11,10 +11,10 @@ from mcpws.errors import BackendLost, InvalidParams
 from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Error, Notification, Request, Result, to_raw
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
-from mcpws.mcp.methods import CANCELLED, INITIALIZE
+from mcpws.mcp.methods import CANCELLED, INITIALIZE, LOG_MESSAGE, PING, ROOTS_CHANGED, TOOLS_CALL, TOOLS_CHANGED
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Channel, Link
-from mcpws.testing.front_under_test import LIMIT, FrontUnderTest
+from mcpws.testing.front_under_test import FIRST, LIMIT, FrontUnderTest
 from mcpws.testing.recording import RecordingBackend
 
 
@@ -39,19 +39,19 @@ class FrontContract(FrontUnderTest):
     def test_requests_answers_and_notifications_pass_both_ways(self) -> None:
         client, conversation = self.begin()
         self.call(client, 1, x="\N{SNOWMAN}")
-        self.say(client, method="notifications/roots/list_changed")
+        self.say(client, method=ROOTS_CHANGED)
         [request, notification] = conversation.received
         assert isinstance(request, Request)
         assert isinstance(notification, Notification)
         conversation.answer(request, {"content": []})
         assert self.answer(client, 1)["result"] == {"content": []}
-        conversation.link.send(Notification("notifications/tools/list_changed"))
-        assert [one["method"] for one in self.hear(client)] == ["notifications/tools/list_changed"]
+        conversation.link.send(Notification(TOOLS_CHANGED))
+        assert [one["method"] for one in self.hear(client)] == [TOOLS_CHANGED]
 
     def test_the_backend_asks_and_is_answered(self) -> None:
         client, conversation = self.begin()
-        conversation.link.send(Request("s1", "ping"))
-        assert [(one["id"], one["method"]) for one in self.hear(client)] == [("s1", "ping")]
+        conversation.link.send(Request("s1", PING))
+        assert [(one["id"], one["method"]) for one in self.hear(client)] == [("s1", PING)]
         self.say(client, id="s1", result={})
         assert [type(one) for one in conversation.received] == [Result]
 
@@ -95,7 +95,7 @@ class FrontContract(FrontUnderTest):
 
     def test_an_answer_that_is_none_is_an_error_for_the_backend(self) -> None:
         client, conversation = self.begin()
-        conversation.link.send(Request("s1", "ping"))
+        conversation.link.send(Request("s1", PING))
         self.hear(client)
         client.send(b'{"jsonrpc":"2.0","id":"s1","result":{},"error":{"code":1,"message":"both"}}')
         self.settle()
@@ -115,7 +115,7 @@ class FrontContract(FrontUnderTest):
             CLIENT_INFO: {"name": "x", "version": "1"},
             CLIENT_CAPABILITIES: {},
         }
-        self.say(client, id=1, method="tools/call", params={"name": "x", "_meta": meta})
+        self.say(client, id=1, method=TOOLS_CALL, params={"name": "x", "_meta": meta})
         [conversation] = self.recording.conversations
         conversation.answer(conversation.requests[0], {})
         assert "result" in self.answer(client, 1)
@@ -156,7 +156,7 @@ class FrontContract(FrontUnderTest):
         assert isinstance(cancelled, Notification)
         conversation.answer(request, {})
         assert self.hear(client) == []
-        assert self.diary.calls[-1] == ("tools/call", "cancelled")
+        assert self.diary.calls[-1] == (TOOLS_CALL, "cancelled")
 
     def test_a_message_that_is_too_large_harms_nobody_else(self) -> None:
         client, conversation = self.begin()
@@ -196,7 +196,7 @@ class FrontContract(FrontUnderTest):
         client = self.come()
         self.introduce(client)
         coming.errback(BackendLost("there is none"))
-        self.error(client, "initialize", 502)
+        self.error(client, FIRST, 502)
         self.wait(client.is_gone, "the client was hung up on", 20)
 
     def test_what_comes_before_the_backend_is_there_waits(self) -> None:
@@ -214,7 +214,7 @@ class FrontContract(FrontUnderTest):
         self.introduce(client)
         assert self.hear(client) == []
         late.coming.callback(late.channel)
-        assert "result" in self.answer(client, "initialize")
+        assert "result" in self.answer(client, FIRST)
         self.is_served(client, late.conversations[0])
 
     def test_a_client_that_is_gone_before_the_backend_is_there_gives_the_attempt_up(self) -> None:
@@ -237,14 +237,14 @@ class FrontContract(FrontUnderTest):
         self.wait(lambda: conversation.closed is not None, "the channel was closed")
         # What the backend does not know yet does no harm.
         conversation.answer(conversation.requests[0], {})
-        conversation.link.send(Notification("notifications/tools/list_changed"))
+        conversation.link.send(Notification(TOOLS_CHANGED))
 
     def test_a_slow_client_slows_its_backend_and_loses_nothing(self) -> None:
         client, conversation = self.begin()
         client.stop_reading()
         sent = 0
         while not conversation.paused:
-            conversation.link.send(Notification("notifications/message", to_raw({"data": [sent, "x" * (LIMIT // 2)]})))
+            conversation.link.send(Notification(LOG_MESSAGE, to_raw({"data": [sent, "x" * (LIMIT // 2)]})))
             sent += 1
             self.settle()
             assert sent < 10_000, "100 MB wait for a client that reads nothing, and its backend is not paused"
@@ -369,7 +369,7 @@ class FrontContract(FrontUnderTest):
         self.wait(lambda: bool(self.diary.closings), "the observer was told of the end")
         assert [what for what, _ in self.diary.lines] == ["opened", "closed"]
         assert self.diary.lines[0][1] is self.diary.lines[1][1], "it is not the same Party"
-        assert self.diary.calls == [(INITIALIZE, "ok"), ("tools/call", "ok")]
+        assert self.diary.calls == [(INITIALIZE, "ok"), (TOOLS_CALL, "ok")]
         [closing] = self.diary.closings
         assert (closing.by, closing.counts.messages_received, closing.counts.messages_sent) == ("them", 3, 2)
 
@@ -381,6 +381,6 @@ class FrontContract(FrontUnderTest):
         self.error(client, 1, InvalidParams.code)
         client.hang_up()
         self.wait(lambda: bool(self.diary.closings), "the observer was told of the end")
-        assert self.diary.calls[:-1] == [(INITIALIZE, "ok"), ("tools/call", "error")]
+        assert self.diary.calls[:-1] == [(INITIALIZE, "ok"), (TOOLS_CALL, "error")]
         # A client that is gone may have waited for its answers.
-        assert self.diary.calls[-1] in (("tools/call", "abandoned"), ("tools/call", "error"))
+        assert self.diary.calls[-1] in ((TOOLS_CALL, "abandoned"), (TOOLS_CALL, "error"))

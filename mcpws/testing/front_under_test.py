@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from twisted.internet.task import Clock
 
-from mcpws.mcp.methods import INITIALIZE, INITIALIZED
+from mcpws.mcp.methods import INITIALIZE, INITIALIZED, TOOLS_CALL
 from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend
@@ -17,6 +17,9 @@ from mcpws.testing.recording import RecordedConversation, RecordingBackend
 
 LIMIT = 20_000
 """Bytes of a message in either direction."""
+
+FIRST = "first"
+"""Id of the request that a client begins with."""
 
 PATIENCE = 120
 """Seconds of the clock in which everything is to happen that is to."""
@@ -137,7 +140,7 @@ class FrontUnderTest:
         """A client that is initialised, and what the backend has of it."""
         client = self.come()
         self.introduce(client)
-        answer = self.answer(client, "initialize")
+        answer = self.answer(client, FIRST)
         assert "result" in answer, f"initialize was answered with {answer}"
         return client, self.recording.conversations[-1]
 
@@ -148,7 +151,7 @@ class FrontUnderTest:
             "capabilities": {"sampling": {}},
             "clientInfo": {"name": "contract", "version": "1"},
         }
-        self.say(client, id="initialize", method=INITIALIZE, params=params)
+        self.say(client, id=FIRST, method=INITIALIZE, params=params)
         self.say(client, method=INITIALIZED)
 
     def say(self, client: Client, **members: Any) -> None:
@@ -158,7 +161,7 @@ class FrontUnderTest:
 
     def call(self, client: Client, id: int | str, **params: Any) -> None:
         """Send a request that counts."""
-        self.say(client, id=id, method="tools/call", params={"name": "x", "arguments": params})
+        self.say(client, id=id, method=TOOLS_CALL, params={"name": "x", "arguments": params})
 
     def hear(self, client: Client) -> list[Any]:
         """All that came since the last time."""
