@@ -8,11 +8,14 @@ that leaves mcpws meanwhile and is not what the schema of MCP says.
 
 import asyncio
 import gc
+import importlib.metadata
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, cast
 
 import pytest
 import pytest_twisted
+from hypothesis import settings
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -36,6 +39,13 @@ SETTLING_TURNS = 10
 
 # Twisted logs this line and then the failure itself, as two events: the second says it all.
 LOST_FAILURE_HEADING = "Unhandled error in Deferred:"
+
+
+# For `make check`: what is drawn at random is drawn again, and more of it, by `make test`.
+settings.register_profile("check", max_examples=20)
+
+# pytest asks for that of Twisted with each test, which takes a millisecond or two.
+importlib.metadata.version = cache(importlib.metadata.version)
 
 
 class _Reactor(IReactorTime, IReactorFDSet):

@@ -654,7 +654,7 @@ class History(RuleBasedStateMachine):
 
 @pytest.mark.proves("I-5")
 def test_any_interleaving_leaves_open_what_its_history_says() -> None:
-    run_state_machine_as_test(History, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))
+    run_state_machine_as_test(History, settings=settings(deadline=None, stateful_step_count=30))
 
 
 def test_parameters_without_names_are_no_longer_than_may_be() -> None:

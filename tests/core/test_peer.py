@@ -483,7 +483,7 @@ class OneEnd(RuleBasedStateMachine):
 
 
 def test_one_end_agrees_with_its_model_whatever_comes() -> None:
-    run_state_machine_as_test(OneEnd, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))
+    run_state_machine_as_test(OneEnd, settings=settings(deadline=None, stateful_step_count=30))
 
 
 # Any interleaving, of two ends.
@@ -598,4 +598,4 @@ class TwoEnds(RuleBasedStateMachine):
 
 @pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#race")
 def test_between_two_ends_every_request_is_answered_once_unless_it_is_withdrawn() -> None:
-    run_state_machine_as_test(TwoEnds, settings=settings(deadline=None, max_examples=60, stateful_step_count=30))
+    run_state_machine_as_test(TwoEnds, settings=settings(deadline=None, stateful_step_count=30))

@@ -364,4 +364,4 @@ class Comings(RuleBasedStateMachine):
 
 
 TestComings = Comings.TestCase
-TestComings.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestComings.settings = settings(stateful_step_count=25, deadline=None)

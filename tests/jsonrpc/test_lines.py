@@ -130,7 +130,9 @@ def test_a_byte_order_mark_before_the_only_line_is_dropped() -> None:
     assert framer.finish() == b"a"
 
 
-json_values = st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+json_values = st.recursive(
+    st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+)
 
 
 @pytest.mark.proves("M-11", "mcp/2025-11-25/basic/transports#stdio-lines")

@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from mcpws.mcp import levels, meta, methods, versions
@@ -26,6 +27,7 @@ def strings(path: Path) -> Iterator[str]:
             yield node.value
 
 
+@cache
 def homes() -> dict[str, set[str]]:
     """The files in which each string is written, relative to the package."""
     found: dict[str, set[str]] = defaultdict(set)

@@ -276,7 +276,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_siz
 
 @pytest.mark.proves("Z-6")
 @given(DEFLATED, CHANGES, st.lists(st.integers(1, 4000), max_size=4), st.integers(0, 100), st.integers(90, 3100))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 def test_how_tcp_cuts_a_compressed_message_decides_nothing(
     data: bytes, changes: list[tuple[int, int]], cuts: list[int], split: int, limit: int
 ) -> None:

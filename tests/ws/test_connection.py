@@ -354,7 +354,7 @@ BREACHES = st.lists(
 
 @pytest.mark.proves("Z-6")
 @given(BREACHES, st.lists(st.integers(0, 300), max_size=4))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 def test_how_tcp_cuts_frames_decides_nothing(frames: list[tuple[int, bytes, bool, int, bool]], cuts: list[int]) -> None:
     outcomes = set()
     for fast_lane in (True, False):

@@ -149,14 +149,14 @@ def seen_by_a_client(pieces: list[bytes], fast_lane: bool) -> tuple[Events, int]
 
 
 @pytest.mark.proves("rfc6455/6.2/receiving", "rfc6455/10.3/masking-key")
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(streams(masked=True))
 def test_a_server_sees_and_says_the_same_with_the_lane_and_without(pieces: list[bytes]) -> None:
     assert seen_by_a_server(pieces, True) == seen_by_a_server(pieces, False)
 
 
 @pytest.mark.proves("rfc6455/6.2/receiving")
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(streams(masked=False))
 def test_a_client_sees_and_says_the_same_with_the_lane_and_without(pieces: list[bytes]) -> None:
     assert seen_by_a_client(pieces, True) == seen_by_a_client(pieces, False)

@@ -502,5 +502,5 @@ class AnyOrderInABuffer(AnyOrderOfEvents):
 
 TestAnyOrderOnASocket = AnyOrderOnASocket.TestCase
 TestAnyOrderInABuffer = AnyOrderInABuffer.TestCase
-TestAnyOrderOnASocket.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-TestAnyOrderInABuffer.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyOrderOnASocket.settings = settings(stateful_step_count=30, deadline=None)
+TestAnyOrderInABuffer.settings = settings(stateful_step_count=30, deadline=None)
