@@ -502,5 +502,7 @@ class AnyOrderInABuffer(AnyOrderOfEvents):
 
 TestAnyOrderOnASocket = AnyOrderOnASocket.TestCase
 TestAnyOrderInABuffer = AnyOrderInABuffer.TestCase
-TestAnyOrderOnASocket.settings = settings(stateful_step_count=30, deadline=None)
-TestAnyOrderInABuffer.settings = settings(stateful_step_count=30, deadline=None)
+# More of them take long, as what is drawn gets larger.
+EXAMPLES = min(60, settings().max_examples)
+TestAnyOrderOnASocket.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+TestAnyOrderInABuffer.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
