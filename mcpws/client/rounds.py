@@ -19,6 +19,7 @@ from mcpws.errors import InputRequired, MalformedResult, McpwsError, RequestTime
 from mcpws.jsonrpc.messages import NULL
 from mcpws.jsonrpc.surrogates import read_as, reader, unmark
 from mcpws.mcp.methods import MAY_ASK
+from mcpws.mcp.schema import COMPLETE_RESULT, INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE
 
 log = Logger()
 
@@ -51,7 +52,7 @@ class _InputRequired(Struct):
 
 class _State(Struct):
     # Nobody's affair but the server's: it goes back byte by byte.
-    value: Raw | UnsetType = msgspec.field(name="requestState", default=UNSET)
+    value: Raw | UnsetType = msgspec.field(name=REQUEST_STATE, default=UNSET)
 
 
 _read_state = reader(_State)
@@ -106,10 +107,10 @@ class Rounds:
                 # A function went on after it was cancelled.
                 raise CancelledError
             result = await self._ask(params)
-            kind = self._decode(result, _Kind).name or "complete"
-            if kind == "complete":
+            kind = self._decode(result, _Kind).name or COMPLETE_RESULT
+            if kind == COMPLETE_RESULT:
                 return self._decode(result, self._type)
-            if kind != "input_required":
+            if kind != INPUT_REQUIRED:
                 raise MalformedResult(self._method, f"there is no resultType {kind!r}")
             if self._method not in MAY_ASK:
                 raise MalformedResult(self._method, "this method may not ask for input")
@@ -120,9 +121,9 @@ class Rounds:
 
     async def _input(self, wanted: _InputRequired, given: Raw | UnsetType, taken: int) -> dict[str, Any]:
         """What the next round has besides the parameters of the first."""
-        state = {} if isinstance(given, UnsetType) or given == NULL else {"requestState": unmark(given)}
+        state = {} if isinstance(given, UnsetType) or given == NULL else {REQUEST_STATE: unmark(given)}
         if wanted.requests is not None:
-            return {**state, "inputResponses": await self._answers(wanted.requests)}
+            return {**state, INPUT_RESPONSES: await self._answers(wanted.requests)}
         if not state:
             raise MalformedResult(self._method, "it asks for input, but has neither inputRequests nor requestState")
         await deferLater(self._clock, min(FIRST_PAUSE * 2**taken, LONGEST_PAUSE))

@@ -21,6 +21,7 @@ from mcpws.fronts.watch import Watch
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.mcp.meta import SUBSCRIPTION_ID
 from mcpws.mcp.methods import CANCELLED
+from mcpws.mcp.schema import COMPLETE_RESULT
 from mcpws.policy.stats import ConnectionStatistics, snapshot
 from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity
 from mcpws.seam.opening import Opening
@@ -407,7 +408,7 @@ class Front:
         """What a server does that goes down (MCP 2026-07-28, subscriptions)."""
         cancelled = Notification(CANCELLED, to_raw({"requestId": id}))
         self._to_backend(cancelled)
-        ended = Result.answering(id, {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: id}})
+        ended = Result.answering(id, {"resultType": COMPLETE_RESULT, "_meta": {SUBSCRIPTION_ID: id}})
         self._outgoing.answer(ended, at_once=True)
         self._outgoing.deliver(cancelled)
 

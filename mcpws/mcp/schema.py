@@ -1,7 +1,7 @@
 """Parameters and results of MCP's own that more than one part reads or writes, as they go over the wire.
 
 They are generic: `V` is what a capability is read as, `I` what an Implementation is, `Raw` for who passes them on, `U`
-an array of URIs with its bounds, `F` a filter. A member that is missing is None, if it may be.
+an array of URIs with its bounds, `F` a filter, `S` a state. A member that is missing is None, if it may be.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from mcpws.mcp.meta import SERVER_INFO
 from mcpws.mcp.methods import LIST_CHANGED, RESOURCE_UPDATED
@@ -18,6 +18,7 @@ from mcpws.version import __version__
 
 F = TypeVar("F")
 I = TypeVar("I")  # noqa: E741
+S = TypeVar("S")
 U = TypeVar("U", bound=Collection[str])
 V = TypeVar("V")
 
@@ -103,6 +104,33 @@ class SubscriptionFilter(Struct, Generic[U], frozen=True, omit_defaults=True):
             updated = params.get("uri")
             return isinstance(updated, str) and any(_is_within(updated, uri) for uri in self.uris)
         return any(method == LIST_CHANGED[feature] for feature in self.features)
+
+
+COMPLETE_RESULT, INPUT_REQUIRED = "complete", "input_required"
+"""Values of `resultType` in modern results. Legacy results have none, and are complete."""
+
+INPUT_RESPONSES, REQUEST_STATE = "inputResponses", "requestState"
+
+OF_ONE_TRY = ("_meta", INPUT_RESPONSES, REQUEST_STATE)
+"""Parameters that may differ where a request is sent again with the input that its server required."""
+
+
+class InputRequest(Struct, frozen=True):
+    """A question of a server to its client: a request but for its id."""
+
+    method: str
+    params: Raw | UnsetType = UNSET
+
+
+class InputRequiredResult(Struct, Generic[S], frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Result that requires input of the client (MCP 2026-07-28, multi round-trip requests).
+
+    `request_state` means something to the server alone, and comes back as it was.
+    """
+
+    input_requests: dict[str, InputRequest] | None = None
+    request_state: S | UnsetType = UNSET
+    result_type: str
 
 
 class ListenParams(Struct, Generic[F], frozen=True):

@@ -14,7 +14,7 @@ from mcpws.errors import McpwsError, MethodNotFound, RpcError
 from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
-from mcpws.mcp.schema import DiscoverResult, InitializeResult, ResultMeta
+from mcpws.mcp.schema import COMPLETE_RESULT, DiscoverResult, InitializeResult, ResultMeta
 from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS
 from mcpws.seam.interfaces import Backend, Channel, Identity, Link
 from mcpws.seam.opening import Opening
@@ -22,7 +22,7 @@ from mcpws.seam.opening import Opening
 _SERVER = {"name": "recording", "version": "1"}
 _GREETING: InitializeResult[Any, dict[str, str]] = InitializeResult(LEGACY_VERSIONS[-1], {}, _SERVER)
 _DISCOVERED = {
-    "resultType": "complete",
+    "resultType": COMPLETE_RESULT,
     **to_builtins(DiscoverResult(MODERN_VERSIONS, {}, meta=ResultMeta(_SERVER))),
     "ttlMs": 0,
     "cacheScope": "private",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from mcpws.mcp import levels, meta, methods, versions
+from mcpws.mcp import levels, meta, methods, schema, versions
 
 PACKAGE = Path(meta.__file__).parents[1]
 
@@ -55,6 +55,12 @@ def test_each_reserved_member_of_meta_is_named_in_one_file() -> None:
 def test_each_version_is_named_in_one_file() -> None:
     written, all_versions = homes(), versions.SUPPORTED_VERSIONS
     assert {version: written[version] for version in all_versions} == {v: {"mcp/versions.py"} for v in all_versions}
+
+
+def test_each_type_of_result_and_each_parameter_of_a_retry_is_named_in_one_file() -> None:
+    written = homes()
+    words = {schema.COMPLETE_RESULT, schema.INPUT_REQUIRED, schema.INPUT_RESPONSES, schema.REQUEST_STATE}
+    assert {word: written[word] for word in words} == {word: {"mcp/schema.py"} for word in words}
 
 
 def test_each_level_is_named_in_one_file() -> None:

@@ -12,15 +12,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct
 
 from mcpws.backends.app.arguments import decode
 from mcpws.errors import InvalidParams, ResultTooLarge, RpcError
 from mcpws.jsonrpc.messages import EMPTY, NULL, Request
 from mcpws.mcp.methods import CAPABILITY_OF
+from mcpws.mcp.schema import INPUT_REQUIRED, OF_ONE_TRY, InputRequest, InputRequiredResult
 from mcpws.policy.seal import Seal
 
 MAX_STATE = 64 * 1024
@@ -28,23 +29,7 @@ MAX_STATE = 64 * 1024
 
 _STATE_PATH = "$.requestState"
 
-_OF_ONE_TRY = ("_meta", "inputResponses", "requestState")
-"""What may be another when a call is made again."""
-
-
-class Question(Struct, frozen=True):
-    """A question to the client: a request but for its id."""
-
-    method: str
-    params: Raw | UnsetType = UNSET
-
-
-class InputRequiredResult(Struct, frozen=True, rename="camel"):
-    """Ends a call that has questions; the client is to make it again with the answers."""
-
-    input_requests: dict[str, Question]
-    request_state: str
-    result_type: str = "input_required"
+Required: TypeAlias = InputRequiredResult[str]
 
 
 class _Retry(Struct, rename="camel"):
@@ -94,7 +79,7 @@ class Replay:
         self._request = request
         self._seen: Counter[bytes] = Counter()
         self._answers = self._resumed()
-        self.open: dict[str, Question] = {}
+        self.open: dict[str, InputRequest] = {}
 
     def ask(self, method: str, params: Raw | None) -> tuple[str, Raw | None]:
         """The key of a question, and its answer; None if there is none yet, and then it is among the `open` ones."""
@@ -103,17 +88,17 @@ class Replay:
         self._seen[what] += 1
         answer = self._answers.get(key)
         if answer is None:
-            self.open[key] = Question(method, UNSET if params is None else params)
+            self.open[key] = InputRequest(method, UNSET if params is None else params)
         return key, answer
 
-    def required(self) -> InputRequiredResult:
+    def required(self) -> Required:
         """The result that asks the open questions; RpcError if what is answered already is too much to carry."""
         state = _write(_State(self._answers, list(self.open)))
         sealed = self._safe.seal.close(state, self._bound_to(), self._safe.now())
         if len(sealed) > MAX_STATE:
             problem = f"The answers so far take {len(sealed)} bytes of requestState, more than the limit of {MAX_STATE}"
             raise RpcError(problem, {"size": len(sealed), "limit": MAX_STATE}, code=ResultTooLarge.code)
-        return InputRequiredResult(self.open, sealed)
+        return InputRequiredResult(input_requests=self.open, request_state=sealed, result_type=INPUT_REQUIRED)
 
     def _resumed(self) -> dict[str, Raw]:
         """The answers that the request brings. What was not asked for is not looked at."""
@@ -133,7 +118,7 @@ class Replay:
     def _bound_to(self) -> bytes:
         """Everything that must be the same when the call is made again."""
         params = decode(_read_params, self._request.params or EMPTY, "$")
-        kept = {name: value for name, value in params.items() if value is not None and name not in _OF_ONE_TRY}
+        kept = {name: value for name, value in params.items() if value is not None and name not in OF_ONE_TRY}
         return _write([self._safe.name, self._principal, self._request.method, kept])
 
 

@@ -14,7 +14,7 @@ from mcpws.backends.app.channel import AppChannel
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState
 from mcpws.backends.app.failures import MalformedAnswer
-from mcpws.backends.app.input_required import InputRequiredResult, Safe
+from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.modern_call import StatelessCall
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
 from mcpws.backends.app.resources import ReadResourceResult
@@ -34,7 +34,7 @@ from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL
 from mcpws.mcp.methods import (
     CACHEABLE,
 )
-from mcpws.mcp.schema import DiscoverResult
+from mcpws.mcp.schema import COMPLETE_RESULT, DiscoverResult, InputRequiredResult
 from mcpws.mcp.versions import MODERN_VERSIONS, SUPPORTED_VERSIONS
 from mcpws.turns.conversation import cause_of, to_come
 
@@ -52,6 +52,8 @@ _read_level = msgspec.json.Decoder(Level).decode
 _read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
+
+_COMPLETE = b'{"resultType":%b,' % _encode(COMPLETE_RESULT)
 
 _OURS = frozenset({ToolResult, GetPromptResult, ReadResourceResult, CompleteResult, DiscoverResult})
 """Results in which nothing stands that every result has, but for the `meta` of a ToolResult."""
@@ -95,7 +97,7 @@ class Modern:
         hint = call.cache.members() if call.request.method in CACHEABLE else {}
         if type(result) not in _OURS or (type(result) is ToolResult and result.meta is not None):
             return self._merged(to_raw(result), hint)
-        head = b'{"resultType":"complete",%b' % self._meta
+        head = _COMPLETE + self._meta
         return _joined(b"%b,%b" % (head, _encode(hint)[1:-1]) if hint else head, result)
 
     def _merged(self, result: Raw, hint: dict[str, Any]) -> Raw:
@@ -105,7 +107,7 @@ class Modern:
         except msgspec.ValidationError:
             return result
         own = _read_members(members.pop("_meta")) if "_meta" in members else {}
-        return to_raw({"resultType": "complete", **hint, "_meta": {SERVER_INFO: self._info, **own}, **members})
+        return to_raw({"resultType": COMPLETE_RESULT, **hint, "_meta": {SERVER_INFO: self._info, **own}, **members})
 
 
 def read_client(meta: RequestMeta) -> ClientState:

@@ -26,11 +26,11 @@ from mcpws.mcp.methods import (
     TOOLS_CALL,
     TOOLS_LIST,
 )
+from mcpws.mcp.schema import COMPLETE_RESULT, OF_ONE_TRY
 
 Members = dict[str, Any]
 """The members of a JSON object; what was decoded no further is Raw."""
 
-COMPLETE, INPUT_REQUIRED = "complete", "input_required"
 URL_ELICITATION_REQUIRED = -32042
 """The code with which a server of 2025-11-25 wants URLs to be visited before the request is tried again."""
 
@@ -83,8 +83,7 @@ def to_modern_params(params: Members, meta: Mapping[str, Any]) -> Members:
 
 def to_legacy_params(params: Members) -> Members:
     """Parameters of a modern request without what only the modern era has, and without a progress token."""
-    dropped = ("_meta", "inputResponses", "requestState")
-    kept = {name: value for name, value in params.items() if name not in dropped}
+    kept = {name: value for name, value in params.items() if name not in OF_ONE_TRY}
     meta = members(params.get("_meta"))
     for name in (*OF_REQUESTS, PROGRESS_TOKEN):
         meta.pop(name, None)
@@ -130,7 +129,7 @@ def to_modern_result(method: str, result: Raw, server_info: Raw | None) -> Raw:
         meta = members(found.get("_meta"))
     except ValueError:
         return result
-    found["resultType"] = COMPLETE
+    found["resultType"] = COMPLETE_RESULT
     if server_info is not None:
         meta.setdefault(SERVER_INFO, server_info)
     if meta:
@@ -144,7 +143,7 @@ def to_modern_result(method: str, result: Raw, server_info: Raw | None) -> Raw:
 def to_legacy_result(method: str, found: Members) -> Raw:
     """A modern result without what only the modern era has, or allows."""
     found = dict(found)
-    if text(found.get("resultType")) == COMPLETE:
+    if text(found.get("resultType")) == COMPLETE_RESULT:
         del found["resultType"]
     if method in CACHEABLE:
         found.pop("ttlMs", None)

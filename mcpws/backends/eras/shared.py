@@ -11,9 +11,6 @@ from mcpws.settings import Group, documented, setting
 MAX_PENDING = 1024
 """Requests in either direction of one conversation at the same time, by default; a front allows far fewer."""
 
-MAX_URI = 8000
-"""Characters of what a client subscribes to: what every HTTP server should take (RFC 9110, section 4.1)."""
-
 
 @documented
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, UnsetType
 from twisted.internet.interfaces import IDelayedCall
 
 from mcpws.backends.eras.shapes import (
-    INPUT_REQUIRED,
     Members,
     as_it_is,
     members,
@@ -28,6 +27,7 @@ from mcpws.errors import McpwsError, QueueFull, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Request, RequestId, Result
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.methods import CAPABILITY_OF, MAY_ASK
+from mcpws.mcp.schema import INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE, InputRequest
 
 TRY_AGAIN = 0.05
 """Seconds before a request that the server only wants to see again is sent again; twice as many in each round."""
@@ -35,12 +35,7 @@ TRY_AGAIN = 0.05
 TRY_AGAIN_MOST = 1.0
 
 
-class _Ask(Struct, gc=False):
-    method: str
-    params: Raw | UnsetType = UNSET
-
-
-_read_asks = reader(dict[str, _Ask])
+_read_asks = reader(dict[str, InputRequest])
 
 
 class Exchange:
@@ -92,9 +87,9 @@ class Exchange:
         self._timer = None
         params = to_modern_params(self._params, self._meta())
         if self._responses:
-            params["inputResponses"] = self._responses
+            params[INPUT_RESPONSES] = self._responses
         if self._state is not None:
-            params["requestState"] = self._state
+            params[REQUEST_STATE] = self._state
         self._responses, self._state, self._asked = {}, None, []
         rounds = self._rounds
         id = self._server.request(self._request.method, params, self._answered)
@@ -138,7 +133,7 @@ class Exchange:
             raise RpcError(f"The server requires input in a way that is not understood: {error}") from None
         if len(to_ask) > limits.max_asks:
             raise RpcError(f"The server asked more than {limits.max_asks} things at once")
-        self._state = result.get("requestState")
+        self._state = result.get(REQUEST_STATE)
         if not to_ask:
             wait = min(TRY_AGAIN * 2 ** (self._rounds - 1), TRY_AGAIN_MOST)
             self._timer = self._shared.clock.callLater(wait, self._send)
@@ -148,7 +143,7 @@ class Exchange:
             if not self._over:
                 self._asked.append(self._client.request(method, params, partial(self._responded, key)))
 
-    def _to_ask(self, ask: _Ask) -> tuple[str, Members | None]:
+    def _to_ask(self, ask: InputRequest) -> tuple[str, Members | None]:
         if ask.method not in CAPABILITY_OF:
             raise RpcError(f"The server asked the client for {ask.method}, which is not to be had")
         params = members(None if isinstance(ask.params, UnsetType) else ask.params)

@@ -14,7 +14,7 @@ from mcpws.backends.eras.for_legacy.request import Exchange
 from mcpws.backends.eras.for_legacy.subscriptions import Filter, Watches
 from mcpws.backends.eras.servers import Inner
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
-from mcpws.backends.eras.shared import MAX_URI, Shared
+from mcpws.backends.eras.shared import Shared
 from mcpws.core.ledger import cancelled_id
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
@@ -34,7 +34,7 @@ from mcpws.mcp.methods import (
     SET_LEVEL,
     TASK_STATUS,
 )
-from mcpws.mcp.schema import OURSELVES, InitializeParams, InitializeResult
+from mcpws.mcp.schema import MAX_URI, OURSELVES, InitializeParams, InitializeResult
 from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS, WITHOUT_ELICITATION, newest
 
 log = Logger()

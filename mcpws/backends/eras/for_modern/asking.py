@@ -11,7 +11,6 @@ from mcpws.backends.eras.for_modern.call import Ask, Call, State, Work
 from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.shapes import (
-    INPUT_REQUIRED,
     URL_ELICITATION_REQUIRED,
     Members,
     members,
@@ -36,6 +35,7 @@ from mcpws.jsonrpc.messages import Answer, ErrorObject, Request, Result, put_tog
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import SERVER_INFO
 from mcpws.mcp.methods import ELICIT, ROOTS_LIST
+from mcpws.mcp.schema import INPUT_REQUIRED, REQUEST_STATE
 from mcpws.seam.interfaces import Link
 
 GATHER = 0.01
@@ -209,7 +209,7 @@ class Calls:
             if call.server_id is None:
                 self._wait(call)
             return
-        self._answer(call, {"resultType": INPUT_REQUIRED, "inputRequests": call.park(), "requestState": token})
+        self._answer(call, {"resultType": INPUT_REQUIRED, "inputRequests": call.park(), REQUEST_STATE: token})
         self._advance()
 
     def _answered(self, call: Call, answer: Answer | McpwsError) -> None:

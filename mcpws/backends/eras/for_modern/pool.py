@@ -21,7 +21,7 @@ from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.levels import severity_of
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, read_meta
 from mcpws.mcp.methods import MAY_ASK, ONLY_LEGACY
-from mcpws.mcp.schema import OURSELVES
+from mcpws.mcp.schema import INPUT_RESPONSES, OURSELVES, REQUEST_STATE
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Link
 
@@ -132,9 +132,9 @@ class LegacyServers:
             params = members(request.params)
             legacy = to_legacy_params(params)
             meta = members(params.get("_meta"))
-            state = params.get("requestState", NULL)
+            state = params.get(REQUEST_STATE, NULL)
             level = severity_of(text(meta[LOG_LEVEL])) if meta.get(LOG_LEVEL, NULL) != NULL else None
-            given = put_together(members(params.get("inputResponses")))
+            given = put_together(members(params.get(INPUT_RESPONSES)))
             responses, actions = _read_responses(given), _read_actions(given)
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None

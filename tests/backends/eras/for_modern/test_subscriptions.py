@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcpws.backends.eras.shared import MAX_URI
 from mcpws.errors import BackendLost
 from mcpws.mcp.meta import PREFIX
+from mcpws.mcp.schema import MAX_URI
 
 if TYPE_CHECKING:
     from tests.backends.eras.conftest import Client, Json, Server, World
