@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Functions called for one request and its answer, sixteen of which come in one read.
-OF_AN_APP = 46
+OF_AN_APP = 45
 OF_WHAT_IS_PASSED_ON = 29
 # One of them sees whether it may be sent at all.
 SENT_BY_A_SESSION = 28

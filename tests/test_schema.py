@@ -24,7 +24,7 @@ from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Error, ErrorObject, Notification, Request, Result, to_raw
 from mcpws.seam.interfaces import Backend, Channel, Identity, Link
 from mcpws.testing import RecordingBackend, connected, result_of
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.caller import Caller
 from tests.backends.stdio.test_backend import PlayedReactor
 from tests.emitted import LARGE, LEGACY, MAX_REMEMBERED, META, MODERN, About, Emission, Said, Sender, Side
 from tests.schema import complaint, complaints_about
@@ -376,12 +376,12 @@ def test_a_client_without_a_name_is_caught(era: Era, emitted: list[Emission], mo
 def test_a_client_that_says_nothing_of_itself_is_caught(
     emitted: list[Emission], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = Conversation.request
+    request = Caller.request
 
-    def without(self: Conversation, method: str, params: dict[str, Any], **options: Any) -> Any:
+    def without(self: Caller, method: str, params: dict[str, Any], **options: Any) -> Any:
         return request(self, method, {name: params[name] for name in params if name != "clientInfo"}, **options)
 
-    monkeypatch.setattr(Conversation, "request", without)
+    monkeypatch.setattr(Caller, "request", without)
     connected(RecordingBackend(), era="legacy")
     assert "params.clientInfo" in taken(emitted)[0]
 

@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.peer import OnProgress
 from mcpws.errors import McpwsError, RemoteError
-from mcpws.jsonrpc.messages import Message
+from mcpws.jsonrpc.messages import Message, Notification, Request
 from mcpws.mcp.methods import RESOURCES_SUBSCRIBE, RESOURCES_UNSUBSCRIBE
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.caller import Caller
 
 log = Logger()
 
@@ -37,9 +37,9 @@ class Legacy:
     :param capabilities: the server's.
     """
 
-    def __init__(self, conversation: Conversation, version: str, capabilities: dict[str, Any]) -> None:
+    def __init__(self, caller: Caller, version: str, capabilities: dict[str, Any]) -> None:
         self.version = version
-        self._conversation = conversation
+        self._caller = caller
         self._capabilities = capabilities
         self._listening: dict[Subscription, _Wish] = {}
 
@@ -63,15 +63,15 @@ class Legacy:
         type: Any = Any,
     ) -> Deferred[Any]:
         """As `Session.request`; the log level is the affair of `logging/setLevel`."""
-        return self._conversation.request(method, params, timeout, on_progress, type)
+        return self._caller.request(method, params, timeout, on_progress, type)
 
     def listen(self, wanted: Filter, on_notification: OnNotification, timeout: float | None) -> Deferred[Subscription]:
         """As `Session.listen`: by `resources/subscribe`. Changes of lists are told to everybody anyway."""
         return Deferred.fromCoroutine(self._listen(wanted, on_notification, timeout))
 
-    def receive(self, message: Message) -> None:
-        """The server sent a message."""
-        self._conversation.receive(message)
+    def receive(self, message: Message) -> Request | Notification | None:
+        """Take in what the server sent; returns what the session must look after, as `Peer.receive` does."""
+        return self._caller.peer.receive(message)
 
     def heard(self, method: str, params: dict[str, Any]) -> None:
         """The server sent a notification."""
@@ -90,7 +90,7 @@ class Legacy:
         wish = _Wish(wanted, set(uris))
         subscription = Subscription(on_notification, lambda: self._stop(subscription))
         self._listening[subscription] = wish
-        asked = [self._conversation.request(RESOURCES_SUBSCRIBE, {"uri": uri}, timeout=timeout) for uri in uris]
+        asked = [self._caller.request(RESOURCES_SUBSCRIBE, {"uri": uri}, timeout=timeout) for uri in uris]
         for uri, (done, outcome) in zip(uris, await DeferredList(asked, consumeErrors=True), strict=True):
             if not done and outcome.check(RemoteError):
                 wish.uris.remove(uri)
@@ -108,7 +108,7 @@ class Legacy:
     def _stop(self, subscription: Subscription) -> None:
         uris = self._listening.pop(subscription).uris
         for uri in sorted(uris.difference(*(wish.uris for wish in self._listening.values()))):
-            asked = self._conversation.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, timeout=UNSUBSCRIBE_TIMEOUT)
+            asked = self._caller.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, timeout=UNSUBSCRIBE_TIMEOUT)
             asked.addErrback(_not_unsubscribed, uri)
 
     def _offers(self, feature: str, option: str) -> bool:

@@ -20,7 +20,7 @@ from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Reques
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SUBSCRIPTION_ID
 from mcpws.mcp.methods import CANCELLED, LISTEN
 from mcpws.mcp.versions import newest, spoken_instead
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.caller import Caller
 
 
 class Modern:
@@ -32,7 +32,7 @@ class Modern:
 
     def __init__(
         self,
-        conversation: Conversation,
+        caller: Caller,
         clock: IReactorTime,
         functions: Mapping[str, RequestFunction],
         identity: ClientIdentity,
@@ -40,7 +40,7 @@ class Modern:
     ) -> None:
         self.version = versions[-1]
         self._versions = tuple(versions)
-        self._conversation = conversation
+        self._caller = caller
         self._clock = clock
         self._functions = functions
         self._about = {
@@ -86,18 +86,18 @@ class Modern:
         opened = Stream(self._streams, ask, on_notification).opened
         return opened if timeout is None else opened.addTimeout(timeout, self._clock, _not_acknowledged)
 
-    def receive(self, message: Message) -> None:
-        """The server sent a message."""
+    def receive(self, message: Message) -> Request | Notification | None:
+        """Take in what the server sent; returns what the session must look after, as `Peer.receive` does."""
         if type(message) is Request:
             # Neither may a server of this era ask, nor its client answer.
-            self._conversation.peer.dropped += 1
-            return
+            self._caller.peer.dropped += 1
+            return None
         if type(message) is Notification and message.method == CANCELLED:
             id = cancelled_id(message)
             if id in self._streams:
                 # Of a server that ends a subscription the answer may come first, or not at all.
                 message = Result(id, EMPTY)
-        self._conversation.receive(message)
+        return self._caller.peer.receive(message)
 
     def heard(self, method: str, params: dict[str, Any]) -> None:
         """The server sent a notification."""
@@ -117,7 +117,7 @@ class Modern:
         """Send a request; once more, if the server wants another version that may be spoken."""
 
         def send() -> Deferred[Raw]:
-            return self._conversation.request(method, self._with_meta(params, log_level), type=Raw, **options)
+            return self._caller.request(method, self._with_meta(params, log_level), type=Raw, **options)
 
         return Deferred.fromCoroutine(self._in_a_version(send))
 

@@ -16,7 +16,7 @@ from mcpws.errors import ConfigError, MalformedResult, RemoteError, RequestTimeo
 from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
 from mcpws.mcp.schema import DiscoverResult, InitializeParams, InitializeResult
 from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS, newest, spoken_instead
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.caller import Caller
 
 Era = Literal["auto", "legacy", "modern"]
 
@@ -71,12 +71,12 @@ class Opening:
 
     def __init__(
         self,
-        conversation: Conversation,
+        caller: Caller,
         clock: IReactorTime,
         functions: Mapping[str, RequestFunction],
         terms: Terms,
     ) -> None:
-        self._conversation = conversation
+        self._caller = caller
         self._clock = clock
         self._functions = functions
         self._terms = terms
@@ -109,7 +109,7 @@ class Opening:
 
     async def _discover(self, timeout: float | None) -> Greeting:
         versions = MODERN_VERSIONS if self._terms.version is None else (self._terms.version,)
-        modern = Modern(self._conversation, self._clock, self._functions, self._terms.identity, versions)
+        modern = Modern(self._caller, self._clock, self._functions, self._terms.identity, versions)
         found: _Discovered = await modern.request(DISCOVER, timeout=timeout, type=_Discovered)
         version = newest(versions, found.supported_versions)
         if version is None:
@@ -121,14 +121,14 @@ class Opening:
         """The handshake of MCP 2025-11-25, lifecycle."""
         identity = self._terms.identity
         params = to_builtins(InitializeParams(version, identity.declared(self._functions), identity.info))
-        asked = self._conversation.request(INITIALIZE, params, timeout=self._terms.timeout, type=_Initialized)
+        asked = self._caller.request(INITIALIZE, params, timeout=self._terms.timeout, type=_Initialized)
         found: _Initialized = await asked
         if found.server_info is None:
             raise MalformedResult(INITIALIZE, "it has no serverInfo")
         version = found.protocol_version
         if version not in LEGACY_VERSIONS:
             raise UnsupportedVersion((version,), LEGACY_VERSIONS)
-        self._conversation.notify(INITIALIZED)
+        self._caller.notify(INITIALIZED)
         capabilities = found.capabilities or {}
-        legacy = Legacy(self._conversation, version, capabilities)
+        legacy = Legacy(self._caller, version, capabilities)
         return Greeting(legacy, found.server_info, capabilities, found.instructions)

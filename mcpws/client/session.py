@@ -19,16 +19,18 @@ from mcpws.client.modern import Modern
 from mcpws.client.opening import Opening, Terms
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.peer import OnProgress, Progress
+from mcpws.core.peer import OnProgress, Peer, Progress
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.jsonrpc.surrogates import read_as
 from mcpws.mcp.methods import PING
 from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.policy.stats import ConnectionStatistics
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.answerer import Answerer
+from mcpws.turns.caller import Caller
 from mcpws.turns.hearing import Hearing
 from mcpws.turns.once import Once
+from mcpws.turns.outcome import call_listener
 from mcpws.turns.steady import steady
 from mcpws.ws.client import ClientConnection
 
@@ -59,14 +61,14 @@ class Session(Methods):
         self._clock = clock
         self._requests = dict(requests)
         self._notifications = dict(notifications)
-        self._conversation = Conversation(
-            connection.send_message, steady(clock), self._answer, self._notified, max_working=connection.max_in_flight
-        )
-        self._settle = self._conversation.peer.settle
+        self._peer = Peer(connection.send_message)
+        self._caller = Caller(self._peer, steady(clock))
+        self._answerer = Answerer(self._peer, connection.send_message, connection.max_in_flight)
+        self._settle = self._peer.settle
         self._hearing = Hearing(connection.peer, *connection.notification_limits)
         # Bytes of the notification that is being heard.
         self._size = 0
-        self._era: Legacy | Modern = Legacy(self._conversation, "", {})
+        self._era: Legacy | Modern = Legacy(self._caller, "", {})
         # Whether the server fell behind and has not caught up yet; only then has `_is_stalled` to look how far.
         self._behind = False
         self._lost: Once[McpwsError] = Once()
@@ -174,7 +176,7 @@ class Session(Methods):
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the server; does nothing once the connection is gone. Raises MessageTooLarge."""
-        self._conversation.notify(method, params)
+        self._caller.notify(method, params)
 
     def close(self) -> Deferred[None]:
         """Close with 1000; fires when the connection is gone. What is pending fails with ConnectionClosed."""
@@ -194,7 +196,7 @@ class Session(Methods):
     @property
     def in_flight(self) -> int:
         """Requests that wait for an answer of the server; subscriptions are none."""
-        return self._conversation.peer.pending - self._era.streams
+        return self._peer.pending - self._era.streams
 
     def statistics(self) -> ConnectionStatistics:
         """A snapshot of the connection's counters.
@@ -202,7 +204,7 @@ class Session(Methods):
         `in_flight` are the requests that wait for an answer, `dropped` counts what belonged nowhere, and notifications
         that functions were not to hear of as well.
         """
-        dropped = self._conversation.peer.dropped + self._hearing.dropped
+        dropped = self._peer.dropped + self._hearing.dropped
         return replace(self._connection.statistics(self.seconds()), dropped=dropped)
 
     def seconds(self) -> float:
@@ -215,7 +217,7 @@ class Session(Methods):
 
     async def _begin(self, terms: Terms) -> Session:
         try:
-            greeting = await Opening(self._conversation, steady(self._clock), self._requests, terms).greet()
+            greeting = await Opening(self._caller, steady(self._clock), self._requests, terms).greet()
         except Exception:
             self._connection.close()
             raise
@@ -257,8 +259,12 @@ class Session(Methods):
         if type(message) is Result:
             # The same in both eras, and most of what comes.
             self._settle(message)
-        else:
-            self._era.receive(message)
+            return
+        ours = self._era.receive(message)
+        if type(ours) is Request:
+            self._answerer.answer(ours, self._answer, ours)
+        elif type(ours) is Notification:
+            call_listener(self._notified, ours.method, ours)
 
     def pause_sending(self) -> None:
         self._behind = True
@@ -267,7 +273,7 @@ class Session(Methods):
         self._behind = False
 
     def lost(self, reason: McpwsError) -> None:
-        self._conversation.lost(reason)
+        self._peer.lost(reason)
         self._era.lost(reason)
         self._lost.fire(reason)
 

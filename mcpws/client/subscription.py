@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 
 from mcpws.errors import McpwsError
 from mcpws.mcp.schema import SubscriptionFilter
-from mcpws.turns.conversation import hear
 from mcpws.turns.once import Once
+from mcpws.turns.outcome import call_listener
 
 OnNotification = Callable[[str, dict[str, Any]], object]
 """Takes method and parameters of a notification; may return a Deferred or a coroutine."""
@@ -47,7 +47,7 @@ class Subscription:
 
     def bring(self, method: str, params: dict[str, Any]) -> None:
         """A notification came."""
-        hear(self._on_notification, method, method, params)
+        call_listener(self._on_notification, method, method, params)
 
     def end(self, reason: McpwsError | None) -> None:
         """Take in that it is over."""

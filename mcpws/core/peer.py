@@ -52,7 +52,7 @@ class Peer:
     :param to_raw: makes JSON of parameters; raises TypeError where it cannot.
     """
 
-    __slots__ = ("_lost", "_max_pending", "_next_id", "_pending", "_send", "_to_raw", "at_work", "dropped")
+    __slots__ = ("_max_pending", "_next_id", "_pending", "_send", "_to_raw", "at_work", "dropped", "gone")
 
     def __init__(
         self,
@@ -65,10 +65,11 @@ class Peer:
         self._to_raw = to_raw
         self._max_pending = max_pending
         self._next_id = first_id
-        self._lost = False
         self._pending: dict[RequestId, _Pending] = {}
         self.at_work: dict[RequestId, Callable[[], None]] = {}
         """Requests of the other end that wait for ours, with how to cancel each. For owners to look at only."""
+        self.gone: McpwsError | None = None
+        """Why no more can come or go; None until then."""
         self.dropped = 0
 
     @property
@@ -126,7 +127,7 @@ class Peer:
         if entry is None:
             return False
         method, _, _ = entry
-        if method != INITIALIZE and not self._lost:
+        if method != INITIALIZE and self.gone is None:
             self.notify(CANCELLED, {"requestId": id, "reason": reason})
         return True
 
@@ -181,7 +182,7 @@ class Peer:
         `cancel` is called if the other end withdraws it, or is lost (at once, if it is already); no
         answer may follow then. It must not raise.
         """
-        if self._lost:
+        if self.gone is not None:
             cancel()
         else:
             self.at_work[id] = cancel
@@ -203,7 +204,8 @@ class Peer:
         In this order, so that work which waits for the other end is cancelled and does not fail. Either may withdraw
         what is still pending.
         """
-        self._lost = True
+        if self.gone is None:
+            self.gone = reason
         while self.at_work:
             self.at_work.pop(next(iter(self.at_work)))()
         while self._pending:

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.turns.conversation import to_come
+from mcpws.turns.outcome import as_deferred
 
 log = Logger()
 
@@ -43,7 +43,7 @@ class Hearing:
         except BaseException:
             _not_heard(Failure(), name)
             return
-        later = to_come(outcome)
+        later = as_deferred(outcome)
         if later is not None:
             self.add(later, size, name)
 

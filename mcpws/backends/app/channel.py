@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
@@ -20,13 +20,16 @@ from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.backends.app.uri import canonical
 from mcpws.core.ledger import cancelled_id
+from mcpws.core.peer import Peer
 from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
 from mcpws.jsonrpc.messages import Message, Notification, Request, RequestId
 from mcpws.mcp.meta import RequestMeta, read_modern
 from mcpws.mcp.methods import CANCELLED, LIST_CHANGED, RESOURCE_UPDATED
 from mcpws.seam.interfaces import Link
-from mcpws.turns.conversation import RETURNED, Conversation, cause_of, to_come
+from mcpws.turns.answerer import Answerer
+from mcpws.turns.caller import Caller
 from mcpws.turns.hearing import Hearing
+from mcpws.turns.outcome import PLAIN, as_deferred, call_listener, cause_of
 
 log = Logger()
 
@@ -86,6 +89,7 @@ class AppChannel:
     """
 
     __slots__ = (
+        "_answerer",
         "_closed",
         "_contexts",
         "_ended",
@@ -93,12 +97,13 @@ class AppChannel:
         "_link",
         "_methods",
         "_notifications",
+        "_peer",
         "_stateless",
         "_subscriptions",
+        "caller",
         "catalog",
         "client",
         "clock",
-        "conversation",
         "gate",
         "hearing",
         "identity",
@@ -124,13 +129,15 @@ class AppChannel:
     ) -> None:
         self.catalog = catalog
         self.client = HandshakenClient()
-        self.conversation = Conversation(link.send, clock, self._dispatch, self._notified, max_pending)
+        self._peer = Peer(link.send, max_pending)
+        self._answerer = Answerer(self._peer, link.send)
+        self.caller = Caller(self._peer, clock)
         self.identity = link.identity
         self.clock = clock
         self.gate = Gate()
         self.in_flight = in_flight
         self.hearing = hearing
-        self.listens = Listens(self.conversation.notify, subscriptions)
+        self.listens = Listens(self.caller.notify, subscriptions)
         self._link = link
         self._methods = methods
         self._notifications = notifications
@@ -156,7 +163,7 @@ class AppChannel:
         context = self._context(request) if signature.takes_context else None
         try:
             outcome = signature.function(*values) if signature.simple else signature.call(values, context)
-            later = None if type(outcome) in RETURNED else to_come(outcome)
+            later = None if type(outcome) in PLAIN else as_deferred(outcome)
             if later is None:
                 if context is not None:
                     context.settled()
@@ -188,7 +195,7 @@ class AppChannel:
 
         What it returns is not wanted, what it raises is logged.
         """
-        later = to_come(self.run(signature, values, None, _ignore))
+        later = as_deferred(self.run(signature, values, None, _ignore))
         if later is not None:
             self.hearing.add(later, size, signature.label)
 
@@ -212,12 +219,12 @@ class AppChannel:
     def resource_updated(self, uri: str) -> None:
         """A Subscriber."""
         known = self.client.subscriptions[canonical(uri)]
-        self.conversation.notify(RESOURCE_UPDATED, {"uri": known})
+        self.caller.notify(RESOURCE_UPDATED, {"uri": known})
 
     def list_changed(self, feature: str) -> None:
         """Tell the client that its list is out of date, if it is initialised and knows of that list, or listens."""
         if self.client.initialized and feature in self.client.features:
-            self.conversation.notify(LIST_CHANGED[feature])
+            self.caller.notify(LIST_CHANGED[feature])
         self.listens.list_changed(feature)
 
     def end(self, reason: McpwsError) -> None:
@@ -233,7 +240,17 @@ class AppChannel:
             return
         if type(message) is Notification and message.method == CANCELLED:
             self._withdrawn(cancelled_id(message))
-        self.conversation.receive(message)
+        peer = self._peer
+        # Past the peer with what it has nothing to say to, which is most of what comes.
+        ours = message if type(message) is Request and message.id not in peer.at_work else peer.receive(message)
+        if type(ours) is Request:
+            meta = read_modern(ours)
+            if meta is not None:
+                self._answerer.answer(ours, self._stateless, self, ours, meta)
+            else:
+                self._answerer.answer(ours, self._methods.get(ours.method, _not_found), self, ours)
+        elif type(ours) is Notification:
+            call_listener(self._notified, ours.method, ours)
 
     def close(self, reason: str) -> None:
         if self._closed:
@@ -242,7 +259,7 @@ class AppChannel:
         for id in list(self._contexts):
             self._withdrawn(id)
         gone = ConnectionClosed(GOING_AWAY, reason)
-        self.conversation.lost(gone)
+        self._peer.lost(gone)
         self.hearing.end()
         self.gate.end(gone)
         for uri in list(self.client.subscriptions):
@@ -258,15 +275,6 @@ class AppChannel:
     def stopProducing(self) -> None:
         self.gate.shut()
 
-    def _dispatch(self, request: Request) -> object:
-        meta = read_modern(request)
-        if meta is not None:
-            return self._stateless(self, request, meta)
-        method = self._methods.get(request.method)
-        if method is None:
-            raise MethodNotFound(request.method)
-        return method(self, request)
-
     def _notified(self, notification: Notification) -> None:
         heard = self._notifications.get(notification.method)
         if heard is None:
@@ -275,7 +283,7 @@ class AppChannel:
             heard(self, notification)
         except InvalidParams as error:
             # There is nobody to answer, and what a client sends is no defect of ours.
-            self.conversation.peer.dropped += 1
+            self._peer.dropped += 1
             log.debug("dropped {method}: {error}", method=notification.method, error=error)
 
     def _returned(self, value: Any, convert: Callable[[Any], object], signature: Signature) -> object:
@@ -286,13 +294,13 @@ class AppChannel:
 
     def _raised(self, failure: Failure, signature: Signature, id: RequestId, at_once: bool) -> Failure:
         error = cause_of(failure)
-        if isinstance(error, CancelledError) and not at_once and id not in self.conversation.peer.at_work:
+        if isinstance(error, CancelledError) and not at_once and id not in self._peer.at_work:
             # The client does not wait for it any more.
             return failure
         return Failure(self.told(error, signature))
 
     def _context(self, request: Request | None) -> Context:
-        return Context(self.conversation, self.client, self.identity, self.gate, request)
+        return Context(self.caller, self.client, self.identity, self.gate, request)
 
     def _withdrawn(self, id: RequestId | None) -> None:
         """A coroutine may go on after it was cancelled, but not report any more."""
@@ -316,6 +324,11 @@ Stateless: TypeAlias = Callable[[AppChannel, Request, RequestMeta], object]
 
 Listener: TypeAlias = Callable[[AppChannel, Notification], None]
 """Takes a notification; InvalidParams means that it was none to take."""
+
+
+def _not_found(channel: AppChannel, request: Request) -> NoReturn:
+    """Method in the place of one that there is not."""
+    raise MethodNotFound(request.method)
 
 
 def _ignore(value: Any) -> None:

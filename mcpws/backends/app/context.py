@@ -27,7 +27,7 @@ from mcpws.mcp.meta import read_meta
 from mcpws.mcp.methods import CREATE_MESSAGE, ELICIT, LOG_MESSAGE, PROGRESS, ROOTS_LIST
 from mcpws.mcp.versions import WITHOUT_ELICITATION
 from mcpws.seam.interfaces import Identity
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.caller import Caller
 
 
 class ClientState:
@@ -79,11 +79,11 @@ class Context:
     run: a question that has changed, by as little as the time in its text, is a new question.
     """
 
-    __slots__ = ("_cancelled", "_client", "_conversation", "_gate", "_progress", "_token", "identity", "request_id")
+    __slots__ = ("_caller", "_cancelled", "_client", "_gate", "_progress", "_token", "identity", "request_id")
 
     def __init__(
         self,
-        conversation: Conversation,
+        caller: Caller,
         client: ClientState,
         identity: Identity,
         gate: Gate,
@@ -91,7 +91,7 @@ class Context:
     ) -> None:
         self.request_id: RequestId | None = None if request is None else request.id
         self.identity = identity
-        self._conversation = conversation
+        self._caller = caller
         self._client = client
         self._gate = gate
         self._token = None if request is None else read_meta(request).progress_token
@@ -138,18 +138,18 @@ class Context:
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Send a notification."""
-        self._conversation.notify(method, params)
+        self._caller.notify(method, params)
 
     def request(
         self, method: str, params: dict[str, Any] | None = None, *, timeout: float | None = None, type: Any = Any
     ) -> Deferred[Any]:
-        """Ask the client; fires with the result, decoded as `type`. Fails as `Conversation.request` does.
+        """Ask the client; fires with the result, decoded as `type`. Fails as `Caller.request` does.
 
         Of a client of MCP 2026-07-28 only what `sample`, `elicit` and `list_roots` ask for can be had, as told above,
         and there `timeout` has no meaning. Fails with CannotAsk for all else, where no question may be asked, and once
         the call is over.
         """
-        return self._conversation.request(method, params, timeout=timeout, type=type)
+        return self._caller.request(method, params, timeout=timeout, type=type)
 
     def sample(
         self,

@@ -2,7 +2,7 @@
 
 They are those of conversations that begin with `initialize` (MCP 2024-11-05 to 2025-11-25), and those of requests that
 stand for themselves (MCP 2026-07-28). Each takes the Scope of the request, and the request, and answers as
-`Conversation.dispatch` may. Paths in refusals begin at the parameters.
+a method given to `Answerer.answer` may. Paths in refusals begin at the parameters.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from mcpws.mcp.methods import (
 )
 from mcpws.mcp.schema import DiscoverResult, InitializeParams, InitializeResult, ListenParams, Uri
 from mcpws.mcp.versions import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS, SUPPORTED_VERSIONS
-from mcpws.turns.conversation import cause_of, to_come
+from mcpws.turns.outcome import as_deferred, cause_of
 
 
 class _Page(Struct):
@@ -163,7 +163,7 @@ def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
             return failed(error)
         if type(outcome) is ToolResult:
             return outcome
-        later = to_come(outcome)
+        later = as_deferred(outcome)
         return outcome if later is None else later.addErrback(tell)
 
     return answer

@@ -36,7 +36,7 @@ from mcpws.mcp.methods import (
 )
 from mcpws.mcp.schema import COMPLETE_RESULT, DiscoverResult, InputRequiredResult
 from mcpws.mcp.versions import MODERN_VERSIONS, SUPPORTED_VERSIONS
-from mcpws.turns.conversation import cause_of, to_come
+from mcpws.turns.outcome import as_deferred, cause_of
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Modern:
             outcome = method(call, request)
         except _LEGACY_TERMS as error:
             raise _in_modern_terms(error) from None
-        later = to_come(outcome)
+        later = as_deferred(outcome)
         if later is None:
             return self._complete(outcome, call)
         return later.addCallbacks(self._complete, _failed, callbackArgs=(call,))

@@ -21,7 +21,7 @@ from mcpws.backends.app.signature import Signature
 from mcpws.errors import CannotAsk, CapabilityMissing, InvalidParams
 from mcpws.jsonrpc.messages import Request, RequestId, to_raw
 from mcpws.mcp.methods import CAPABILITY_OF, MAY_ASK
-from mcpws.turns.conversation import cause_of, to_come
+from mcpws.turns.outcome import as_deferred, cause_of
 
 log = Logger()
 
@@ -90,7 +90,7 @@ class StatelessCall:
         self._context = StatelessContext(self, self._token)
         try:
             outcome = signature.call(values, self._context)
-            later = to_come(outcome)
+            later = as_deferred(outcome)
             if later is None:
                 self._settle()
                 return convert(outcome)
@@ -212,7 +212,7 @@ class StatelessContext(Context):
 
     def __init__(self, call: StatelessCall, token: RequestId | None) -> None:
         channel = call.channel
-        super().__init__(channel.conversation, call.client, channel.identity, channel.gate, None)
+        super().__init__(channel.caller, call.client, channel.identity, channel.gate, None)
         self.request_id = call.request.id
         self._token = token
         self._call: StatelessCall | None = call

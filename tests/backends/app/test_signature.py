@@ -13,9 +13,10 @@ from twisted.internet.task import Clock
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.gate import Gate
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
+from mcpws.core.peer import Peer
 from mcpws.errors import ConfigError
 from mcpws.seam.interfaces import Identity
-from mcpws.turns.conversation import Conversation
+from mcpws.turns.caller import Caller
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def context(clock: Clock) -> Context:
-    conversation = Conversation(lambda message: None, clock, lambda request: None, lambda notification: None)
-    return Context(conversation, ClientState(), Identity("here"), Gate(), None)
+    caller = Caller(Peer(lambda message: None), clock)
+    return Context(caller, ClientState(), Identity("here"), Gate(), None)
 
 
 def annotated(a: int, b: Annotated[str, Meta(min_length=1)] = "x", *, c: list[int] | None = None) -> dict[str, int]:
