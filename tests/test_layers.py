@@ -35,6 +35,9 @@ LAYERS = (
 # A backend knows none of the others.
 SIBLINGS = ("backends",)
 
+# Of these folders neither knows the other.
+APART = ("mcpws.backends.eras.for_legacy", "mcpws.backends.eras.for_modern")
+
 # Names that hold a state which changes belong to an object that somebody owns; one that is the process's is named here.
 STATELESS = LAYERS[: LAYERS.index(("turns",))]
 MUTATING = ("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update")
@@ -137,6 +140,7 @@ def _breaches_of(where: Path, source: str) -> Iterator[tuple[int, str]]:
         yield from _misplaced(part, uses)
     if part in SIBLINGS:
         yield from _of_siblings(where.with_suffix("").parts[2], part, uses)
+    yield from _over_to_the_other(where, uses)
     if part in PURE:
         yield from _impure(uses)
     if any(part in layer for layer in STATELESS):
@@ -229,6 +233,13 @@ def _of_siblings(own: str, part: str, uses: Uses) -> Iterator[tuple[int, str]]:
             other = use.name.split(".")[2:3]
             if other and other != [own]:
                 yield use.line, f"{own} imports {use.name}, which is beside it"
+
+
+def _over_to_the_other(where: Path, uses: Uses) -> Iterator[tuple[int, str]]:
+    own = [one for one in APART if _is_within(".".join(where.parent.parts), one)]
+    for use in uses:
+        if own and use.is_import and any(_is_within(use.name, other) for other in APART if other not in own):
+            yield use.line, f"{use.name} is of the other direction"
 
 
 def _private(where: Path, uses: Uses) -> Iterator[tuple[int, str]]:
@@ -337,6 +348,16 @@ def write_module(root: Path, path: str, source: str) -> None:
         ("backends/shared.py", "import mcpws.backends.stdio.child", "shared imports mcpws.backends.stdio.child"),
         ("backends/app/tools.py", "from mcpws.backends import stdio", "app imports mcpws.backends.stdio"),
         ("backends/app/tools.py", "from ..eras import backend", "app imports mcpws.backends.eras.backend"),
+        (
+            "backends/eras/for_legacy/half.py",
+            "from mcpws.backends.eras.for_modern.pool import x",
+            "mcpws.backends.eras.for_modern.pool.x is of the other direction",
+        ),
+        (
+            "backends/eras/for_modern/pool.py",
+            "from ..for_legacy import half",
+            "mcpws.backends.eras.for_legacy.half is of the other direction",
+        ),
         ("ws/server.py", "from mcpws.fronts.front import _Held", "mcpws.fronts.front._Held is private"),
         ("core/ledger.py", "SEEN = {}\ndef f(x):\n    SEEN[x] = 1", "SEEN is changed"),
         ("core/ledger.py", "SEEN: list = []\ndef f(x):\n    SEEN.append(x)", "SEEN is changed"),

@@ -8,7 +8,7 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.backends.eras.router import Conversation
+from mcpws.backends.eras.router import EraRouter
 from mcpws.backends.eras.shared import Counters, EraTranslation, Known, Limits, Shared
 from mcpws.errors import ShuttingDown
 from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
@@ -39,7 +39,7 @@ class DualEra:
         self._backend = backend
         self._counters = Counters()
         self._shared = Shared(steady(clock), limits, self._counters, Known())
-        self._conversations: set[Conversation] = set()
+        self._conversations: set[EraRouter] = set()
 
     @property
     def translated(self) -> int:
@@ -72,7 +72,7 @@ class DualEra:
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation, and one within; fails as that fails."""
-        conversation = Conversation(self._backend, link, self._shared, self._conversations.discard)
+        conversation = EraRouter(self._backend, link, self._shared, self._conversations.discard)
         self._conversations.add(conversation)
         return conversation.open()
 

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from mcpws.backends.eras.for_legacy.client import LegacyClient
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_modern.client import ModernClient
-from mcpws.backends.eras.servers import Inners
+from mcpws.backends.eras.servers import ServerConversations
 from mcpws.backends.eras.shared import Shared
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId
@@ -19,7 +19,7 @@ from mcpws.mcp.methods import CANCELLED, INITIALIZE
 from mcpws.seam.interfaces import Backend, Channel, Link
 
 
-class Conversation:
+class EraRouter:
     """The Channel of a client: gives each message to the half that it is for.
 
     A request that names its protocol version is modern, every other one legacy (MCP 2026-07-28, versioning). What names
@@ -28,12 +28,12 @@ class Conversation:
     :param on_end: called once, when nothing is left of the conversation.
     """
 
-    def __init__(self, backend: Backend, link: Link, shared: Shared, on_end: Callable[[Conversation], None]) -> None:
+    def __init__(self, backend: Backend, link: Link, shared: Shared, on_end: Callable[[EraRouter], None]) -> None:
         self._link = link
         self._ended = False
         self._shared = shared
         self._on_end = on_end
-        self._inners = Inners(backend, link, shared)
+        self._conversations = ServerConversations(backend, link, shared)
         self._legacy: LegacyClient | None = None
         self._modern: ModernClient | None = None
         self._opening: Deferred[Channel] | None = None
@@ -41,7 +41,7 @@ class Conversation:
     def open(self) -> Deferred[Channel]:
         """Begin the first conversation within; fires with this one when that has begun, or fails as that fails."""
         opening = self._opening = Deferred(self._given_up)
-        self._inners.begin(self)
+        self._conversations.begin(self)
         return opening
 
     def stop(self, reason: McpwsError) -> None:
@@ -92,15 +92,15 @@ class Conversation:
         self._end(BackendLost(reason))
 
     def pauseProducing(self) -> None:
-        self._inners.pause()
+        self._conversations.pause()
 
     def resumeProducing(self) -> None:
-        self._inners.resume()
+        self._conversations.resume()
 
     def stopProducing(self) -> None:
-        self._inners.pause()
+        self._conversations.pause()
 
-    # inner.Owner, of the first conversation until it is needed.
+    # servers.ServerReceiver, of the first conversation until it is needed.
 
     def opened(self) -> None:
         self._opened_with(self)
@@ -117,7 +117,7 @@ class Conversation:
 
     def _begin_modern(self, request: Request, token: RequestId | None) -> None:
         """With the first request that is."""
-        self._modern = ModernClient(self._link, self._inners, self._shared)
+        self._modern = ModernClient(self._link, self._conversations, self._shared)
         if self._legacy is not None:
             self._legacy.share(self._modern.requests)
         self._modern.take(request, token)
@@ -128,9 +128,9 @@ class Conversation:
             # A client that has found out that it cannot be modern here has no use for two servers.
             released = None if self._modern is None else self._modern.release()
             if released is not None:
-                self._inners.keep(released, self)
+                self._conversations.keep(released, self)
             half = Half(self._link, self._shared.counters)
-            self._legacy = LegacyClient(half, self._inners, self._shared, self.server_lost)
+            self._legacy = LegacyClient(half, self._conversations, self._shared, self.server_lost)
             if self._modern is not None:
                 self._legacy.share(self._modern.requests)
             self._legacy.begin()
@@ -148,7 +148,7 @@ class Conversation:
             self._legacy.close(reason)
         if self._modern is not None:
             self._modern.close(reason)
-        self._inners.close(str(reason))
+        self._conversations.close(str(reason))
         self._on_end(self)
 
     def _opened_with(self, outcome: Channel | Failure) -> None:

@@ -14,8 +14,8 @@ from mcpws.seam.interfaces import Backend, Channel, Link
 from mcpws.seam.opening import Opening
 
 
-class Owner(Protocol):
-    """Whom an inner conversation serves."""
+class ServerReceiver(Protocol):
+    """Receiver of what a conversation with a server brings."""
 
     def opened(self) -> None:
         """Messages may go to the server."""
@@ -27,38 +27,38 @@ class Owner(Protocol):
         """The server is gone, or never came; called once, and nothing after it."""
 
 
-class Inner:
-    """One conversation with the backend within; the Link that it holds.
+class ServerConversation:
+    """Conversation with the backend within: the Link that this holds.
 
     `probed` says whether the server was asked which era it is of, `found_modern` whether its answer came, but late.
     """
 
-    def __init__(self, inners: Inners, owner: Owner) -> None:
-        self.identity = inners.link.identity
-        self.owner: Owner | None = owner
+    def __init__(self, conversations: ServerConversations, receiver: ServerReceiver) -> None:
+        self.identity = conversations.link.identity
+        self.receiver: ServerReceiver | None = receiver
         self.probed = False
         self.found_modern = False
-        self._inners = inners
+        self._conversations = conversations
         self._probe: Probe | None = None
         self._opening: Opening | None = None
         self._channel: Channel | None = None
 
     def start(self) -> None:
-        """Begin, if it has not begun; `Owner.opened` is called at once if it has."""
+        """Begin, if it has not begun; `ServerReceiver.opened` is called at once if it has."""
         if self._channel is not None:
             self._tell_opened()
             return
         if self._opening is None:
             self._opening = Opening(self._opened, self.lost)
-            self._opening.begin(self._inners.backend, self)
+            self._opening.begin(self._conversations.backend, self)
 
     def probe(self, done: Callable[[Answer | None], None]) -> None:
-        """Ask the server which era it is of; `done` as for Probe. The owner sees nothing of it."""
+        """Ask the server which era it is of; `done` as for Probe. The receiver sees nothing of it."""
         self.probed = True
         if self._probe is not None:
             # Whoever has asked already does not need the server any more.
             self._probe.stop()
-        shared = self._inners.shared
+        shared = self._conversations.shared
         self._probe = Probe(self.to_server, shared.clock, shared.limits.probe_timeout, done)
         self._probe.begin()
 
@@ -68,29 +68,29 @@ class Inner:
             self._channel.receive(message)
 
     def pass_through(self) -> Callable[[Message], None] | None:
-        """Let the server talk to the client itself: all that the owner still hears is `lost`, and the client with it.
+        """Let the server talk to the client itself: the receiver hears `lost` alone, as does the client.
 
         Returns what takes messages for the server until then; None if there is none, or a probe has no answer yet.
         """
         if self._channel is None or self._probe is not None:
             return None
-        self.send = self._inners.link.send  # type: ignore[method-assign]  # not one call more for each answer
+        self.send = self._conversations.link.send  # type: ignore[method-assign]  # not one call more for each answer
         return self._channel.receive
 
     def intercept(self) -> bool:
-        """Have the owner hear everything again; whether it did not."""
+        """Have the receiver hear everything again; whether it did not."""
         return self.__dict__.pop("send", None) is not None
 
     def close(self, reason: str) -> None:
         """Nobody needs it any more."""
-        self.owner = None
+        self.receiver = None
         opening, channel, self._opening, self._channel = self._opening, self._channel, None, None
         self._end()
         if opening is not None:
             opening.give_up(reason)
         if channel is not None:
             channel.close(reason)
-        self._inners.emptied(self)
+        self._conversations.emptied(self)
 
     def pause(self) -> None:
         """The client reads too slowly."""
@@ -105,30 +105,30 @@ class Inner:
     # interfaces.Link
 
     def send(self, message: Message) -> None:
-        if self.owner is None:
+        if self.receiver is None:
             return
         probe = self._probe
         if probe is None or not probe.take(message):
-            self.owner.received(message)
+            self.receiver.received(message)
         elif probe is self._probe:
             self._probe = None
 
     def lost(self, reason: McpwsError) -> None:
-        owner, self.owner = self.owner, None
+        receiver, self.receiver = self.receiver, None
         opening, self._opening, self._channel = self._opening, None, None
         self._end()
         if opening is not None:
             opening.forget("the backend is gone")
-        if owner is not None:
-            owner.lost(reason)
+        if receiver is not None:
+            receiver.lost(reason)
         # What the client gets to say now is not for this one any more.
-        self._inners.emptied(self)
+        self._conversations.emptied(self)
 
     def pauseProducing(self) -> None:
-        self._inners.filled(self)
+        self._conversations.filled(self)
 
     def resumeProducing(self) -> None:
-        self._inners.emptied(self)
+        self._conversations.emptied(self)
 
     def stopProducing(self) -> None:
         self.pauseProducing()
@@ -136,22 +136,22 @@ class Inner:
     def _opened(self, channel: Channel) -> None:
         self._opening = None
         self._channel = channel
-        if self._inners.client_is_slow:
+        if self._conversations.client_is_slow:
             channel.pauseProducing()
         self._tell_opened()
 
     def _tell_opened(self) -> None:
-        if self.owner is not None:
-            self.owner.opened()
+        if self.receiver is not None:
+            self.receiver.opened()
 
     def _end(self) -> None:
         if self._probe is not None:
             self._probe.stop()
-        self._inners.ended(self)
+        self._conversations.ended(self)
 
 
-class Inners:
-    """All of one client's: what pauses one of them pauses the client, and a slow client pauses them all.
+class ServerConversations:
+    """Conversations behind one client: what pauses one of them pauses the client, and a slow client pauses them all.
 
     The first is begun with the conversation, before anybody knows what for: a client that says at once what it wants
     then need not wait for a process to start.
@@ -162,75 +162,75 @@ class Inners:
         self.link = link
         self.shared = shared
         self.client_is_slow = False
-        self._all: set[Inner] = set()
-        self._full: set[Inner] = set()
-        self._spare: Inner | None = None
+        self._all: set[ServerConversation] = set()
+        self._full: set[ServerConversation] = set()
+        self._spare: ServerConversation | None = None
         self._starts: deque[float] = deque(maxlen=shared.limits.max_starts)
 
-    def begin(self, owner: Owner) -> None:
-        """Make the first one, which `owner` looks after until it is wanted."""
-        self._spare = Inner(self, owner)
+    def begin(self, receiver: ServerReceiver) -> None:
+        """Make the first one, which `receiver` looks after until it is wanted."""
+        self._spare = ServerConversation(self, receiver)
         self._all.add(self._spare)
         self._spare.start()
 
-    def get(self, owner: Owner) -> Inner:
-        """One for `owner`, who calls its `start` next.
+    def get(self, receiver: ServerReceiver) -> ServerConversation:
+        """A conversation for `receiver`, who calls its `start` next.
 
         Raises RpcError when too many had to be made within a minute: what ends as soon as it begins is not begun over
         and over.
         """
-        inner, self._spare = self._spare, None
-        if inner is not None:
-            inner.owner = owner
-            return inner
+        conversation, self._spare = self._spare, None
+        if conversation is not None:
+            conversation.receiver = receiver
+            return conversation
         now = self.shared.clock.seconds()
         if len(self._starts) == self._starts.maxlen and now - self._starts[0] < 60:
             limit = self.shared.limits.max_starts
             raise RpcError(f"The server was started {limit} times within a minute", {"limit": limit}, code=429)
         self._starts.append(now)
-        inner = Inner(self, owner)
-        self._all.add(inner)
-        return inner
+        conversation = ServerConversation(self, receiver)
+        self._all.add(conversation)
+        return conversation
 
-    def keep(self, inner: Inner, owner: Owner) -> None:
+    def keep(self, conversation: ServerConversation, receiver: ServerReceiver) -> None:
         """For whoever needs one next."""
-        inner.owner = owner
-        self._spare = inner
+        conversation.receiver = receiver
+        self._spare = conversation
 
     def pause(self) -> None:
         """The client reads too slowly."""
         self.client_is_slow = True
-        for inner in list(self._all):
-            inner.pause()
+        for conversation in list(self._all):
+            conversation.pause()
 
     def resume(self) -> None:
         """Read on: the other end has caught up."""
         self.client_is_slow = False
-        for inner in list(self._all):
-            inner.resume()
+        for conversation in list(self._all):
+            conversation.resume()
 
     def close(self, reason: str) -> None:
         """The client is gone."""
         self._spare = None
-        for inner in list(self._all):
-            inner.close(reason)
+        for conversation in list(self._all):
+            conversation.close(reason)
 
-    def filled(self, inner: Inner) -> None:
+    def filled(self, conversation: ServerConversation) -> None:
         """This server reads too slowly."""
-        if inner in self._all:
+        if conversation in self._all:
             if not self._full:
                 self.link.pauseProducing()
-            self._full.add(inner)
+            self._full.add(conversation)
 
-    def emptied(self, inner: Inner) -> None:
+    def emptied(self, conversation: ServerConversation) -> None:
         """It has caught up, or is gone and the client has been told."""
-        if inner in self._full:
-            self._full.remove(inner)
+        if conversation in self._full:
+            self._full.remove(conversation)
             if not self._full:
                 self.link.resumeProducing()
 
-    def ended(self, inner: Inner) -> None:
+    def ended(self, conversation: ServerConversation) -> None:
         """It is no more."""
-        self._all.discard(inner)
-        if inner is self._spare:
+        self._all.discard(conversation)
+        if conversation is self._spare:
             self._spare = None

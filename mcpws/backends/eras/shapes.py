@@ -1,4 +1,4 @@
-"""The same thing as each era writes it: capabilities, parameters, results, errors. No state, no side effects.
+"""Shapes that each era gives to the same thing: capabilities, parameters, results, errors. No state, no side effects.
 
 What is not named here is the same in both, or unknown to us, and passes as it is.
 """
@@ -217,7 +217,7 @@ def as_it_is(error: ErrorObject, code: int) -> RpcError:
 
 
 def capabilities_for_other_era(capabilities: Mapping[str, Any]) -> Members:
-    """What one side declares, as far as it can be held to in the other era, whichever that is.
+    """Capabilities that one side declares, as far as it can be held to in the other era, whichever that is.
 
     Tasks are another thing now; and of changes of its roots a client tells nobody any more.
     """

@@ -73,7 +73,7 @@ class Counters:
 
 @dataclass(slots=True)
 class Known:
-    """What one conversation has found out about the server and others need not find out again.
+    """Findings of one conversation about the server, which others need not find out again.
 
     `legacy`: it was initialised, and no answer to `server/discover` said that it is modern as well. `asks`: it was seen
     to ask for samples or elicitations.
@@ -85,7 +85,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """All of this, and the time."""
+    """Limits, counters and findings, with the clock, that all conversations of one DualEra have."""
 
     clock: IReactorTime
     limits: Limits

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from mcpws.backends.eras import DualEra
-from mcpws.backends.eras.servers import Inner
+from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shared import Limits
 from mcpws.errors import McpwsError
 from mcpws.jsonrpc.codec import decode, encode
@@ -292,8 +292,8 @@ def new_world(clock: Clock) -> Iterator[Callable[..., World]]:
         world.backend.stop()
         assert not world.backend._conversations
         for conversation in world.within.conversations:
-            link = cast(Inner, conversation.link)
-            assert link.owner is None
+            link = cast(ServerConversation, conversation.link)
+            assert link.receiver is None
         assert not world.clock.getDelayedCalls()
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from mcpws.backends.eras.discovery import read_discovery
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_legacy.translation import LegacyToModern
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
-from mcpws.backends.eras.servers import Inners
+from mcpws.backends.eras.open_requests import OpenRequests
+from mcpws.backends.eras.servers import ServerConversations
 from mcpws.backends.eras.shared import Shared
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Request, RequestId, Result, alike
@@ -27,7 +27,9 @@ class LegacyClient:
     :raises RpcError: no further server can be had now.
     """
 
-    def __init__(self, link: Half, inners: Inners, shared: Shared, lost: Callable[[McpwsError], None]) -> None:
+    def __init__(
+        self, link: Half, conversations: ServerConversations, shared: Shared, lost: Callable[[McpwsError], None]
+    ) -> None:
         self._link = link
         self._shared = shared
         self._lost = lost
@@ -36,17 +38,17 @@ class LegacyClient:
         self._refusal: Error | None = None
         self._accepted = False
         self._translation: LegacyToModern | None = None
-        self._inner = inners.get(self)
+        self._conversation = conversations.get(self)
         self.receive: Callable[[Message], None] = self._receive
         """From the client."""
 
     def begin(self) -> None:
         """Have the server there."""
-        self._inner.start()
+        self._conversation.start()
 
     def share(self, other: OpenRequests) -> None:
         """The client has another half, which has these open: this one steps aside no more."""
-        self._link.share(other, self._inner.intercept())
+        self._link.share(other, self._conversation.intercept())
         self.receive = self._receive
 
     def _receive(self, message: Message) -> None:
@@ -63,14 +65,14 @@ class LegacyClient:
         else:
             if type(message) is Request and message.method == INITIALIZE:
                 self._initialize = message
-            self._inner.to_server(message)
+            self._conversation.to_server(message)
 
     def close(self, reason: McpwsError) -> None:
         """The conversation is over."""
         if self._translation is not None:
             self._translation.close(reason)
 
-    # inner.Owner
+    # servers.ServerReceiver
 
     def opened(self) -> None:
         unsent, self._unsent = self._unsent, None
@@ -88,14 +90,14 @@ class LegacyClient:
                 return
             if type(message) is Error:
                 self._refusal = message
-                self._inner.probe(self._probed)
+                self._conversation.probe(self._probed)
                 return
             self._initialize = None
             self._accepted = True
-            if self._inner.probed and not self._inner.found_modern:
+            if self._conversation.probed and not self._conversation.found_modern:
                 self._shared.known.legacy = True
             if not self._link.shared:
-                self.receive = self._inner.pass_through() or self.receive
+                self.receive = self._conversation.pass_through() or self.receive
         self._link.send(message)
 
     def _is_for(self, id: RequestId | None) -> bool:
@@ -121,7 +123,7 @@ class LegacyClient:
         # What it asked already it would not ask in the era that it turns out to be of.
         self._link.take_back()
         try:
-            self._translation = LegacyToModern(initialize, discovery, self._inner, self._link, self._shared)
+            self._translation = LegacyToModern(initialize, discovery, self._conversation, self._link, self._shared)
         except RpcError as error:
             self._link.send(Error.answering(initialize.id, error))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
+from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.shared import Counters
 from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, alike, to_raw

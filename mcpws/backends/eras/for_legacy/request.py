@@ -38,8 +38,8 @@ TRY_AGAIN_MOST = 1.0
 _read_asks = reader(dict[str, InputRequest])
 
 
-class Exchange:
-    """One request, from its arrival to its answer.
+class LegacyRequest:
+    """Request of a legacy client at a modern server, from its arrival to its answer.
 
     When the server requires input (MCP 2026-07-28, multi round-trip requests), the client is asked for it in requests
     of the legacy era, and the request is sent again with what it says. What goes wrong on the way fails the request.

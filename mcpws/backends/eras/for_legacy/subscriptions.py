@@ -30,8 +30,8 @@ Filter: TypeAlias = SubscriptionFilter[tuple[str, ...]]
 _read_acknowledged = null_as_none(ListenParams[Filter])
 
 
-class _Watch:
-    """One `subscriptions/listen`, again and again. `ready` once it was acknowledged for the first time."""
+class _Subscription:
+    """A `subscriptions/listen`, again and again. `ready` once it was acknowledged for the first time."""
 
     __slots__ = ("filter", "id", "listening", "ready", "timer", "wait", "waiting")
 
@@ -45,8 +45,8 @@ class _Watch:
         self.timer: IDelayedCall | None = None
 
 
-class Watches:
-    """One subscription for each resource, and one for all lists.
+class LegacySubscriptions:
+    """Subscriptions of one client: one for each resource, and one for all lists.
 
     So none has to be replaced when another resource is to be watched, and no change falls between two of them.
 
@@ -58,15 +58,15 @@ class Watches:
         self._link = link
         self._shared = shared
         self._meta = meta
-        self._lists: _Watch | None = None
-        self._resources: dict[str, _Watch] = {}
-        self._by_id: dict[RequestId, _Watch] = {}
-        self._opening: _Watch | None = None
+        self._lists: _Subscription | None = None
+        self._resources: dict[str, _Subscription] = {}
+        self._by_id: dict[RequestId, _Subscription] = {}
+        self._opening: _Subscription | None = None
 
     def watch_lists(self, filter: Filter) -> None:
         """Tell the client when these change; once."""
         if filter.features and self._lists is None:
-            self._lists = _Watch(filter)
+            self._lists = _Subscription(filter)
             self._listen(self._lists)
 
     def subscribe(self, uri: str, done: OnReady) -> Callable[[], None]:
@@ -74,134 +74,134 @@ class Watches:
 
         Call what it returns when nobody waits for `done` any more.
         """
-        watch = self._resources.get(uri)
-        if watch is not None and watch.ready:
+        subscription = self._resources.get(uri)
+        if subscription is not None and subscription.ready:
             done(None)
             return lambda: None
-        if watch is None:
+        if subscription is None:
             limit = self._shared.limits.max_subscriptions
             if len(self._resources) >= limit:
                 raise RpcError(f"More than {limit} subscriptions", {"limit": limit}, code=429)
-            watch = self._resources[uri] = _Watch(Filter(uris=(uri,)))
-            watch.waiting.append(done)
-            self._listen(watch)
+            subscription = self._resources[uri] = _Subscription(Filter(uris=(uri,)))
+            subscription.waiting.append(done)
+            self._listen(subscription)
         else:
-            watch.waiting.append(done)
+            subscription.waiting.append(done)
         return lambda: self._leave(uri, done)
 
     def unsubscribe(self, uri: str) -> None:
         """Tell the client of it no more."""
-        watch = self._resources.pop(uri, None)
-        if watch is not None:
-            self._stop(watch)
-            self._tell(watch, None)
+        subscription = self._resources.pop(uri, None)
+        if subscription is not None:
+            self._stop(subscription)
+            self._tell(subscription, None)
 
     def take(self, notification: Notification) -> None:
         """What belongs to a subscription, from the server."""
         id = subscription_of(notification)
-        watch = None if id is None else self._by_id.get(id, self._opening)
-        if watch is None:
+        subscription = None if id is None else self._by_id.get(id, self._opening)
+        if subscription is None:
             self._shared.counters.dropped += 1
         elif notification.method == ACKNOWLEDGED:
-            self._acknowledged(watch, notification)
+            self._acknowledged(subscription, notification)
         else:
             self._link.send(without_subscription(notification))
 
     def cancelled(self, id: RequestId | None) -> None:
         """The server has ended this one, without an answer."""
-        watch = None if id is None else self._by_id.get(id)
-        if watch is None or id is None:
+        subscription = None if id is None else self._by_id.get(id)
+        if subscription is None or id is None:
             self._shared.counters.dropped += 1
         else:
             del self._by_id[id]
             self._server.withdraw(id, "ended by the server")
-            self._ended(watch, None)
+            self._ended(subscription, None)
 
     def close(self) -> None:
         """Neither client nor server is there any more."""
-        for watch in (*self._resources.values(), *([self._lists] if self._lists else [])):
-            if watch.timer is not None:
-                watch.timer.cancel()
-                watch.timer = None
+        for subscription in (*self._resources.values(), *([self._lists] if self._lists else [])):
+            if subscription.timer is not None:
+                subscription.timer.cancel()
+                subscription.timer = None
 
-    def _listen(self, watch: _Watch) -> None:
-        watch.timer = None
-        watch.listening = True
+    def _listen(self, subscription: _Subscription) -> None:
+        subscription.timer = None
+        subscription.listening = True
         # A server in this very process answers before its id is known here.
-        self._opening = watch
-        params = {"notifications": watch.filter, "_meta": self._meta()}
-        watch.id = self._server.request(LISTEN, params, lambda answer: self._answered(watch, answer))
+        self._opening = subscription
+        params = {"notifications": subscription.filter, "_meta": self._meta()}
+        subscription.id = self._server.request(LISTEN, params, lambda answer: self._answered(subscription, answer))
         self._opening = None
-        if watch.listening:
-            self._by_id[watch.id] = watch
+        if subscription.listening:
+            self._by_id[subscription.id] = subscription
 
-    def _acknowledged(self, watch: _Watch, notification: Notification) -> None:
-        watch.wait = LISTEN_AGAIN
-        if watch.ready:
-            self._catch_up(watch)
+    def _acknowledged(self, subscription: _Subscription, notification: Notification) -> None:
+        subscription.wait = LISTEN_AGAIN
+        if subscription.ready:
+            self._catch_up(subscription)
             return
         try:
             uris = _read_acknowledged(notification.params or b"{}").notifications.uris
         except ValueError:
             uris = ()
-        wanted = watch.filter.uris
+        wanted = subscription.filter.uris
         if not set(wanted) <= set(uris):
             error = InvalidParams("The server does not tell of changes of this resource", {"uri": wanted[0]})
-            self._forget(watch, error)
+            self._forget(subscription, error)
             return
-        watch.ready = True
-        self._tell(watch, None)
+        subscription.ready = True
+        self._tell(subscription, None)
 
-    def _catch_up(self, watch: _Watch) -> None:
+    def _catch_up(self, subscription: _Subscription) -> None:
         """What changed while nobody listened, nobody knows: so all of it may have."""
-        for uri in watch.filter.uris:
+        for uri in subscription.filter.uris:
             self._link.send(Notification(RESOURCE_UPDATED, put_together({"uri": uri})))
-        for feature in watch.filter.features:
+        for feature in subscription.filter.features:
             self._link.send(Notification(LIST_CHANGED[feature]))
 
-    def _answered(self, watch: _Watch, answer: Answer | McpwsError) -> None:
-        if watch.id is not None:
-            self._by_id.pop(watch.id, None)
+    def _answered(self, subscription: _Subscription, answer: Answer | McpwsError) -> None:
+        if subscription.id is not None:
+            self._by_id.pop(subscription.id, None)
         if not isinstance(answer, McpwsError):
-            self._ended(watch, answer)
+            self._ended(subscription, answer)
 
-    def _ended(self, watch: _Watch, answer: Answer | None) -> None:
-        watch.listening = False
-        if watch.ready:
+    def _ended(self, subscription: _Subscription, answer: Answer | None) -> None:
+        subscription.listening = False
+        if subscription.ready:
             # The client has not been told, and need not be.
-            watch.timer = self._shared.clock.callLater(watch.wait, self._listen, watch)
-            watch.wait = min(2 * watch.wait, LISTEN_AGAIN_MOST)
+            subscription.timer = self._shared.clock.callLater(subscription.wait, self._listen, subscription)
+            subscription.wait = min(2 * subscription.wait, LISTEN_AGAIN_MOST)
         elif isinstance(answer, Error):
-            self._forget(watch, as_it_is(answer.error, answer.error.code))
+            self._forget(subscription, as_it_is(answer.error, answer.error.code))
         else:
-            self._forget(watch, RpcError("The server has ended the subscription"))
+            self._forget(subscription, RpcError("The server has ended the subscription"))
 
-    def _forget(self, watch: _Watch, error: RpcError) -> None:
+    def _forget(self, subscription: _Subscription, error: RpcError) -> None:
         """It has come to nothing."""
-        if watch is self._lists:
+        if subscription is self._lists:
             self._lists = None
-        for uri in watch.filter.uris:
+        for uri in subscription.filter.uris:
             self._resources.pop(uri, None)
-        self._stop(watch)
-        self._tell(watch, error)
+        self._stop(subscription)
+        self._tell(subscription, error)
 
     def _leave(self, uri: str, done: OnReady) -> None:
-        watch = self._resources.get(uri)
-        if watch is not None and done in watch.waiting:
-            watch.waiting.remove(done)
-            if not watch.waiting:
+        subscription = self._resources.get(uri)
+        if subscription is not None and done in subscription.waiting:
+            subscription.waiting.remove(done)
+            if not subscription.waiting:
                 self.unsubscribe(uri)
 
-    def _stop(self, watch: _Watch) -> None:
-        if watch.timer is not None:
-            watch.timer.cancel()
-            watch.timer = None
-        if watch.listening and watch.id is not None:
-            watch.listening = False
-            self._by_id.pop(watch.id, None)
-            self._server.withdraw(watch.id, "nobody listens any more")
+    def _stop(self, subscription: _Subscription) -> None:
+        if subscription.timer is not None:
+            subscription.timer.cancel()
+            subscription.timer = None
+        if subscription.listening and subscription.id is not None:
+            subscription.listening = False
+            self._by_id.pop(subscription.id, None)
+            self._server.withdraw(subscription.id, "nobody listens any more")
 
-    def _tell(self, watch: _Watch, error: RpcError | None) -> None:
-        waiting, watch.waiting = watch.waiting, []
+    def _tell(self, subscription: _Subscription, error: RpcError | None) -> None:
+        waiting, subscription.waiting = subscription.waiting, []
         for done in waiting:
             done(error)

@@ -10,9 +10,9 @@ from twisted.logger import Logger
 
 from mcpws.backends.eras.discovery import Discovery
 from mcpws.backends.eras.for_legacy.half import Half
-from mcpws.backends.eras.for_legacy.request import Exchange
-from mcpws.backends.eras.for_legacy.subscriptions import Filter, Watches
-from mcpws.backends.eras.servers import Inner
+from mcpws.backends.eras.for_legacy.request import LegacyRequest
+from mcpws.backends.eras.for_legacy.subscriptions import Filter, LegacySubscriptions
+from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.ledger import cancelled_id
@@ -61,19 +61,21 @@ _read_resource = reader(_Resource)
 
 
 class LegacyToModern:
-    """What the client sends and gets is legacy, what the server gets and sends modern.
+    """Translation between a client that sends and gets what is legacy and a server for which all is modern.
 
     :param initialize: the client's, which `begin` answers.
     :param discovery: of the server.
     :raises InvalidParams: `initialize` is not as it has to be.
     """
 
-    def __init__(self, initialize: Request, discovery: Discovery, inner: Inner, link: Half, shared: Shared) -> None:
+    def __init__(
+        self, initialize: Request, discovery: Discovery, conversation: ServerConversation, link: Half, shared: Shared
+    ) -> None:
         try:
             hello = _read_initialize(initialize.params or b"{}")
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
-        self._inner = inner
+        self._conversation = conversation
         self._link = link
         self._shared = shared
         self._discovery = discovery
@@ -88,8 +90,10 @@ class LegacyToModern:
         self._client = Peer(link.send, limits.max_pending, to_raw=put_together)
         # A second answer to the client's own `initialize` answers none of these.
         first_id = initialize.id + 1 if type(initialize.id) is int and 0 <= initialize.id < MANY else 0
-        self._server = Peer(inner.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id, put_together)
-        self._watches = Watches(self._server, link, shared, self._meta)
+        self._server = Peer(
+            conversation.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id, put_together
+        )
+        self._subscriptions = LegacySubscriptions(self._server, link, shared, self._meta)
 
     def begin(self) -> None:
         """Answer `initialize`."""
@@ -117,15 +121,15 @@ class LegacyToModern:
             if ours.method == INITIALIZED:
                 self._watch_lists()
             elif ours.method not in _UNHEARD:
-                self._inner.to_server(ours)
+                self._conversation.to_server(ours)
 
     def received(self, message: Message) -> None:
         """From the server."""
         if type(message) is Notification:
             if message.method == CANCELLED:
-                self._watches.cancelled(cancelled_id(message))
+                self._subscriptions.cancelled(cancelled_id(message))
             elif subscription_of(message) is not None:
-                self._watches.take(message)
+                self._subscriptions.take(message)
             else:
                 self._link.send(message)
         elif type(message) is Request:
@@ -136,7 +140,7 @@ class LegacyToModern:
 
     def close(self, reason: McpwsError) -> None:
         """Client or server is gone."""
-        self._watches.close()
+        self._subscriptions.close()
         self._server.lost(reason)
         self._client.lost(reason)
 
@@ -165,8 +169,7 @@ class LegacyToModern:
             elif method == RESOURCES_UNSUBSCRIBE:
                 self._unsubscribe(request)
             else:
-                exchange = Exchange(request, self._server, self._client, self._shared, self._meta, self._capabilities)
-                exchange.begin()
+                LegacyRequest(request, self._server, self._client, self._shared, self._meta, self._capabilities).begin()
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
 
@@ -195,10 +198,10 @@ class LegacyToModern:
                 leave()
 
         self._client.work(request.id, cancelled)
-        leave = self._watches.subscribe(uri, done)
+        leave = self._subscriptions.subscribe(uri, done)
 
     def _unsubscribe(self, request: Request) -> None:
-        self._watches.unsubscribe(self._resource(request))
+        self._subscriptions.unsubscribe(self._resource(request))
         self._client.answer(request.id, EMPTY)
 
     def _resource(self, request: Request) -> str:
@@ -209,4 +212,4 @@ class LegacyToModern:
     def _watch_lists(self) -> None:
         capabilities = self._discovery.capabilities or {}
         tools, prompts, resources = (offers(capabilities, feature, "listChanged") for feature in LIST_CHANGED)
-        self._watches.watch_lists(Filter(tools, prompts, resources))
+        self._subscriptions.watch_lists(Filter(tools, prompts, resources))

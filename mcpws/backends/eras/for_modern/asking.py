@@ -8,8 +8,8 @@ from functools import partial
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.backends.eras.for_modern.call import Ask, Call, State, Work
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
+from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.shapes import (
     URL_ELICITATION_REQUIRED,
     Members,
@@ -51,8 +51,8 @@ class _Required(Struct, gc=False):
 _read_required = reader(_Required)
 
 
-class Calls:
-    """All of one client at one server.
+class InteractiveCalls:
+    """Calls of one client at one server, over which it may be asked.
 
     A server that asks does not say over which call. So as soon as one is seen to ask, its calls run one at a time: one
     waits until the one before is answered, or has nothing to do but to wait for the client. What several calls at work

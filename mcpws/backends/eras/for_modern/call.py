@@ -42,7 +42,7 @@ class Ask:
 
 
 class Call:
-    """What goes on at the server, over all the requests of the client that carry it on.
+    """A piece of work at the server, over all the requests of the client that carry it on.
 
     `client_id` is of the latest of these, `server_id` what the server knows it by, None before it has heard of it.
     `asks` have not been answered to the server. `outcome` is the server's answer if it came while the call was parked.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from mcpws.backends.eras.discovery import tells_modern
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.pool import LegacyServers
-from mcpws.backends.eras.servers import Inner, Inners
+from mcpws.backends.eras.open_requests import OpenRequests
+from mcpws.backends.eras.servers import ServerConversation, ServerConversations
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
@@ -24,24 +24,24 @@ class ModernClient:
     next request begins anew.
     """
 
-    def __init__(self, link: Link, inners: Inners, shared: Shared) -> None:
+    def __init__(self, link: Link, conversations: ServerConversations, shared: Shared) -> None:
         self._link = link
-        self._inners = inners
+        self._conversations = conversations
         self._shared = shared
         self.requests = OpenRequests(link)
         self._held: dict[RequestId, Request] = {}
-        self._inner: Inner | None = None
+        self._conversation: ServerConversation | None = None
         self._passes = False
         self._servers: LegacyServers | None = None
 
     def take(self, request: Request, token: RequestId | None) -> None:
         """A request from the client, and its progress token."""
-        inner = self._inner
-        if inner is not None and self._passes:
-            self.requests.add(request, token, self, inner.to_server)
-            inner.to_server(request)
+        conversation = self._conversation
+        if conversation is not None and self._passes:
+            self.requests.add(request, token, self, conversation.to_server)
+            conversation.to_server(request)
         else:
-            self.requests.add(request, token, self, lambda _: self._drop(request.id))
+            self.requests.add(request, token, self, lambda _: self._held.pop(request.id, None))
             self._take(request)
 
     def cancel(self, notification: Notification) -> bool:
@@ -51,30 +51,30 @@ class ModernClient:
 
     def tell(self, notification: Notification) -> None:
         """Another notification from the client; the core of the modern era has none."""
-        if self._inner is not None and self._passes:
-            self._inner.to_server(notification)
+        if self._conversation is not None and self._passes:
+            self._conversation.to_server(notification)
         else:
             self._shared.counters.dropped += 1
 
-    def release(self) -> Inner | None:
+    def release(self) -> ServerConversation | None:
         """The conversation with a server that nothing was asked of but which era it is of, for somebody else to use."""
         if self._servers is not None:
             return self._servers.release()
         if self._passes or self._held:
             return None
-        inner, self._inner = self._inner, None
-        return inner
+        conversation, self._conversation = self._conversation, None
+        return conversation
 
     def close(self, reason: McpwsError) -> None:
         """The conversation is over."""
         if self._servers is not None:
             self._servers.close(reason)
 
-    # inner.Owner, of the one conversation with a server that is modern, or is asked whether it is.
+    # servers.ServerReceiver, of the one conversation with a server that is modern, or is asked whether it is.
 
     def opened(self) -> None:
-        assert self._inner is not None
-        self._inner.probe(partial(self._probed, self._inner))
+        assert self._conversation is not None
+        self._conversation.probe(partial(self._probed, self._conversation))
 
     def received(self, message: Message) -> None:
         if self._passes and isinstance(message, (Result, Error)):
@@ -86,8 +86,8 @@ class ModernClient:
             self._shared.counters.dropped += 1
 
     def lost(self, reason: McpwsError) -> None:
-        inner, self._inner = self._inner, None
-        if self._passes or inner is None or not inner.probed:
+        conversation, self._conversation = self._conversation, None
+        if self._passes or conversation is None or not conversation.probed:
             self._passes = False
             self._held.clear()
             self.requests.abandon(self, reason)
@@ -109,66 +109,65 @@ class ModernClient:
         if request.id not in self.requests:
             return
         try:
-            if self._inner is not None and self._passes:
-                self.requests.hand(request.id, self, self._inner.to_server)
-                self._inner.to_server(request)
+            if self._conversation is not None and self._passes:
+                self.requests.hand(request.id, self, self._conversation.to_server)
+                self._conversation.to_server(request)
             elif self._servers is not None:
                 self._servers.take(request)
             else:
-                inner = self._inners.get(self) if self._inner is None else None
+                conversation = self._conversations.get(self) if self._conversation is None else None
                 self._hold(request)
-                if inner is not None:
-                    self._begin(inner)
+                if conversation is not None:
+                    self._begin(conversation)
         except RpcError as error:
             self.requests.fail(request.id, error)
 
-    def _begin(self, inner: Inner) -> None:
+    def _begin(self, conversation: ServerConversation) -> None:
         if self._shared.known.legacy:
-            self._translate(inner)
+            self._translate(conversation)
         else:
-            self._inner = inner
-            inner.start()
+            self._conversation = conversation
+            conversation.start()
 
-    def _probed(self, inner: Inner, answer: Answer | None) -> None:
+    def _probed(self, conversation: ServerConversation, answer: Answer | None) -> None:
         # What comes late is no answer any more. But a server that is being initialised may yet refuse.
-        inner.found_modern = answer is not None and tells_modern(answer)
-        if inner is not self._inner:
+        conversation.found_modern = answer is not None and tells_modern(answer)
+        if conversation is not self._conversation:
             return
-        if inner.found_modern:
+        if conversation.found_modern:
             self._pass_through()
         else:
-            self._inner = None
-            self._translate(inner)
+            self._conversation = None
+            self._translate(conversation)
 
-    def _reconsider(self, inner: Inner, held: list[Request]) -> None:
+    def _reconsider(self, conversation: ServerConversation, held: list[Request]) -> None:
         self._servers = None
-        self._inner = inner
-        inner.owner = self
+        self._conversation = conversation
+        conversation.receiver = self
         for request in held:
             self._take(request)
-        if inner.found_modern:
+        if conversation.found_modern:
             self._pass_through()
         else:
-            inner.probe(partial(self._probed, inner))
+            conversation.probe(partial(self._probed, conversation))
 
     def _pass_through(self) -> None:
         self._passes = True
-        self._let_go()
+        self._release_held()
 
-    def _translate(self, inner: Inner | None) -> None:
-        self._servers = LegacyServers(self._link, self._inners, self.requests, self._shared, inner, self._reconsider)
-        self._let_go()
+    def _translate(self, conversation: ServerConversation | None) -> None:
+        self._servers = LegacyServers(
+            self._link, self._conversations, self.requests, self._shared, conversation, self._reconsider
+        )
+        self._release_held()
 
     def _hold(self, request: Request) -> None:
         if len(self._held) >= self._shared.limits.max_held:
             raise TooManyRequests(self._shared.limits.max_held)
         self._held[request.id] = request
-        self.requests.hand(request.id, self, lambda _: self._drop(request.id))
+        self.requests.hand(request.id, self, lambda _: self._held.pop(request.id, None))
 
-    def _drop(self, id: RequestId) -> None:
-        self._held.pop(id, None)
-
-    def _let_go(self) -> None:
+    def _release_held(self) -> None:
         held, self._held = self._held, {}
         for request in held.values():
             self._take(request)

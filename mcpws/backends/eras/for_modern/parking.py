@@ -21,7 +21,7 @@ class _Place(Generic[T]):
 
 
 class Parking(Generic[T]):
-    """What waits, by a token that cannot be guessed, each for `park_timeout` at most.
+    """Things that wait, by a token that cannot be guessed, each for `park_timeout` at most.
 
     It belongs to one conversation: what one client was given is worth nothing to another.
     """

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.backends.eras.for_modern.call import Call, Work, canonical, digest
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.server import LegacyServer
-from mcpws.backends.eras.servers import Inner, Inners
+from mcpws.backends.eras.open_requests import OpenRequests
+from mcpws.backends.eras.servers import ServerConversation, ServerConversations
 from mcpws.backends.eras.shapes import Members, members, text, to_legacy_params
 from mcpws.backends.eras.shared import Shared
 from mcpws.errors import BackendLost, InvalidParams, McpwsError, MethodNotFound, RpcError, UnsupportedProtocol
@@ -42,7 +42,7 @@ _read_actions = null_as_none(dict[str, _Response])
 
 
 class LegacyServers:
-    """One for each that the client says it is: a legacy server learns once who its client is and what it can do.
+    """Legacy servers, one for each that the client says it is: each learns once who its client is and what it can do.
 
     When there are too many, the one that was not needed for longest makes room.
 
@@ -54,14 +54,14 @@ class LegacyServers:
     def __init__(
         self,
         link: Link,
-        inners: Inners,
+        conversations: ServerConversations,
         requests: OpenRequests,
         shared: Shared,
-        first: Inner | None,
-        reconsider: Callable[[Inner, list[Request]], None],
+        first: ServerConversation | None,
+        reconsider: Callable[[ServerConversation, list[Request]], None],
     ) -> None:
         self._link = link
-        self._inners = inners
+        self._conversations = conversations
         self._requests = requests
         self._shared = shared
         self._first = first
@@ -69,7 +69,7 @@ class LegacyServers:
         self._parking: Parking[Call] = Parking(shared)
         self._servers: dict[str, LegacyServer] = {}
         if first is not None:
-            first.owner = self
+            first.receiver = self
 
     @property
     def proven(self) -> bool:
@@ -88,7 +88,7 @@ class LegacyServers:
         else:
             self._employ(client_info, capabilities, work)
 
-    def release(self) -> Inner | None:
+    def release(self) -> ServerConversation | None:
         """The first conversation, if no server was needed yet."""
         first, self._first = self._first, None
         return first
@@ -102,21 +102,21 @@ class LegacyServers:
     # legacy_server.Employer
 
     def refused(self, server: LegacyServer, reason: RpcError) -> None:
-        if self.proven or (server.inner.probed and not server.inner.found_modern):
+        if self.proven or (server.conversation.probed and not server.conversation.found_modern):
             self._dismiss(server)
             server.close(reason)
         else:
             self._shared.known.legacy = False
             servers, self._servers = list(self._servers.values()), {}
-            self._reconsider(server.inner, [request for one in servers for request in one.surrender()])
+            self._reconsider(server.conversation, [request for one in servers for request in one.surrender()])
             for other in servers:
                 if other is not server:
-                    other.inner.close("not needed any more")
+                    other.conversation.close("not needed any more")
 
     def ended(self, server: LegacyServer) -> None:
         self._dismiss(server)
 
-    # inner.Owner, of the first conversation while nobody needs it.
+    # servers.ServerReceiver, of the first conversation while nobody needs it.
 
     def opened(self) -> None:
         """It is open already."""
@@ -176,16 +176,16 @@ class LegacyServers:
             self._dismiss(displaced)
             displaced.close(BackendLost("Another client needs a server"))
         # It may be gone at once, and then what it has to do has its answer.
-        server.inner.start()
+        server.conversation.start()
 
     def _new_server(self, client_info: Members, capabilities: Members) -> LegacyServer:
         server = LegacyServer(self, self._link, self._requests, self._parking, self._shared, client_info, capabilities)
         first, self._first = self._first, None
         if first is None:
-            server.inner = self._inners.get(server)
+            server.conversation = self._conversations.get(server)
         else:
-            server.inner = first
-            first.owner = server
+            server.conversation = first
+            first.receiver = server
         return server
 
     def _displaced(self) -> LegacyServer | None:
@@ -203,7 +203,7 @@ class LegacyServers:
 
 
 def _client_of(request: Request) -> tuple[Members, Members]:
-    """Who sends a request and what it can do, as the request says.
+    """Implementation and capabilities of the client that sends a request, as the request says.
 
     Raises UnsupportedProtocol, and InvalidParams where something is missing that has to be there.
     """

@@ -9,10 +9,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from mcpws.backends.eras.for_modern.call import Call, Work
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.translation import ModernToLegacy, Welcome
-from mcpws.backends.eras.servers import Inner
+from mcpws.backends.eras.open_requests import OpenRequests
+from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import Members, capabilities_for_other_era
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
@@ -46,7 +46,7 @@ class LegacyServer:
     :param client_info: who the client is, and its `capabilities`, as it says.
     """
 
-    inner: Inner
+    conversation: ServerConversation
     """Set before `start`."""
 
     def __init__(
@@ -90,7 +90,7 @@ class LegacyServer:
         limit = self._shared.limits.max_pending
         if work.call is None and self._requests.of(self) >= limit:
             raise TooManyRequests(limit)
-        self._requests.hand(id, self, lambda _: self._let_go(id))
+        self._requests.hand(id, self, lambda _: self._held.pop(id, None))
         if self._translation is not None:
             self._translation.take(work)
         elif len(self._held) >= self._shared.limits.max_held:
@@ -99,7 +99,7 @@ class LegacyServer:
             self._held[id] = work
 
     def surrender(self) -> list[Request]:
-        """What it holds, for somebody else to do, who also looks after the inner conversation now."""
+        """What it holds, for somebody else to do, who also looks after the conversation now."""
         self._stop_timer()
         held, self._held = self._held, {}
         return [work.request for work in held.values()]
@@ -107,9 +107,9 @@ class LegacyServer:
     def close(self, reason: McpwsError) -> None:
         """Nobody needs it any more; what is open is answered with `reason`."""
         self._end(reason)
-        self.inner.close(str(reason))
+        self.conversation.close(str(reason))
 
-    # inner.Owner
+    # servers.ServerReceiver
 
     def opened(self) -> None:
         self._timer = self._shared.clock.callLater(self._shared.limits.initialize_timeout, self._time_is_up)
@@ -137,7 +137,7 @@ class LegacyServer:
         self._end(reason)
 
     def _send(self, message: Message) -> None:
-        self.inner.to_server(message)
+        self.conversation.to_server(message)
 
     def _initialized(self, answer: Answer | McpwsError) -> None:
         if isinstance(answer, McpwsError):
@@ -157,7 +157,7 @@ class LegacyServer:
             return
         self._shared.counters.translated += 1
         log.info("{peer} is modern, its server legacy: translating", peer=self._link.identity.peer)
-        if not self.inner.found_modern:
+        if not self.conversation.found_modern:
             self._shared.known.legacy = True
         self._translation = ModernToLegacy(
             self,
@@ -178,14 +178,11 @@ class LegacyServer:
             except RpcError as error:
                 self._requests.fail(work.request.id, error)
 
-    def _let_go(self, id: RequestId) -> None:
-        self._held.pop(id, None)
-
     def _time_is_up(self) -> None:
         self._timer = None
         seconds = self._shared.limits.initialize_timeout
         self.lost(BackendLost(f"The server was not initialised within {seconds:g} s"))
-        self.inner.close("it was not initialised in time")
+        self.conversation.close("it was not initialised in time")
 
     def _end(self, reason: McpwsError) -> None:
         self._stop_timer()

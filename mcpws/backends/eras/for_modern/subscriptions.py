@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec import Raw
 
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
+from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.shapes import members, offers, text
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
@@ -34,8 +34,8 @@ class _State(Enum):
     UNSUBSCRIBING = auto()
 
 
-class _Listen:
-    """One `subscriptions/listen`. `missing` are resources of which the server has not said yet whether it will tell."""
+class _Subscription:
+    """A `subscriptions/listen`. `missing` are resources of which the server has not said yet whether it will tell."""
 
     __slots__ = ("early", "id", "lists", "missing", "uris")
 
@@ -47,8 +47,8 @@ class _Listen:
         self.early: dict[tuple[str, str], Notification] = {}
 
 
-class Listens:
-    """All of one client at one server.
+class ModernSubscriptions:
+    """Subscriptions of one client at one server.
 
     :param worker: for whom the requests of the client are open.
     :param server: numbers what goes to the server.
@@ -71,7 +71,7 @@ class Listens:
         self._limit = shared.limits.max_subscriptions
         self._shared = shared
         self._capabilities = capabilities
-        self._listens: dict[RequestId, _Listen] = {}
+        self._subscriptions: dict[RequestId, _Subscription] = {}
         self._resources: dict[str, _State] = {}
 
     def begin(self, request: Request) -> None:
@@ -85,13 +85,13 @@ class Listens:
         }
         uris = set(wanted.uris) if offers(self._capabilities, "resources", "subscribe") else set()
         new = uris - self._resources.keys()
-        if len(self._listens) >= self._limit or len(self._resources) + len(new) > self._limit:
+        if len(self._subscriptions) >= self._limit or len(self._resources) + len(new) > self._limit:
             raise RpcError(f"More than {self._limit} subscriptions", {"limit": self._limit}, code=429)
-        listen = self._listens[request.id] = _Listen(request.id, lists, uris)
-        listen.missing = {uri for uri in uris if self._resources.get(uri) is not _State.SUBSCRIBED}
-        self._requests.hand(request.id, self._worker, lambda _: self._cancelled(listen))
-        if not listen.missing:
-            self._acknowledge(listen)
+        subscription = self._subscriptions[request.id] = _Subscription(request.id, lists, uris)
+        subscription.missing = {uri for uri in uris if self._resources.get(uri) is not _State.SUBSCRIBED}
+        self._requests.hand(request.id, self._worker, lambda _: self._cancelled(subscription))
+        if not subscription.missing:
+            self._acknowledge(subscription)
         for uri in sorted(new):
             self._subscribe(uri)
 
@@ -104,26 +104,26 @@ class Listens:
         except ValueError:
             self._shared.counters.dropped += 1
             return
-        listens = self._listens.values()
+        subscriptions = self._subscriptions.values()
         if notification.method != RESOURCE_UPDATED:
-            told = [listen for listen in listens if notification.method in listen.lists]
+            told = [subscription for subscription in subscriptions if notification.method in subscription.lists]
         else:
             # What changed may be a part of what is subscribed to (MCP 2025-11-25, resources).
-            told = [listen for listen in listens if uri in listen.uris]
-            told = told or [listen for listen in listens if any(map(uri.startswith, listen.uris))]
-        for listen in told:
-            params["_meta"] = {**meta, SUBSCRIPTION_ID: listen.id}
+            told = [one for one in subscriptions if uri in one.uris]
+            told = told or [one for one in subscriptions if any(map(uri.startswith, one.uris))]
+        for subscription in told:
+            params["_meta"] = {**meta, SUBSCRIPTION_ID: subscription.id}
             notified = Notification(notification.method, put_together(params))
-            if not listen.missing:
+            if not subscription.missing:
                 self._link.send(notified)
-            elif len(listen.early) < self._limit:
-                listen.early[notification.method, uri] = notified
+            elif len(subscription.early) < self._limit:
+                subscription.early[notification.method, uri] = notified
             else:
                 self._shared.counters.dropped += 1
 
     def close(self) -> None:
         """The server is gone, or the client."""
-        self._listens.clear()
+        self._subscriptions.clear()
         self._resources.clear()
 
     def _subscribe(self, uri: str) -> None:
@@ -135,7 +135,7 @@ class Listens:
         self._server.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, partial(self._left, uri))
 
     def _is_wanted(self, uri: str) -> bool:
-        return any(uri in listen.uris for listen in self._listens.values())
+        return any(uri in subscription.uris for subscription in self._subscriptions.values())
 
     def _left(self, uri: str, answer: Answer | McpwsError) -> None:
         """The server does not tell of this resource any more, so far as it can be made not to."""
@@ -157,26 +157,26 @@ class Listens:
             self._resources[uri] = _State.SUBSCRIBED
         else:
             self._unsubscribe(uri)
-        for listen in list(self._listens.values()):
-            if uri in listen.missing:
-                listen.missing.remove(uri)
+        for subscription in list(self._subscriptions.values()):
+            if uri in subscription.missing:
+                subscription.missing.remove(uri)
                 if not agreed:
-                    listen.uris.remove(uri)
-                if not listen.missing:
-                    self._acknowledge(listen)
+                    subscription.uris.remove(uri)
+                if not subscription.missing:
+                    self._acknowledge(subscription)
 
-    def _acknowledge(self, listen: _Listen) -> None:
+    def _acknowledge(self, subscription: _Subscription) -> None:
         """Say what it will hear of, and then what it would have heard of already."""
-        lists = {feature: True for feature, method in LIST_CHANGED.items() if method in listen.lists}
-        honoured = _Filter(**lists, uris=tuple(sorted(listen.uris)))
-        params = {"_meta": {SUBSCRIPTION_ID: listen.id}, "notifications": honoured}
+        lists = {feature: True for feature, method in LIST_CHANGED.items() if method in subscription.lists}
+        honoured = _Filter(**lists, uris=tuple(sorted(subscription.uris)))
+        params = {"_meta": {SUBSCRIPTION_ID: subscription.id}, "notifications": honoured}
         self._link.send(Notification(ACKNOWLEDGED, put_together(params)))
-        early, listen.early = listen.early, {}
+        early, subscription.early = subscription.early, {}
         for notification in early.values():
             self._link.send(notification)
 
-    def _cancelled(self, listen: _Listen) -> None:
-        self._listens.pop(listen.id, None)
-        for uri in sorted(listen.uris):
+    def _cancelled(self, subscription: _Subscription) -> None:
+        self._subscriptions.pop(subscription.id, None)
+        for uri in sorted(subscription.uris):
             if self._resources.get(uri) is _State.SUBSCRIBED and not self._is_wanted(uri):
                 self._unsubscribe(uri)

@@ -6,11 +6,11 @@ from typing import TypeAlias
 
 from msgspec import Raw
 
-from mcpws.backends.eras.for_modern.asking import CANCELLED_BY_CLIENT, Calls
+from mcpws.backends.eras.for_modern.asking import CANCELLED_BY_CLIENT, InteractiveCalls
 from mcpws.backends.eras.for_modern.call import Call, Work
-from mcpws.backends.eras.for_modern.open_requests import OpenRequests
 from mcpws.backends.eras.for_modern.parking import Parking
-from mcpws.backends.eras.for_modern.subscriptions import CHANGES, Listens
+from mcpws.backends.eras.for_modern.subscriptions import CHANGES, ModernSubscriptions
+from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.shapes import Members, capabilities_for_other_era, report, to_modern_error, to_modern_result
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
@@ -41,7 +41,7 @@ Welcome: TypeAlias = InitializeResult[Raw, dict[str, Raw]]
 
 
 class ModernToLegacy:
-    """What the client sends and gets is modern, what the server gets and sends legacy.
+    """Translation between a client that sends and gets what is modern and a server for which all is legacy.
 
     :param worker: for whom the requests of the client are open.
     :param server: numbers what goes to the server, and knows what the server wants.
@@ -69,8 +69,8 @@ class ModernToLegacy:
         self._level: int | None = None
         self._wanted_level: int | None = None
         self._levels_told = 0
-        self._listens = Listens(worker, server, link, requests, shared, self._capabilities)
-        self._calls = Calls(worker, server, link, requests, parking, shared, capabilities, self._server_info)
+        self._subscriptions = ModernSubscriptions(worker, server, link, requests, shared, self._capabilities)
+        self._calls = InteractiveCalls(worker, server, link, requests, parking, shared, capabilities, self._server_info)
 
     @property
     def idle(self) -> bool:
@@ -85,7 +85,7 @@ class ModernToLegacy:
         if request.method == DISCOVER:
             self._requests.answer(request.id, self._discovery())
         elif request.method == LISTEN:
-            self._listens.begin(request)
+            self._subscriptions.begin(request)
         elif work.call is not None:
             self._calls.go_on(work.call, work)
         elif request.method in MAY_ASK:
@@ -108,7 +108,7 @@ class ModernToLegacy:
     def told(self, notification: Notification) -> None:
         """A notification of the server's."""
         if notification.method in CHANGES:
-            self._listens.changed(notification)
+            self._subscriptions.changed(notification)
         elif notification.method == LOG_MESSAGE:
             level = severity_in(notification)
             if level is not None and any(wanted <= level for wanted in self._requests.levels(self._worker)):
@@ -119,7 +119,7 @@ class ModernToLegacy:
     def close(self) -> None:
         """The server is gone, or the client."""
         self._calls.close()
-        self._listens.close()
+        self._subscriptions.close()
 
     def _discovery(self) -> Raw:
         capabilities = capabilities_for_other_era(self._capabilities)

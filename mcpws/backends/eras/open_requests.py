@@ -15,14 +15,14 @@ from mcpws.seam.interfaces import Link
 
 class _Open(NamedTuple):
     worker: object
-    cancel: Callable[[Notification], None]
+    cancel: Callable[[Notification], object]
     level: int | None
     token: RequestId | None
     listens: bool
 
 
 class OpenRequests:
-    """By their ids. Each is answered once; what comes for one that is not open goes nowhere."""
+    """Open requests by their ids. Each is answered once; what comes for one that is not open goes nowhere."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -33,9 +33,9 @@ class OpenRequests:
         return id in self._open
 
     def add(
-        self, request: Request, token: RequestId | None, worker: object, cancel: Callable[[Notification], None]
+        self, request: Request, token: RequestId | None, worker: object, cancel: Callable[[Notification], object]
     ) -> None:
-        """One that has come.
+        """Have another request, which has just come.
 
         :param token: for its progress, None for none.
         :param cancel: called with the `notifications/cancelled` if the client takes it back; no answer may follow.
@@ -46,7 +46,7 @@ class OpenRequests:
         self._open[request.id] = _Open(worker, cancel, None, token, request.method == LISTEN)
 
     def hand(
-        self, id: RequestId, worker: object, cancel: Callable[[Notification], None], level: int | None = None
+        self, id: RequestId, worker: object, cancel: Callable[[Notification], object], level: int | None = None
     ) -> None:
         """Give one that is open to another worker.
 
