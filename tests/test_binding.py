@@ -27,7 +27,8 @@ from mcpws.errors import (
     TooManyRequests,
     UnsupportedProtocol,
 )
-from mcpws.http import handshake
+from mcpws.http.checks import BUSY
+from mcpws.http.request import FAILED
 from mcpws.testing import Network, RawServer, RecordingBackend, Served
 from mcpws.testing.raw import TEXT, upgrade_request
 from mcpws.ws import connection
@@ -84,7 +85,7 @@ REFUSED = {
     "H-16": upgrade_request(headers={"Sec-WebSocket-Protocol": "wamp"}),
     "H-17": upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; nonsense="}),
 }
-REFUSED_OTHERWISE = {"H-6": handshake.BUSY, "H-18": handshake.FAILED}
+REFUSED_OTHERWISE = {"H-6": BUSY, "H-18": FAILED}
 
 
 def rows(letter: str) -> dict[str, list[str]]:

@@ -23,3 +23,9 @@ def address_name(address: object) -> str:
         # Paths may be any bytes: as Python shows them, without the quotes and the b.
         return f"unix:{repr(address.name)[2:-1]}" if address.name else "unix"
     return UNKNOWN
+
+
+def peer_certificate(transport: object) -> object:
+    """The certificate of the other end, an `OpenSSL.crypto.X509`; None without TLS, or if it has shown none."""
+    asked = getattr(transport, "getPeerCertificate", None)
+    return None if asked is None else asked()

@@ -57,6 +57,7 @@ class Served:
     :param client_config: of the clients.
     :param clock: to share with whatever else needs it; a new one by default.
     :param observer: of the server.
+    :param server: further arguments of its `ServerFactory`, as `checks` and `pages`.
     """
 
     def __init__(
@@ -67,12 +68,13 @@ class Served:
         client_config: WebSocketConfig | None = None,
         clock: Clock | None = None,
         observer: Observer | None = None,
+        **server: Any,
     ) -> None:
         self.network = Network(clock)
         self.clock = self.network.clock
         if isinstance(backend, App):
             backend.use_clock(self.clock)
-        self.server = ServerFactory(backend, config, reactor=self.clock, observer=observer)
+        self.server = ServerFactory(backend, config, reactor=self.clock, observer=observer, **server)
         self._client_config = client_config or WebSocketConfig(server_mode=False)
 
     def connect(self, **client: Any) -> Session:

@@ -30,7 +30,7 @@ from mcpws.errors import (
     ResultTooLarge,
     RpcError,
 )
-from mcpws.http.handshake import END_OF_HEAD, MAX_HEAD
+from mcpws.http.request import END_OF_HEAD, MAX_HEAD
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request
 from mcpws.policy.urls import authority, resource, shown, split

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
 from mcpws.fronts.roster import Roster
-from mcpws.http import handshake
-from mcpws.http.handshake import Refusal, UpgradeRequest
-from mcpws.http.peername import address_name
+from mcpws.http.checks import (
+    BUSY,
+    DRAINING,
+    Check,
+    Principal,
+    Verdict,
+    examine,
+    handshake_checks,
+    is_upgrade,
+    path_is_served,
+    select_subprotocol,
+)
+from mcpws.http.peername import address_name, peer_certificate
+from mcpws.http.request import (
+    EMPTY_LINE,
+    END_OF_HEAD,
+    FAILED,
+    HEAD_TOO_LARGE,
+    MAX_HEAD,
+    NOT_HTTP,
+    HttpRequest,
+    Malformed,
+    Refusal,
+    could_be_http,
+    parse,
+)
 from mcpws.jsonrpc.messages import Notification, to_raw
 from mcpws.mcp.naming import cut
 from mcpws.policy.stats import ServerStatistics
@@ -28,45 +54,119 @@ from mcpws.ws.options import set_server_options
 from mcpws.ws.server_connection import ServerConnection
 from mcpws.ws.tuning import expect_messages_of
 
+if TYPE_CHECKING:
+    from twisted.web.resource import IResource
+
+    from mcpws.http.page import Page
+    from mcpws.http.pages import Pages
+
 log = Logger()
 
 
 class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
     """Autobahn's server protocol with our handshake. Subclass it and set `factory.protocol` to plug in more."""
 
-    __slots__ = tuple(WebSocketServerProtocol.CONFIG_ATTRS_SERVER)
+    __slots__ = (*WebSocketServerProtocol.CONFIG_ATTRS_SERVER, "_verdict")
 
     _mcpws: ServerConnection
+    _verdict: Deferred[Any] | None
+    """What the checks will say, while one of them takes its time."""
+
+    def connectionMade(self) -> None:
+        self._verdict = None
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        if self._verdict is not None:
+            self._verdict.cancel()
 
     def processHandshake(self) -> None:
-        head, end, rest = self.data.removeprefix(handshake.EMPTY_LINE).partition(handshake.END_OF_HEAD)
-        if len(head) > handshake.MAX_HEAD:
-            self._refuse(handshake.HEAD_TOO_LARGE)
-        elif not handshake.could_be_http(head):
-            self._refuse(handshake.NOT_HTTP)
+        if self._verdict is not None:
+            # What comes before the door is open waits, and no more of it is read than there may be of a head.
+            if len(self.data) > MAX_HEAD:
+                cast(Any, self.transport).pauseProducing()
+            return
+        head, end, rest = self.data.removeprefix(EMPTY_LINE).partition(END_OF_HEAD)
+        if len(head) > MAX_HEAD:
+            self._refuse(HEAD_TOO_LARGE)
+        elif not could_be_http(head):
+            self._refuse(NOT_HTTP)
         elif end:
             try:
-                request = handshake.parse(head + end)
-                refusal = self.factory.check(request)
-                if refusal is None:
-                    self._accept(request, rest)
+                request = parse(head + end, self.peer, peer_certificate(self.transport))
+                if self.factory.is_page(request):
+                    self._become_page()
+                    return
+                self.data = rest
+                admitted = self.factory.admit()
+                if admitted is not None:
+                    self._refuse(admitted)
+                    return
+                verdict = examine(request, self.factory.checks)
+                if isinstance(verdict, Deferred):
+                    self._verdict = verdict.addErrback(self._not_examined)
+                    verdict.addCallback(self._examined, request)
                 else:
-                    self._refuse(refusal)
-            except handshake.Refused as refused:
+                    self._decide(verdict, request)
+            except Malformed as refused:
                 self._refuse(refused.refusal)
             except Exception:
                 if self.state != self.STATE_CONNECTING:
                     # The handshake is complete: what raised is a backend, at the first message.
                     raise
-                log.failure("the handshake with {peer} failed", peer=self.peer)
-                self._refuse(handshake.FAILED)
+                self._refuse(self._failed())
 
-    def _accept(self, request: UpgradeRequest, rest: bytes) -> None:
+    def _examined(self, verdict: Verdict, request: HttpRequest) -> None:
+        self._verdict = None
+        if self.state != self.STATE_CONNECTING:
+            return
+        try:
+            # Others may have come in meanwhile.
+            self._decide(self.factory.admit() or verdict, request)
+        except Exception:
+            if self.state == self.STATE_CONNECTING:
+                self._refuse(self._failed())
+            else:
+                # A backend, as above; here no transport is there to be raised to, which would log it and hang up.
+                log.failure("a backend failed at the first message of {peer}", peer=self.peer)
+                self.dropConnection(abort=True)
+        if self._mcpws.reading:
+            cast(Any, self.transport).resumeProducing()
+
+    def _not_examined(self, failure: Failure) -> Refusal:
+        if self.state == self.STATE_CONNECTING or not failure.check(CancelledError):
+            return self._failed(failure)
+        return FAILED
+
+    def _failed(self, failure: Failure | None = None) -> Refusal:
+        log.failure("the handshake with {peer} failed", failure, peer=self.peer)
+        return FAILED
+
+    def _decide(self, verdict: Verdict, request: HttpRequest) -> None:
+        if isinstance(verdict, Refusal):
+            self._refuse(verdict)
+        else:
+            self._accept(request, verdict)
+
+    def _become_page(self) -> None:
+        """Leave the connection to the pages, unless as many are theirs as may be."""
+        pages: Pages = self.factory.pages
+        if pages.is_full:
+            self._refuse(BUSY)
+            return
+        transport, data = self.transport, self.data
+        # To the roster, and to Autobahn, it is gone.
+        self.connectionLost(Failure(ConnectionDone()))
+        pages.take(transport, data)
+
+    def _accept(self, request: HttpRequest, principal: Principal | None) -> None:
         headers = request.headers
         offered = request.tokens("sec-websocket-protocol")
-        subprotocol = handshake.select_subprotocol(offered)
+        subprotocol = select_subprotocol(offered)
         connection = self._mcpws
-        connection.accept(Identity(connection.peer, None, request.path, headers, subprotocol, connection=connection.id))
+        name = None if principal is None else principal.name
+        connection.accept(Identity(connection.peer, name, request.path, headers, subprotocol, connection=connection.id))
         # What Autobahn's own parser would have left behind, for succeedHandshake and for subclasses.
         self.http_headers = dict(headers)
         self.http_request_host = headers["host"]
@@ -81,7 +181,6 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
             self.websocket_extensions = [(deflate.EXTENSION_NAME, {})]
             self.perMessageCompressionAccept = lambda offers: deflate
         self._wskey = headers["sec-websocket-key"]
-        self.data = rest
         self.succeedHandshake(subprotocol)
         # Kept for the tests of Autobahn.
         self.http_response_data = ""
@@ -98,7 +197,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: object = None) -> None:
         # Autobahn's would put the reason, with what the client sent in it, into the status line.
         log.warn("handshake with {peer} failed: {reason!r}", peer=self.peer, reason=cut(reason))
-        self._refuse(handshake.FAILED)
+        self._refuse(FAILED)
 
 
 class _Unwanted(Protocol):
@@ -115,10 +214,14 @@ class ServerFactory(WebSocketServerFactory):
     :param config: limits and policies; the `url` in it is not used here.
     :param reactor: for time; the global one by default.
     :param observer: is told what happens; None, and then costs nothing, by default.
+    :param checks: that a handshake has to pass, in order, once it has passed those of the standard and of `config`.
+        They have the `timeout_seconds` of a handshake.
+    :param pages: of `twisted.web` beside the WebSockets, by path: each a resource, or a Page with checks of its own.
+        They have as many connections of their own as `max_connections`.
     :param roster: who is connected, if other fronts share it: its limits go before those of `config`, and what is said
         below of all connections is said of theirs, too.
 
-    :raises ConfigError: `backend` is none.
+    :raises ConfigError: `backend` is none, or one of `pages`.
 
     Call `stop` before you give it up, and wait for its Deferred.
     """
@@ -133,6 +236,8 @@ class ServerFactory(WebSocketServerFactory):
         *,
         reactor: IReactorTime | None = None,
         observer: Observer | None = None,
+        checks: Sequence[Check] = (),
+        pages: Mapping[str, Page | IResource] | None = None,
         roster: Roster | None = None,
     ) -> None:
         if not is_backend(backend):
@@ -150,7 +255,8 @@ class ServerFactory(WebSocketServerFactory):
         )
         set_server_options(self, self.config)
         expect_messages_of(self.config.max_message_size)
-        self._checks = handshake.checks(self.config, self._admit)
+        self.checks = (*handshake_checks(self.config), *checks)
+        self.pages = self._with_pages(pages) if pages else None
 
     # For the embedding program.
 
@@ -185,7 +291,7 @@ class ServerFactory(WebSocketServerFactory):
 
     def stop(self, seconds: float | None = None) -> Deferred[None]:
         """Drain, then stop the backend. Fires when nothing is left."""
-        return self.drain(seconds).addCallback(lambda _: self.backend.stop())
+        return self.drain(seconds).addCallback(self._drained, seconds)
 
     # For the protocols.
 
@@ -202,13 +308,10 @@ class ServerFactory(WebSocketServerFactory):
         roster.enter(connection)
         return protocol
 
-    def check(self, request: UpgradeRequest) -> Refusal | None:
-        """The first check's refusal, None if the request passes all."""
-        for check in self._checks:
-            refusal = check(request)
-            if refusal is not None:
-                return refusal
-        return None
+    def is_page(self, request: HttpRequest) -> bool:
+        """Whether a page answers it."""
+        pages = self.pages
+        return pages is not None and not request.is_upgrade and pages.find(request.path) is not None
 
     def refused(self, refused: Refused) -> None:
         """Count, log and tell of one that is not let in."""
@@ -216,9 +319,24 @@ class ServerFactory(WebSocketServerFactory):
         if self.observer is not None:
             tell(self.observer.refused, refused)
 
-    def _admit(self) -> Refusal | None:
+    def admit(self) -> Refusal | None:
+        """Why no WebSocket is let in now; None if one is."""
         if self.roster.is_leaving:
-            return handshake.DRAINING
+            return DRAINING
         if self.roster.is_full:
-            return handshake.BUSY
+            return BUSY
         return None
+
+    def _with_pages(self, pages: Mapping[str, Page | IResource]) -> Pages:
+        # Who serves none need not wait for twisted.web to be imported.
+        from mcpws.http.pages import Pages
+
+        config = self.config
+        elsewhere = path_is_served(config.paths), is_upgrade
+        return Pages(pages, config.hosts, elsewhere, config.max_connections, self.clock)
+
+    def _drained(self, _: None, seconds: float | None) -> Deferred[None]:
+        if self.pages is None:
+            return self.backend.stop()
+        closed = self.pages.close(self.config.drain_seconds if seconds is None else seconds)
+        return closed.addCallback(lambda _: self.backend.stop())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from mcpws.errors import ConfigError, HandshakeRefused
-from mcpws.http.handshake import END_OF_HEAD
+from mcpws.http.request import END_OF_HEAD
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 """Names and values; as pairs, a name may come several times."""

@@ -12,7 +12,8 @@ from twisted.protocols.policies import WrappingFactory
 
 from mcpws.backends.app import App
 from mcpws.config import WebSocketConfig
-from mcpws.http.handshake import MAX_HEAD, Refused, UpgradeRequest, could_be_http, parse, select_subprotocol
+from mcpws.http.checks import select_subprotocol
+from mcpws.http.request import MAX_HEAD, HttpRequest, Malformed, could_be_http, parse
 from mcpws.testing import RawClient, RecordingBackend, Served
 from mcpws.testing.raw import TEXT, upgrade_request
 
@@ -74,7 +75,7 @@ def is_served(service: Served) -> bool:
 def test_any_bytes_make_a_request_or_a_refusal(data: bytes) -> None:
     try:
         request = parse(data + b"\r\n\r\n")
-    except Refused:
+    except Malformed:
         return
     assert "\n" not in "".join([request.method, request.path, *request.headers, *request.headers.values()])
 
@@ -112,7 +113,7 @@ def test_every_header_comes_out_by_its_name_in_lower_case(lines: list[tuple[str,
     ],
 )
 def test_a_malformed_header_is_refused(line: bytes) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Malformed) as refused:
         parse(b"GET / HTTP/1.1\r\n" + line + b"\r\n\r\n")
     assert refused.value.refusal.text == "a header is malformed"
 
@@ -120,7 +121,7 @@ def test_a_malformed_header_is_refused(line: bytes) -> None:
 @pytest.mark.proves("H-5")
 @pytest.mark.parametrize("name", ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"])
 def test_a_header_that_decides_may_come_only_once(name: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Malformed) as refused:
         parse(f"GET / HTTP/1.1\r\n{name}: a\r\n{name.upper()}: a\r\n\r\n".encode())
     assert refused.value.refusal.text == f"more than one {name.lower()} header"
 
@@ -760,11 +761,11 @@ def test_a_check_that_raises_refuses_its_client_alone(
 ) -> None:
     service = served()
 
-    def check(request: UpgradeRequest) -> None:
+    def check(request: HttpRequest) -> None:
         raise RuntimeError("evil\r\nX: y")
 
     with monkeypatch.context() as patch:
-        patch.setattr(service.server, "check", check)
+        patch.setattr(service.server, "checks", [check])
         result = answer(service)
     assert result.status_line == "HTTP/1.1 500 Internal Server Error"
     assert result.body == "500 Internal Server Error: the handshake failed here\n"

@@ -1,0 +1,345 @@
+"""Pages beside WebSockets, on the same port: what asks for no WebSocket goes on to `twisted.web`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource, Resource, getChildForRequest
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from mcpws.errors import ConfigError
+from mcpws.http.checks import Check, Principal, Verdict, examine, host_is_ours
+from mcpws.http.linger import Linger
+from mcpws.http.page import MAX_BODY, Page
+from mcpws.http.peername import address_name, peer_certificate
+from mcpws.http.request import FAILED, HttpRequest, Malformed, Refusal, assemble
+from mcpws.turns.once import Once
+
+log = Logger()
+
+LINGER_SECONDS = 1.0
+"""For what a client still sends when its connection is at its end."""
+
+OWN_CONNECTION = Refusal(HTTPStatus.UPGRADE_REQUIRED, "a WebSocket needs a connection of its own")
+BODY_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BODY} bytes in a request")
+
+
+class Found(NamedTuple):
+    """A page for a request, and the decoded names of the path: down to the page, and below it."""
+
+    checks: Sequence[Check]
+    resource: IResource
+    above: list[bytes]
+    below: list[bytes]
+
+
+class PageRequest(Request):
+    """A request for a page."""
+
+    principal: Principal | None = None
+    """Whom it comes from, if a check of the page said so."""
+    _size = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= MAX_BODY:
+            super().handleContentChunk(data)
+        else:
+            cast(PageChannel, self.channel).refuse(BODY_TOO_LARGE)
+
+
+class PageChannel(HTTPChannel):
+    """One connection that asks for pages.
+
+    What is said last on it arrives: it is closed as Linger does.
+    """
+
+    def __init__(self, pages: Pages, site: Site, address: IAddress | None) -> None:
+        super().__init__()
+        self.site = site
+        self.factory = site
+        self.requestFactory = PageRequest
+        self.timeOut = int(site.timeOut or 0) or None
+        self.address = address
+        self._clock: IReactorTime = site.reactor
+        self._pages = pages
+        self._linger: Linger | None = None
+
+    def callLater(self, seconds: float, function: Callable[[], Any]) -> IDelayedCall:
+        """Twisted's way to have its timeouts go by a clock."""
+        return self._clock.callLater(seconds, function)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._linger is None:
+            super().dataReceived(data)
+        else:
+            self._linger.discard(len(data))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say so in the middle of a request, and close."""
+        if self._linger is None:
+            cast(Any, self.transport).write(refusal.encode())
+            self.loseConnection()
+
+    def finish(self) -> None:
+        """Close once what is being answered is out."""
+        if self.requests:
+            self.persistent = False
+        else:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        cast(Any, self.transport).abortConnection()
+
+    def loseConnection(self) -> None:
+        if self._linger is None:
+            # As HTTPChannel does, which would close both directions.
+            cast(Any, self.transport).unregisterProducer()
+            self._linger = Linger(
+                self.transport,
+                self._clock,
+                idle=LINGER_SECONDS,
+                total=LINGER_SECONDS,
+                limit=MAX_BODY,
+                abort=self.abort,
+            )
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        if self._linger is not None:
+            self._linger.stop()
+        super().connectionLost(reason)
+        self._pages.gone(self)
+
+
+class Pages:
+    """All pages of a server, by their paths, and the connections that ask for them.
+
+    A connection that has asked for a page stays one for pages. A full or draining server answers them none the less.
+
+    :param pages: by path, as `/about`; each has all paths below it, too, up to the next page.
+    :param hosts: that they are served under, but for those that name others.
+    :param elsewhere: what is said of paths that have no page, on a connection that has asked for one.
+    :param limit: connections at a time.
+    :raises ConfigError: a path does not begin with a slash, or what should be a page is none.
+    """
+
+    def __init__(
+        self,
+        pages: Mapping[str, Page | IResource],
+        hosts: Sequence[str],
+        elsewhere: Sequence[Check],
+        limit: int,
+        clock: IReactorTime,
+    ) -> None:
+        self._pages: dict[tuple[bytes, ...], tuple[Sequence[Check], IResource]] = {}
+        for path, given in pages.items():
+            page = _page(path, given)
+            served_under = host_is_ours(hosts if page.hosts is None else page.hosts)
+            self._pages[_place(path)] = (served_under, *page.checks), page.resource
+        self._deepest = max(map(len, self._pages), default=0)
+        self._elsewhere = (*elsewhere, lambda request: OWN_CONNECTION)
+        self._limit = limit
+        self._clock = clock
+        self._site = _Site(self, clock)
+        self._open: set[PageChannel] = set()
+        self._closed: Once[None] = Once()
+        self._closing: IDelayedCall | None = None
+
+    def find(self, path: str) -> Found | None:
+        """The page that answers `path`: the one nearest above it, whichever way the path is written."""
+        names = _names(path)
+        for depth in range(min(len(names), self._deepest), -1, -1):
+            page = self._pages.get(tuple(names[:depth]))
+            if page is not None:
+                return Found(*page, names[:depth], names[depth:])
+        return None
+
+    def examine(self, request: HttpRequest) -> tuple[Found | None, Verdict | Deferred[Verdict]]:
+        """The page for `request`, and what its checks say; without a page they do not let it pass."""
+        found = self.find(request.path)
+        return found, examine(request, self._elsewhere if found is None else found.checks)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many connections ask for pages as may."""
+        return len(self._open) >= self._limit
+
+    def take(self, transport: Any, data: bytes) -> None:
+        """Take a connection over, of which `data` was read."""
+        channel = PageChannel(self, self._site, transport.getPeer())
+        # A wrapper, as TLS, has the protocol under another name.
+        if hasattr(transport, "wrappedProtocol"):
+            transport.wrappedProtocol = channel
+        else:
+            transport.protocol = channel
+        self._open.add(channel)
+        channel.makeConnection(transport)
+        channel.dataReceived(data)
+
+    def close(self, seconds: float) -> Deferred[None]:
+        """Close what is open, once what is being answered is out; what takes longer than `seconds` is cut off.
+
+        Fires when none is open.
+        """
+        closed = self._closed.when()
+        if self._open and self._closing is None:
+            self._closing = self._clock.callLater(seconds, self._cut_off)
+        for channel in list(self._open):
+            channel.finish()
+        if not self._open:
+            self._closed.fire(None)
+        return closed
+
+    def gone(self, channel: PageChannel) -> None:
+        """A connection is no more."""
+        self._open.discard(channel)
+        if self._closing is not None and not self._open:
+            if self._closing.active():
+                self._closing.cancel()
+            self._closed.fire(None)
+
+    def _cut_off(self) -> None:
+        for channel in list(self._open):
+            channel.abort()
+
+
+class _Site(Site):
+    """Twisted's site, with our checks before each request."""
+
+    def __init__(self, pages: Pages, clock: IReactorTime) -> None:
+        super().__init__(Resource(), reactor=clock)
+        self._pages = pages
+
+    def log(self, request: object) -> None:
+        """Write nothing: what is logged of pages is the business of their program."""
+
+    def getResourceFor(self, request: Request) -> IResource:
+        request.site = self
+        request.sitepath = []  # type: ignore[attr-defined]  # as Site has it, for the names of session cookies
+        asked = cast(PageRequest, request)
+        found: Found | None = None
+        verdict: Verdict | Deferred[Verdict]
+        try:
+            found, verdict = self._pages.examine(_http_request(asked))
+        except Malformed as malformed:
+            verdict = malformed.refusal
+        except Exception:
+            log.failure("a check of a page failed")
+            verdict = FAILED
+        if isinstance(verdict, Deferred):
+            return _Later(found, verdict)
+        return _answer(found, verdict, asked)
+
+
+class _Later(Resource):
+    """A page whose checks take their time."""
+
+    isLeaf = True
+
+    def __init__(self, found: Found | None, verdict: Deferred[Verdict]) -> None:
+        super().__init__()
+        self._found = found
+        self._verdict = verdict
+        self._gone = False
+
+    def render(self, request: Request) -> int:
+        request.notifyFinish().addErrback(self._lost)
+        self._verdict.addErrback(self._failed)
+        self._verdict.addCallback(self._go_on, request)
+        # What the page itself raises is answered as Twisted does it when a page is not late.
+        self._verdict.addErrback(request.processingFailed)
+        return NOT_DONE_YET
+
+    def _lost(self, failure: Failure) -> None:
+        self._gone = True
+        self._verdict.cancel()
+
+    def _failed(self, failure: Failure) -> Refusal:
+        if not (self._gone and failure.check(CancelledError)):
+            log.failure("a check of a page failed", failure)
+        return FAILED
+
+    def _go_on(self, verdict: Verdict, request: Request) -> None:
+        if not self._gone:
+            request.render(_answer(self._found, verdict, cast(PageRequest, request)))
+
+
+class _Refused(Resource):
+    """A Refusal as a page. The connection may be used again."""
+
+    isLeaf = True
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__()
+        self._refusal = refusal
+
+    def render(self, request: Request) -> bytes:
+        refusal = self._refusal
+        request.setResponseCode(refusal.status.value, refusal.status.phrase.encode())
+        for name, value in refusal.fields:
+            request.setHeader(name.lower(), value)
+        return refusal.body
+
+
+def _answer(found: Found | None, verdict: Verdict, request: PageRequest) -> IResource:
+    if isinstance(verdict, Refusal):
+        return _Refused(verdict)
+    assert found is not None
+    request.principal = verdict
+    request.prepath, request.postpath = found.above, found.below
+    return cast(IResource, getChildForRequest(found.resource, request))
+
+
+def _http_request(request: PageRequest) -> HttpRequest:
+    fields = (
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        for value in values
+    )
+    return assemble(
+        request.method.decode("latin-1"),
+        request.uri.decode("latin-1"),
+        request.clientproto.decode("latin-1").partition("/")[2],
+        fields,
+        address_name(cast(PageChannel, request.channel).address),
+        peer_certificate(cast(PageChannel, request.channel).transport),
+    )
+
+
+def _names(path: str) -> list[bytes]:
+    """The decoded names along a path (RFC 3986, sections 2.1 and 5.2.4); the last is empty where the path ends open.
+
+    No name is `.` or `..`, and none but the last is empty: a page is not reached past the checks of another one.
+    """
+    names: list[bytes] = []
+    name = b""
+    for part in path.encode("latin-1").split(b"/")[1:]:
+        name = unquote_to_bytes(part)
+        if name == b"..":
+            del names[-1:]
+        elif name not in (b"", b"."):
+            names.append(name)
+    return [*names, b""] if name in (b"", b".", b"..") else names
+
+
+def _place(path: str) -> tuple[bytes, ...]:
+    if not path.startswith("/"):
+        raise ConfigError("pages", path, "must begin with a slash")
+    return tuple(name for name in _names(path) if name)
+
+
+def _page(path: str, page: object) -> Page:
+    if isinstance(page, Page):
+        return page
+    if IResource.providedBy(page):
+        return Page(page)
+    raise ConfigError("pages", page, f"{path} must be a resource of twisted.web, or a Page")
