@@ -43,6 +43,9 @@ from mcpws.fronts.front import Front
 from mcpws.fronts.roster import Member, Roster
 from mcpws.fronts.stream import StreamCarrier
 from mcpws.fronts.watch import watch
+from mcpws.http.checks import Check, Principal
+from mcpws.http.page import Page
+from mcpws.http.request import HttpRequest, Refusal
 from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.content import (
@@ -78,6 +81,7 @@ __all__ = [
     "CapabilityMissing",
     "Carrier",
     "Channel",
+    "Check",
     "ClientFactory",
     "ClientIdentity",
     "Completion",
@@ -96,6 +100,7 @@ __all__ = [
     "ErrorObject",
     "Front",
     "HandshakeRefused",
+    "HttpRequest",
     "Identity",
     "Image",
     "Incoming",
@@ -111,13 +116,16 @@ __all__ = [
     "MessageTooLarge",
     "Notification",
     "Observer",
+    "Page",
     "Party",
+    "Principal",
     "Progress",
     "Prompt",
     "PromptArgument",
     "PromptMessage",
     "PromptResult",
     "QueueFull",
+    "Refusal",
     "Refused",
     "RemoteError",
     "Request",

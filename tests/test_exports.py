@@ -9,18 +9,18 @@ import mcpws
 
 PUBLIC = {
     "App", "Audio", "Backend", "BackendLost", "CacheHint", "CannotAsk", "CapabilityMissing", "Carrier", "Channel",
-    "ClientFactory", "ClientIdentity", "Completion", "ConfigError", "ConnectFailed", "ConnectionClosed",
+    "Check", "ClientFactory", "ClientIdentity", "Completion", "ConfigError", "ConnectFailed", "ConnectionClosed",
     "ConnectionState", "ConnectionStatistics", "Context", "CreateMessageResult", "DualEra", "ElicitResult",
-    "EmbeddedResource", "EraTranslation", "Error", "ErrorObject", "Front", "HandshakeRefused", "Identity", "Image",
-    "Incoming", "InputRequired", "InvalidParams", "Link", "ListenFailed", "MalformedResult", "McpwsError", "Member",
-    "Message", "MessageObserver", "MessageTooLarge", "Notification", "Observer", "Party", "Progress", "Prompt",
-    "PromptArgument", "PromptMessage", "PromptResult", "QueueFull", "Refused", "RemoteError", "Request",
-    "RequestId", "RequestTimeout", "Resource", "ResourceContents", "ResourceLink", "ResourceTemplate", "Result",
-    "ResultTooLarge", "Roster", "RpcError", "ServerFactory", "ServerProtocol", "ServerStatistics", "Session",
-    "SharedStdio", "ShuttingDown", "Stdio", "StreamCarrier", "Subscription", "SubscriptionRefused", "Text",
-    "ThreadContext", "Tool", "ToolAnnotations", "ToolError", "ToolFailed", "ToolResult", "UnsupportedVersion",
-    "Upstream", "WebSocketConfig", "WebSocketService", "WebSocketTransport", "__version__", "connect", "decode",
-    "run", "watch",
+    "EmbeddedResource", "EraTranslation", "Error", "ErrorObject", "Front", "HandshakeRefused", "HttpRequest",
+    "Identity", "Image", "Incoming", "InputRequired", "InvalidParams", "Link", "ListenFailed", "MalformedResult",
+    "McpwsError", "Member", "Message", "MessageObserver", "MessageTooLarge", "Notification", "Observer", "Page",
+    "Party", "Principal", "Progress", "Prompt", "PromptArgument", "PromptMessage", "PromptResult", "QueueFull",
+    "Refusal", "Refused", "RemoteError", "Request", "RequestId", "RequestTimeout", "Resource", "ResourceContents",
+    "ResourceLink", "ResourceTemplate", "Result", "ResultTooLarge", "Roster", "RpcError", "ServerFactory",
+    "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio", "StreamCarrier",
+    "Subscription", "SubscriptionRefused", "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError",
+    "ToolFailed", "ToolResult", "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService",
+    "WebSocketTransport", "__version__", "connect", "decode", "run", "watch",
 }  # fmt: skip
 
 

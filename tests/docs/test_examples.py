@@ -159,6 +159,17 @@ def test_each_path_is_a_server_of_its_own(serve: Serve, port: str) -> None:
     assert b"404" in elsewhere.stderr
 
 
+def test_the_doorkeeper_lets_in_who_has_a_token_and_shows_its_page_to_all(serve: Serve, port: str) -> None:
+    serve(port, sys.executable, EXAMPLES / "doorkeeper.py", port)
+    token = ["--header", "Authorization: Bearer sesame"]
+    assert run(BIN / "mcpws", "tool", "--text", *token, port, "who") == "ali\n"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/about", timeout=SECONDS) as page:
+        assert page.read() == b"Tools for those who have a token.\n"
+    without = subprocess.run([BIN / "mcpws", "tool", port, "who"], capture_output=True, check=False)
+    assert without.returncode == 3
+    assert b"401 Unauthorized: a token is needed" in without.stderr
+
+
 def test_the_transport_demo_talks_to_itself(serve: Serve, port: str) -> None:
     demo = EXAMPLES / "websocket_transport_demo.py"
     process = serve(port, sys.executable, demo, "server", f"ws://127.0.0.1:{port}")

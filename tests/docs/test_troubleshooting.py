@@ -76,7 +76,7 @@ def test_what_nobody_says_is_found(heading: str) -> None:
 
 
 def test_every_refusal_of_the_handshake_that_a_person_meets_is_told() -> None:
-    source = Path(ROOT / "mcpws" / "http" / "handshake.py").read_text()
+    source = Path(ROOT / "mcpws" / "http" / "checks.py").read_text()
     settable = re.findall(r'setting="?(\w+)', source)
     assert settable
     for status in (400, 403, 404, 421, 426, 431, 503):
