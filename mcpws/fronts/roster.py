@@ -88,10 +88,12 @@ class Roster:
 
     # Admission, which fronts ask for.
 
-    @property
-    def may_enter(self) -> bool:
-        """Whether one more may begin to enter: if not, somebody begins more than he completes."""
-        return len(self._entering) < self._max_connections
+    def may_enter(self, more: int = 0) -> bool:
+        """Whether one more may begin to enter: if not, somebody begins more than he completes.
+
+        :param more: places besides those of clients, for what may turn out to be none.
+        """
+        return len(self._entering) < self._max_connections + more
 
     @property
     def is_full(self) -> bool:

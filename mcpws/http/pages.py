@@ -169,9 +169,9 @@ class Pages:
         return found, examine(request, self._elsewhere if found is None else found.checks)
 
     @property
-    def is_full(self) -> bool:
-        """Whether as many connections ask for pages as may."""
-        return len(self._open) >= self._limit
+    def free(self) -> int:
+        """Connections that may ask for pages beside those that do."""
+        return self._limit - len(self._open)
 
     def take(self, transport: Any, data: bytes) -> None:
         """Take a connection over, of which `data` was read."""

@@ -152,7 +152,7 @@ class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
     def _become_page(self) -> None:
         """Leave the connection to the pages, unless as many are theirs as may be."""
         pages: Pages = self.factory.pages
-        if pages.is_full:
+        if not pages.free:
             self._refuse(BUSY)
             return
         transport, data = self.transport, self.data
@@ -297,7 +297,7 @@ class ServerFactory(WebSocketServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         roster = self.roster
-        if not roster.may_enter:
+        if not roster.may_enter(0 if self.pages is None else self.pages.free):
             text = "as many connections as may be have yet to finish their handshake"
             self.refused(Refused(None, address_name(addr), None, text, setting="max_connections"))
             return _Unwanted()

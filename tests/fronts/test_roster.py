@@ -69,13 +69,14 @@ def fired(deferred: Deferred[None]) -> bool:
 
 def test_as_many_may_be_present_as_it_is_said_and_as_many_more_may_enter(roster: Roster) -> None:
     inside = [Guest(roster).come_in(), Guest(roster).come_in()]
-    assert (roster.may_enter, roster.is_full) == (True, True)
+    assert (roster.may_enter(), roster.is_full) == (True, True)
     entering = [Guest(roster), Guest(roster)]
-    assert (roster.may_enter, roster.is_full) == (False, True)
+    assert (roster.may_enter(), roster.is_full) == (False, True)
+    assert (roster.may_enter(1), roster.may_enter(0)) == (True, False)
     inside[0].leave()
-    assert (roster.may_enter, roster.is_full) == (False, False)
+    assert (roster.may_enter(), roster.is_full) == (False, False)
     entering[0].leave()
-    assert (roster.may_enter, roster.is_full) == (True, False)
+    assert (roster.may_enter(), roster.is_full) == (True, False)
     for one in (inside[1], entering[1]):
         one.leave()
 

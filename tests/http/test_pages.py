@@ -289,6 +289,18 @@ def test_a_stop_does_not_wait_for_a_page_without_end() -> None:
     assert stopped == [None]
 
 
+def test_a_server_full_of_unfinished_handshakes_answers_pages() -> None:
+    service = served(max_connections=2)
+    for _ in range(3):
+        service.raw().send(b"GET / HTTP/1.1\r\n")
+    service.flush()
+    assert asks(service, "/about")[1:] == ("200 OK", "all about it")
+    for _ in range(9):
+        service.raw().send(b"GET / HTTP/1.1\r\n")
+    # Three, with the page that is still open as the fourth.
+    assert len(service.server.connections) == 3
+
+
 def test_pages_look_at_the_host() -> None:
     client, status, body = asks(served(), "/about", b"Host: evil.example\r\n")
     assert status == "421 Misdirected Request"
