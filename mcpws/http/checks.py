@@ -19,7 +19,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.http.request import HttpRequest, Refusal
 from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.policy.origin import host_allowed, origin_allowed
-from mcpws.turns.conversation import to_come
+from mcpws.turns.outcome import as_deferred
 
 RETRY_AFTER = "5"
 
@@ -63,7 +63,7 @@ def examine(request: HttpRequest, checks: Sequence[Check]) -> Verdict | Deferred
 def _go_on(request: HttpRequest, checks: Iterator[Check], principal: Verdict) -> Verdict | Deferred[Verdict]:
     for check in checks:
         verdict = check(request)
-        later = to_come(verdict)
+        later = as_deferred(verdict)
         if later is not None:
             return later.addCallback(_went_on, request, checks, principal)
         if isinstance(verdict, Refusal):
