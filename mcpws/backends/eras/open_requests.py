@@ -14,7 +14,7 @@ from mcpws.seam.interfaces import Link
 
 
 class _Open(NamedTuple):
-    worker: object
+    desk: Desk
     cancel: Callable[[Notification], object]
     level: int | None
     token: RequestId | None
@@ -29,13 +29,17 @@ class OpenRequests:
         self._open: dict[RequestId, _Open] = {}
         self._id_type: type | None = None
 
+    def desk(self) -> Desk:
+        """A new share of them, for one server."""
+        return Desk(self, self._open)
+
     def __contains__(self, id: RequestId | None) -> bool:
         return id in self._open
 
     def add(
-        self, request: Request, token: RequestId | None, worker: object, cancel: Callable[[Notification], object]
+        self, request: Request, token: RequestId | None, desk: Desk, cancel: Callable[[Notification], object]
     ) -> None:
-        """Have another request, which has just come.
+        """Have another request, which has just come, on `desk`.
 
         :param token: for its progress, None for none.
         :param cancel: called with the `notifications/cancelled` if the client takes it back; no answer may follow.
@@ -43,16 +47,7 @@ class OpenRequests:
         kind = type(request.id)
         if kind is not self._id_type:
             self._id_type = kind if self._id_type is None else object
-        self._open[request.id] = _Open(worker, cancel, None, token, request.method == LISTEN)
-
-    def hand(
-        self, id: RequestId, worker: object, cancel: Callable[[Notification], object], level: int | None = None
-    ) -> None:
-        """Give one that is open to another worker.
-
-        :param level: of the log messages that the client wants to have with it, None for none.
-        """
-        self._open[id] = self._open[id]._replace(worker=worker, cancel=cancel, level=level)
+        self._open[request.id] = _Open(desk, cancel, None, token, request.method == LISTEN)
 
     def cancel(self, id: RequestId, notification: Notification) -> bool:
         """The client takes it back. False if it is not open here."""
@@ -99,20 +94,35 @@ class OpenRequests:
         """Whether one of them gave this progress token."""
         return any(entry.token == token for entry in self._open.values())
 
-    def abandon(self, worker: object, reason: McpwsError) -> None:
-        """Nobody works any more on what this worker did."""
-        error = reason if isinstance(reason, RpcError) else BackendLost("The server is gone")
-        for id in [id for id, entry in self._open.items() if entry.worker is worker]:
-            self.fail(id, error)
-
     def forget(self) -> None:
         """The client is gone: none is answered any more."""
         self._open.clear()
 
-    def of(self, worker: object) -> int:
-        """How many it works on."""
-        return sum(entry.worker is worker for entry in self._open.values())
 
-    def levels(self, worker: object) -> list[int]:
-        """Of the log messages that are wanted with what it works on."""
-        return [entry.level for entry in self._open.values() if entry.worker is worker and entry.level is not None]
+class Desk:
+    """Share of the open requests of a client that one server works on."""
+
+    def __init__(self, requests: OpenRequests, open: dict[RequestId, _Open]) -> None:
+        self._requests = requests
+        self._open = open
+
+    def __len__(self) -> int:
+        return sum(entry.desk is self for entry in self._open.values())
+
+    def take(self, id: RequestId, cancel: Callable[[Notification], object], level: int | None = None) -> None:
+        """Have a request that is open, wherever it was until now.
+
+        :param cancel: as for `OpenRequests.add`.
+        :param level: of the log messages that the client wants to have with it, None for none.
+        """
+        self._open[id] = self._open[id]._replace(desk=self, cancel=cancel, level=level)
+
+    def levels(self) -> list[int]:
+        """Levels of the log messages that are wanted with these requests."""
+        return [entry.level for entry in self._open.values() if entry.desk is self and entry.level is not None]
+
+    def abandon(self, reason: McpwsError) -> None:
+        """Answer them all with an error: nobody works on them any more."""
+        error = reason if isinstance(reason, RpcError) else BackendLost("The server is gone")
+        for id in [id for id, entry in self._open.items() if entry.desk is self]:
+            self._requests.fail(id, error)

@@ -8,8 +8,7 @@ from functools import partial
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.backends.eras.for_modern.call import Ask, Call, State, Work
-from mcpws.backends.eras.for_modern.parking import Parking
-from mcpws.backends.eras.open_requests import OpenRequests
+from mcpws.backends.eras.for_modern.seat import Post, Seat
 from mcpws.backends.eras.shapes import (
     URL_ELICITATION_REQUIRED,
     Members,
@@ -20,8 +19,7 @@ from mcpws.backends.eras.shapes import (
     to_modern_error,
     to_modern_result,
 )
-from mcpws.backends.eras.shared import Shared
-from mcpws.core.peer import Peer, Progress
+from mcpws.core.peer import Progress
 from mcpws.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -36,7 +34,6 @@ from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import SERVER_INFO
 from mcpws.mcp.methods import ELICIT, ROOTS_LIST
 from mcpws.mcp.schema import INPUT_REQUIRED, REQUEST_STATE
-from mcpws.seam.interfaces import Link
 
 GATHER = 0.01
 """Seconds in which what a server asks at once is put together for the client."""
@@ -59,31 +56,16 @@ class InteractiveCalls:
     may have asked is refused. The roots of a client are the same in every call: any will do to ask for them, and where
     there is none, the next.
 
-    :param worker: for whom the requests of the client are open.
-    :param server: numbers what goes to the server.
-    :param capabilities: of the client.
+    :param server_info: the server's Implementation, None if it is nobody.
     """
 
-    def __init__(
-        self,
-        worker: object,
-        server: Peer,
-        link: Link,
-        requests: OpenRequests,
-        parking: Parking[Call],
-        shared: Shared,
-        capabilities: Members,
-        server_info: Raw | None,
-    ) -> None:
-        self._worker = worker
-        self._server = server
-        self._link = link
-        self._requests = requests
-        self._parking = parking
-        self._shared = shared
-        self._capabilities = capabilities
+    def __init__(self, seat: Seat, post: Post, server_info: Raw | None) -> None:
+        self._seat = seat
+        self._post = post
+        self._server = post.rpc
+        self._shared = seat.shared
         self._server_info = server_info
-        self._interactive = "sampling" in capabilities or "elicitation" in capabilities
+        self._interactive = not post.capabilities.keys().isdisjoint(("sampling", "elicitation"))
         self._calls: list[Call] = []
         self._waiting: deque[Call] = deque()
         self._unattended: list[Ask] = []
@@ -95,7 +77,7 @@ class InteractiveCalls:
 
     def begin(self, work: Work) -> None:
         """Take on a request of the client's."""
-        call = Call(self._worker, work)
+        call = Call(self._post.resume, work)
         self._calls.append(call)
         self._open(call, work)
         if self._unattended:
@@ -121,7 +103,7 @@ class InteractiveCalls:
         """Take on a request of the server's; raises RpcError if it cannot be brought to the client."""
         try:
             params = members(request.params)
-            missing = missing_capability(request.method, params, self._capabilities)
+            missing = missing_capability(request.method, params, self._post.capabilities)
             ask = Ask(request.id, to_modern_ask(request.method, params))
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
@@ -143,13 +125,13 @@ class InteractiveCalls:
         """The server is gone, or the client."""
         for call in self._calls:
             call.stop_timer()
-        self._parking.drop(lambda call: call.worker is self._worker)
+        self._seat.parking.drop(lambda call: call in self._calls)
         self._calls.clear()
         self._waiting.clear()
         self._unattended.clear()
 
     def _open(self, call: Call, work: Work) -> None:
-        self._requests.hand(work.request.id, self._worker, lambda _: self._drop(call, CANCELLED_BY_CLIENT), work.level)
+        self._post.desk.take(work.request.id, lambda _: self._drop(call, CANCELLED_BY_CLIENT), work.level)
 
     def _wait(self, call: Call) -> None:
         call.state = State.WAITING
@@ -201,7 +183,7 @@ class InteractiveCalls:
     def _park(self, call: Call) -> None:
         """Ask the client all that the server has asked."""
         call.timer = None
-        token = self._parking.park(call, self._expired)
+        token = self._seat.parking.park(call, self._expired)
         if token is None:
             asks, call.asks = call.asks, []
             for ask in asks:
@@ -225,34 +207,34 @@ class InteractiveCalls:
     def _finish(self, call: Call, answer: Answer) -> None:
         self._forget(call)
         if isinstance(answer, Result):
-            self._requests.answer(call.client_id, to_modern_result(call.method, answer.result, self._server_info))
+            self._seat.requests.answer(call.client_id, to_modern_result(call.method, answer.result, self._server_info))
         elif answer.error.code == URL_ELICITATION_REQUIRED:
             self._require_urls(call, answer.error)
         else:
-            self._requests.fail(call.client_id, to_modern_error(answer.error))
+            self._seat.requests.fail(call.client_id, to_modern_error(answer.error))
 
     def _require_urls(self, call: Call, error: ErrorObject) -> None:
         """Have them visited, and the request sent again: nothing of it has to be kept here."""
         try:
             required = _read_required(b"{}" if isinstance(error.data, UnsetType) else error.data).elicitations
             asked = {str(key): to_modern_ask(ELICIT, one) for key, one in enumerate(required)}
-            missing = filter(None, [missing_capability(ELICIT, one, self._capabilities) for one in required])
+            missing = filter(None, [missing_capability(ELICIT, one, self._post.capabilities) for one in required])
         except ValueError:
-            self._requests.fail(call.client_id, RpcError(error.message))
+            self._seat.requests.fail(call.client_id, RpcError(error.message))
             return
         lacking = next(missing, None)
         if lacking is not None:
-            self._requests.fail(call.client_id, MissingClientCapability(lacking))
+            self._seat.requests.fail(call.client_id, MissingClientCapability(lacking))
         else:
             self._answer(call, {"resultType": INPUT_REQUIRED, "inputRequests": asked})
 
     def _answer(self, call: Call, result: Members) -> None:
         meta = {} if self._server_info is None else {"_meta": {SERVER_INFO: self._server_info}}
-        self._requests.answer(call.client_id, put_together({**result, **meta}))
+        self._seat.requests.answer(call.client_id, put_together({**result, **meta}))
 
     def _progressed(self, call: Call, progress: Progress) -> None:
         if call.progress_token is not None and call.state is not State.PARKED:
-            self._link.send(report(call.progress_token, progress))
+            self._seat.link.send(report(call.progress_token, progress))
 
     def _expired(self, call: Call) -> None:
         self._drop(call, "the client was asked, and did not come back")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import Enum, auto
 from hashlib import sha256
 from typing import NamedTuple
@@ -45,7 +46,8 @@ class Call:
     """A piece of work at the server, over all the requests of the client that carry it on.
 
     `client_id` is of the latest of these, `server_id` what the server knows it by, None before it has heard of it.
-    `asks` have not been answered to the server. `outcome` is the server's answer if it came while the call was parked.
+    `resume` takes what carries it on. `asks` have not been answered to the server. `outcome` is the server's answer if
+    it came while the call was parked.
     """
 
     __slots__ = (
@@ -56,14 +58,14 @@ class Call:
         "outcome",
         "params",
         "progress_token",
+        "resume",
         "server_id",
         "state",
         "timer",
-        "worker",
     )
 
-    def __init__(self, worker: object, work: Work) -> None:
-        self.worker = worker
+    def __init__(self, resume: Callable[[Work], None], work: Work) -> None:
+        self.resume = resume
         self.method = work.request.method
         self.carry_on(work)
         self.server_id: RequestId | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from mcpws.backends.eras.discovery import tells_modern
+from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.pool import LegacyServers
+from mcpws.backends.eras.for_modern.seat import Seat
 from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.servers import ServerConversation, ServerConversations
 from mcpws.backends.eras.shared import Shared
@@ -29,6 +31,8 @@ class ModernClient:
         self._conversations = conversations
         self._shared = shared
         self.requests = OpenRequests(link)
+        self._seat = Seat(link, self.requests, Parking(shared), shared)
+        self._desk = self.requests.desk()
         self._held: dict[RequestId, Request] = {}
         self._conversation: ServerConversation | None = None
         self._passes = False
@@ -38,10 +42,10 @@ class ModernClient:
         """A request from the client, and its progress token."""
         conversation = self._conversation
         if conversation is not None and self._passes:
-            self.requests.add(request, token, self, conversation.to_server)
+            self.requests.add(request, token, self._desk, conversation.to_server)
             conversation.to_server(request)
         else:
-            self.requests.add(request, token, self, lambda _: self._held.pop(request.id, None))
+            self.requests.add(request, token, self._desk, lambda _: self._held.pop(request.id, None))
             self._take(request)
 
     def cancel(self, notification: Notification) -> bool:
@@ -90,7 +94,7 @@ class ModernClient:
         if self._passes or conversation is None or not conversation.probed:
             self._passes = False
             self._held.clear()
-            self.requests.abandon(self, reason)
+            self._desk.abandon(reason)
         else:
             self._translate(None)
 
@@ -110,7 +114,7 @@ class ModernClient:
             return
         try:
             if self._conversation is not None and self._passes:
-                self.requests.hand(request.id, self, self._conversation.to_server)
+                self._desk.take(request.id, self._conversation.to_server)
                 self._conversation.to_server(request)
             elif self._servers is not None:
                 self._servers.take(request)
@@ -156,16 +160,14 @@ class ModernClient:
         self._release_held()
 
     def _translate(self, conversation: ServerConversation | None) -> None:
-        self._servers = LegacyServers(
-            self._link, self._conversations, self.requests, self._shared, conversation, self._reconsider
-        )
+        self._servers = LegacyServers(self._seat, self._conversations, conversation, self._reconsider)
         self._release_held()
 
     def _hold(self, request: Request) -> None:
         if len(self._held) >= self._shared.limits.max_held:
             raise TooManyRequests(self._shared.limits.max_held)
         self._held[request.id] = request
-        self.requests.hand(request.id, self, lambda _: self._held.pop(request.id, None))
+        self._desk.take(request.id, lambda _: self._held.pop(request.id, None))
 
     def _release_held(self) -> None:
         held, self._held = self._held, {}

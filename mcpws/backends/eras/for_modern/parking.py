@@ -5,54 +5,52 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
 
+from mcpws.backends.eras.for_modern.call import Call
 from mcpws.backends.eras.shared import Shared
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place(Generic[T]):
-    what: T
+class _Place:
+    call: Call
     expiry: IDelayedCall
 
 
-class Parking(Generic[T]):
-    """Things that wait, by a token that cannot be guessed, each for `park_timeout` at most.
+class Parking:
+    """Calls that wait, by a token that cannot be guessed, each for `park_timeout` at most.
 
     It belongs to one conversation: what one client was given is worth nothing to another.
     """
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._places: dict[str, _Place[T]] = {}
+        self._places: dict[str, _Place] = {}
 
-    def park(self, what: T, expired: Callable[[T], None]) -> str | None:
+    def park(self, call: Call, expired: Callable[[Call], None]) -> str | None:
         """The token for it; None where there is no room. `expired` is called if nobody asks for it in time."""
         if len(self._places) >= self._shared.limits.max_parked:
             return None
         token = secrets.token_urlsafe(24)
         timeout = self._shared.limits.park_timeout
-        self._places[token] = _Place(what, self._shared.clock.callLater(timeout, self._expire, token, expired))
+        self._places[token] = _Place(call, self._shared.clock.callLater(timeout, self._expire, token, expired))
         return token
 
-    def find(self, token: str) -> T | None:
+    def find(self, token: str) -> Call | None:
         """What waits under this token, if anything does. It stays there."""
         place = self._places.get(token)
-        return None if place is None else place.what
+        return None if place is None else place.call
 
     def take(self, token: str) -> None:
         """It waits no longer: a token is good for once."""
         self._places.pop(token).expiry.cancel()
 
-    def drop(self, unwanted: Callable[[T], bool]) -> None:
+    def drop(self, unwanted: Callable[[Call], bool]) -> None:
         """Nobody could go on with these."""
-        for token in [token for token, place in self._places.items() if unwanted(place.what)]:
+        for token in [token for token, place in self._places.items() if unwanted(place.call)]:
             self.take(token)
 
-    def _expire(self, token: str, expired: Callable[[T], None]) -> None:
+    def _expire(self, token: str, expired: Callable[[Call], None]) -> None:
         self._shared.counters.expired += 1
-        expired(self._places.pop(token).what)
+        expired(self._places.pop(token).call)

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from msgspec import Raw, Struct, UnsetType
 
 from mcpws.backends.eras.for_modern.call import Call, Work, canonical, digest
-from mcpws.backends.eras.for_modern.parking import Parking
+from mcpws.backends.eras.for_modern.seat import Seat
 from mcpws.backends.eras.for_modern.server import LegacyServer
-from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.servers import ServerConversation, ServerConversations
 from mcpws.backends.eras.shapes import Members, members, text, to_legacy_params
-from mcpws.backends.eras.shared import Shared
 from mcpws.errors import BackendLost, InvalidParams, McpwsError, MethodNotFound, RpcError, UnsupportedProtocol
 from mcpws.jsonrpc.messages import NULL, Message, Request, put_together
 from mcpws.jsonrpc.nulls import null_as_none
@@ -23,7 +21,6 @@ from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL
 from mcpws.mcp.methods import MAY_ASK, ONLY_LEGACY
 from mcpws.mcp.schema import INPUT_RESPONSES, OURSELVES, REQUEST_STATE
 from mcpws.mcp.versions import MODERN_VERSIONS
-from mcpws.seam.interfaces import Link
 
 
 class _Implementation(Struct, gc=False):
@@ -53,20 +50,16 @@ class LegacyServers:
 
     def __init__(
         self,
-        link: Link,
+        seat: Seat,
         conversations: ServerConversations,
-        requests: OpenRequests,
-        shared: Shared,
         first: ServerConversation | None,
         reconsider: Callable[[ServerConversation, list[Request]], None],
     ) -> None:
-        self._link = link
+        self._seat = seat
+        self._shared = seat.shared
         self._conversations = conversations
-        self._requests = requests
-        self._shared = shared
         self._first = first
         self._reconsider = reconsider
-        self._parking: Parking[Call] = Parking(shared)
         self._servers: dict[str, LegacyServer] = {}
         if first is not None:
             first.receiver = self
@@ -83,8 +76,7 @@ class LegacyServers:
             raise MethodNotFound(request.method)
         work = self._look_into(request)
         if work.call is not None:
-            assert isinstance(work.call.worker, LegacyServer)
-            work.call.worker.take(work)
+            work.call.resume(work)
         else:
             self._employ(client_info, capabilities, work)
 
@@ -99,23 +91,6 @@ class LegacyServers:
         for server in servers:
             server.close(reason)
 
-    # legacy_server.Employer
-
-    def refused(self, server: LegacyServer, reason: RpcError) -> None:
-        if self.proven or (server.conversation.probed and not server.conversation.found_modern):
-            self._dismiss(server)
-            server.close(reason)
-        else:
-            self._shared.known.legacy = False
-            servers, self._servers = list(self._servers.values()), {}
-            self._reconsider(server.conversation, [request for one in servers for request in one.surrender()])
-            for other in servers:
-                if other is not server:
-                    other.conversation.close("not needed any more")
-
-    def ended(self, server: LegacyServer) -> None:
-        self._dismiss(server)
-
     # servers.ServerReceiver, of the first conversation while nobody needs it.
 
     def opened(self) -> None:
@@ -126,6 +101,18 @@ class LegacyServers:
 
     def lost(self, reason: McpwsError) -> None:
         self._first = None
+
+    def _refused(self, server: LegacyServer, reason: RpcError) -> None:
+        if self.proven or (server.conversation.probed and not server.conversation.found_modern):
+            self._dismiss(server)
+            server.close(reason)
+        else:
+            self._shared.known.legacy = False
+            servers, self._servers = list(self._servers.values()), {}
+            self._reconsider(server.conversation, [request for one in servers for request in one.surrender()])
+            for other in servers:
+                if other is not server:
+                    other.conversation.close("not needed any more")
 
     def _look_into(self, request: Request) -> Work:
         try:
@@ -149,13 +136,13 @@ class LegacyServers:
 
     def _call(self, token: str | None, about: bytes) -> Call:
         """What was parked under this token; it is not any more."""
-        call = None if token is None else self._parking.find(token)
+        call = None if token is None else self._seat.parking.find(token)
         if token is None or call is None:
             problem = "not given here, used before, or expired"
         elif call.digest != about:
             problem = "given for another request"
         else:
-            self._parking.take(token)
+            self._seat.parking.take(token)
             return call
         raise InvalidParams("Invalid requestState", {"path": "$.params.requestState", "reason": problem})
 
@@ -179,7 +166,7 @@ class LegacyServers:
         server.conversation.start()
 
     def _new_server(self, client_info: Members, capabilities: Members) -> LegacyServer:
-        server = LegacyServer(self, self._link, self._requests, self._parking, self._shared, client_info, capabilities)
+        server = LegacyServer(self._seat, client_info, capabilities, self._refused, self._dismiss)
         first, self._first = self._first, None
         if first is None:
             server.conversation = self._conversations.get(server)

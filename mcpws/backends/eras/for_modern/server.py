@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from mcpws.backends.eras.for_modern.call import Call, Work
-from mcpws.backends.eras.for_modern.parking import Parking
+from mcpws.backends.eras.for_modern.call import Work
+from mcpws.backends.eras.for_modern.seat import Post, Seat
 from mcpws.backends.eras.for_modern.translation import ModernToLegacy, Welcome
-from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import Members, capabilities_for_other_era
-from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
 from mcpws.errors import BackendLost, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Notification, Request, RequestId, put_together
@@ -23,27 +20,18 @@ from mcpws.mcp.levels import LEVELS
 from mcpws.mcp.methods import INITIALIZE, INITIALIZED, PING
 from mcpws.mcp.schema import InitializeParams
 from mcpws.mcp.versions import LEGACY_VERSIONS
-from mcpws.seam.interfaces import Link
 
 log = Logger()
 
 _read_welcome = null_as_none(Welcome)
 
 
-class Employer(Protocol):
-    """Whom a LegacyServer tells how it goes."""
-
-    def refused(self, server: LegacyServer, reason: RpcError) -> None:
-        """It does not want to be initialised. What it holds has no answer yet."""
-
-    def ended(self, server: LegacyServer) -> None:
-        """It is gone, and takes nothing more; what it had to do is answered next."""
-
-
 class LegacyServer:
     """A server that is initialised on behalf of one client, and holds what it is to do until that is done.
 
     :param client_info: who the client is, and its `capabilities`, as it says.
+    :param on_refused: called if it does not want to be initialised; what it holds has no answer yet.
+    :param on_ended: called when it is gone, and takes nothing more; what it had to do is answered next.
     """
 
     conversation: ServerConversation
@@ -51,28 +39,26 @@ class LegacyServer:
 
     def __init__(
         self,
-        employer: Employer,
-        link: Link,
-        requests: OpenRequests,
-        parking: Parking[Call],
-        shared: Shared,
-        client_info: Mapping[str, Any],
+        seat: Seat,
+        client_info: Members,
         capabilities: Members,
+        on_refused: Callable[[LegacyServer, RpcError], None],
+        on_ended: Callable[[LegacyServer], None],
     ) -> None:
-        self._employer = employer
-        self._link = link
-        self._requests = requests
-        self._parking = parking
-        self._shared = shared
+        self._seat = seat
+        self._shared = seat.shared
         self._client_info = client_info
-        self._capabilities = capabilities_for_other_era(capabilities)
+        self._on_refused = on_refused
+        self._on_ended = on_ended
         self._held: dict[RequestId, Work] = {}
         self._timer: IDelayedCall | None = None
         self._translation: ModernToLegacy | None = None
-        limits = shared.limits
+        limits = seat.shared.limits
         # The last is for `initialize`.
         room = limits.max_pending + limits.max_parked + limits.max_subscriptions + len(LEVELS) + 1
         self._server = Peer(self._send, room, to_raw=put_together)
+        self._desk = seat.requests.desk()
+        self._post = Post(self._desk, self._server, capabilities_for_other_era(capabilities), self.take)
 
     @property
     def ready(self) -> bool:
@@ -88,9 +74,9 @@ class LegacyServer:
         """Work on it, as soon as may be; raises RpcError to have it answered with that."""
         id = work.request.id
         limit = self._shared.limits.max_pending
-        if work.call is None and self._requests.of(self) >= limit:
+        if work.call is None and len(self._desk) >= limit:
             raise TooManyRequests(limit)
-        self._requests.hand(id, self, lambda _: self._held.pop(id, None))
+        self._desk.take(id, lambda _: self._held.pop(id, None))
         if self._translation is not None:
             self._translation.take(work)
         elif len(self._held) >= self._shared.limits.max_held:
@@ -113,7 +99,7 @@ class LegacyServer:
 
     def opened(self) -> None:
         self._timer = self._shared.clock.callLater(self._shared.limits.initialize_timeout, self._time_is_up)
-        params = InitializeParams(LEGACY_VERSIONS[-1], self._capabilities, self._client_info)
+        params = InitializeParams(LEGACY_VERSIONS[-1], self._post.capabilities, self._client_info)
         self._server.request(INITIALIZE, params, self._initialized)
 
     def received(self, message: Message) -> None:
@@ -133,7 +119,7 @@ class LegacyServer:
 
     def lost(self, reason: McpwsError) -> None:
         # First: what the client gets to say as soon as it has answers is for another one.
-        self._employer.ended(self)
+        self._on_ended(self)
         self._end(reason)
 
     def _send(self, message: Message) -> None:
@@ -145,38 +131,29 @@ class LegacyServer:
         self._stop_timer()
         if isinstance(answer, Error):
             told = {"code": answer.error.code, "message": answer.error.message}
-            self._employer.refused(self, BackendLost("The server refused to be initialised", told))
+            self._on_refused(self, BackendLost("The server refused to be initialised", told))
             return
         try:
             welcome = _read_welcome(answer.result)
         except ValueError as error:
-            self._employer.refused(self, BackendLost("The server answered initialize wrongly", {"reason": str(error)}))
+            self._on_refused(self, BackendLost("The server answered initialize wrongly", {"reason": str(error)}))
             return
         if welcome.protocol_version not in LEGACY_VERSIONS:
-            self._employer.refused(self, BackendLost(f"The server speaks MCP {welcome.protocol_version}"))
+            self._on_refused(self, BackendLost(f"The server speaks MCP {welcome.protocol_version}"))
             return
         self._shared.counters.translated += 1
-        log.info("{peer} is modern, its server legacy: translating", peer=self._link.identity.peer)
+        log.info("{peer} is modern, its server legacy: translating", peer=self._seat.link.identity.peer)
         if not self.conversation.found_modern:
             self._shared.known.legacy = True
-        self._translation = ModernToLegacy(
-            self,
-            self._server,
-            self._link,
-            self._requests,
-            self._parking,
-            self._shared,
-            self._capabilities,
-            welcome,
-        )
+        self._translation = ModernToLegacy(self._seat, self._post, welcome)
         self._server.notify(INITIALIZED)
         held, self._held = self._held, {}
         for id, work in held.items():
             try:
-                if id in self._requests:
+                if id in self._seat.requests:
                     self.take(work)
             except RpcError as error:
-                self._requests.fail(work.request.id, error)
+                self._seat.requests.fail(work.request.id, error)
 
     def _time_is_up(self) -> None:
         self._timer = None
@@ -190,7 +167,7 @@ class LegacyServer:
         if self._translation is not None:
             self._translation.close()
         self._server.lost(reason)
-        self._requests.abandon(self, reason)
+        self._desk.abandon(reason)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -7,17 +7,14 @@ from functools import partial
 
 from msgspec import Raw
 
-from mcpws.backends.eras.open_requests import OpenRequests
+from mcpws.backends.eras.for_modern.seat import Post, Seat
 from mcpws.backends.eras.shapes import members, offers, text
-from mcpws.backends.eras.shared import Shared
-from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Notification, Request, RequestId, Result, put_together
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.mcp.meta import SUBSCRIPTION_ID
 from mcpws.mcp.methods import ACKNOWLEDGED, LIST_CHANGED, RESOURCE_UPDATED, RESOURCES_SUBSCRIBE, RESOURCES_UNSUBSCRIBE
 from mcpws.mcp.schema import ListenParams, SubscriptionFilter, Uri
-from mcpws.seam.interfaces import Link
 
 CHANGES = (RESOURCE_UPDATED, *LIST_CHANGED.values())
 
@@ -50,26 +47,13 @@ class _Subscription:
 class ModernSubscriptions:
     """Subscriptions of one client at one server.
 
-    :param worker: for whom the requests of the client are open.
-    :param server: numbers what goes to the server.
     :param capabilities: of the server.
     """
 
-    def __init__(
-        self,
-        worker: object,
-        server: Peer,
-        link: Link,
-        requests: OpenRequests,
-        shared: Shared,
-        capabilities: dict[str, Raw],
-    ) -> None:
-        self._worker = worker
-        self._server = server
-        self._link = link
-        self._requests = requests
-        self._limit = shared.limits.max_subscriptions
-        self._shared = shared
+    def __init__(self, seat: Seat, post: Post, capabilities: dict[str, Raw]) -> None:
+        self._seat = seat
+        self._post = post
+        self._limit = seat.shared.limits.max_subscriptions
         self._capabilities = capabilities
         self._subscriptions: dict[RequestId, _Subscription] = {}
         self._resources: dict[str, _State] = {}
@@ -89,7 +73,7 @@ class ModernSubscriptions:
             raise RpcError(f"More than {self._limit} subscriptions", {"limit": self._limit}, code=429)
         subscription = self._subscriptions[request.id] = _Subscription(request.id, lists, uris)
         subscription.missing = {uri for uri in uris if self._resources.get(uri) is not _State.SUBSCRIBED}
-        self._requests.hand(request.id, self._worker, lambda _: self._cancelled(subscription))
+        self._post.desk.take(request.id, lambda _: self._cancelled(subscription))
         if not subscription.missing:
             self._acknowledge(subscription)
         for uri in sorted(new):
@@ -102,7 +86,7 @@ class ModernSubscriptions:
             meta = members(params.get("_meta"))
             uri = text(params.get("uri")) or ""
         except ValueError:
-            self._shared.counters.dropped += 1
+            self._seat.shared.counters.dropped += 1
             return
         subscriptions = self._subscriptions.values()
         if notification.method != RESOURCE_UPDATED:
@@ -115,11 +99,11 @@ class ModernSubscriptions:
             params["_meta"] = {**meta, SUBSCRIPTION_ID: subscription.id}
             notified = Notification(notification.method, put_together(params))
             if not subscription.missing:
-                self._link.send(notified)
+                self._seat.link.send(notified)
             elif len(subscription.early) < self._limit:
                 subscription.early[notification.method, uri] = notified
             else:
-                self._shared.counters.dropped += 1
+                self._seat.shared.counters.dropped += 1
 
     def close(self) -> None:
         """The server is gone, or the client."""
@@ -128,11 +112,11 @@ class ModernSubscriptions:
 
     def _subscribe(self, uri: str) -> None:
         self._resources[uri] = _State.SUBSCRIBING
-        self._server.request(RESOURCES_SUBSCRIBE, {"uri": uri}, partial(self._answered, uri))
+        self._post.rpc.request(RESOURCES_SUBSCRIBE, {"uri": uri}, partial(self._answered, uri))
 
     def _unsubscribe(self, uri: str) -> None:
         self._resources[uri] = _State.UNSUBSCRIBING
-        self._server.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, partial(self._left, uri))
+        self._post.rpc.request(RESOURCES_UNSUBSCRIBE, {"uri": uri}, partial(self._left, uri))
 
     def _is_wanted(self, uri: str) -> bool:
         return any(uri in subscription.uris for subscription in self._subscriptions.values())
@@ -170,10 +154,10 @@ class ModernSubscriptions:
         lists = {feature: True for feature, method in LIST_CHANGED.items() if method in subscription.lists}
         honoured = _Filter(**lists, uris=tuple(sorted(subscription.uris)))
         params = {"_meta": {SUBSCRIPTION_ID: subscription.id}, "notifications": honoured}
-        self._link.send(Notification(ACKNOWLEDGED, put_together(params)))
+        self._seat.link.send(Notification(ACKNOWLEDGED, put_together(params)))
         early, subscription.early = subscription.early, {}
         for notification in early.values():
-            self._link.send(notification)
+            self._seat.link.send(notification)
 
     def _cancelled(self, subscription: _Subscription) -> None:
         self._subscriptions.pop(subscription.id, None)

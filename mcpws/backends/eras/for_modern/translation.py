@@ -7,13 +7,10 @@ from typing import TypeAlias
 from msgspec import Raw
 
 from mcpws.backends.eras.for_modern.asking import CANCELLED_BY_CLIENT, InteractiveCalls
-from mcpws.backends.eras.for_modern.call import Call, Work
-from mcpws.backends.eras.for_modern.parking import Parking
+from mcpws.backends.eras.for_modern.call import Work
+from mcpws.backends.eras.for_modern.seat import Post, Seat
 from mcpws.backends.eras.for_modern.subscriptions import CHANGES, ModernSubscriptions
-from mcpws.backends.eras.open_requests import OpenRequests
-from mcpws.backends.eras.shapes import Members, capabilities_for_other_era, report, to_modern_error, to_modern_result
-from mcpws.backends.eras.shared import Shared
-from mcpws.core.peer import Peer
+from mcpws.backends.eras.shapes import capabilities_for_other_era, report, to_modern_error, to_modern_result
 from mcpws.errors import McpwsError, MethodNotFound, RpcError
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Notification, Request, RequestId, Result, put_together
 from mcpws.mcp.levels import LEVELS, severity_in
@@ -30,7 +27,6 @@ from mcpws.mcp.methods import (
 )
 from mcpws.mcp.schema import DiscoverResult, InitializeResult
 from mcpws.mcp.versions import MODERN_VERSIONS
-from mcpws.seam.interfaces import Link
 
 _UNHEARD = (ELICITATION_COMPLETE, TASK_STATUS)
 """What a server tells a client of, and the modern era does not know."""
@@ -43,39 +39,27 @@ Welcome: TypeAlias = InitializeResult[Raw, dict[str, Raw]]
 class ModernToLegacy:
     """Translation between a client that sends and gets what is modern and a server for which all is legacy.
 
-    :param worker: for whom the requests of the client are open.
-    :param server: numbers what goes to the server, and knows what the server wants.
-    :param capabilities: of the client.
+    :param welcome: of the server.
     """
 
-    def __init__(
-        self,
-        worker: object,
-        server: Peer,
-        link: Link,
-        requests: OpenRequests,
-        parking: Parking[Call],
-        shared: Shared,
-        capabilities: Members,
-        welcome: Welcome,
-    ) -> None:
-        self._worker = worker
-        self._server = server
-        self._link = link
-        self._requests = requests
+    def __init__(self, seat: Seat, post: Post, welcome: Welcome) -> None:
+        self._link = seat.link
+        self._requests = seat.requests
+        self._desk = post.desk
+        self._server = post.rpc
         self._welcome = welcome
         self._capabilities = welcome.capabilities or {}
         self._server_info = None if welcome.server_info is None else put_together(welcome.server_info)
         self._level: int | None = None
         self._wanted_level: int | None = None
         self._levels_told = 0
-        self._subscriptions = ModernSubscriptions(worker, server, link, requests, shared, self._capabilities)
-        self._calls = InteractiveCalls(worker, server, link, requests, parking, shared, capabilities, self._server_info)
+        self._subscriptions = ModernSubscriptions(seat, post, self._capabilities)
+        self._calls = InteractiveCalls(seat, post, self._server_info)
 
     @property
     def idle(self) -> bool:
         """Whether the client waits for nothing here, and could not come back to anything."""
-        return self._calls.idle and not self._requests.of(self._worker)
+        return self._calls.idle and not self._desk
 
     def take(self, work: Work) -> None:
         """Work on it; raises RpcError to have it answered with that."""
@@ -111,7 +95,7 @@ class ModernToLegacy:
             self._subscriptions.changed(notification)
         elif notification.method == LOG_MESSAGE:
             level = severity_in(notification)
-            if level is not None and any(wanted <= level for wanted in self._requests.levels(self._worker)):
+            if level is not None and any(wanted <= level for wanted in self._desk.levels()):
                 self._link.send(notification)
         elif notification.method not in _UNHEARD:
             self._link.send(notification)
@@ -128,7 +112,7 @@ class ModernToLegacy:
 
     def _set_level(self, level: int) -> None:
         """Of all that is wanted now the lowest is what the server is to send; the rest is dropped here."""
-        self._wanted_level = min([level, *self._requests.levels(self._worker)])
+        self._wanted_level = min([level, *self._desk.levels()])
         if "logging" in self._capabilities:
             self._tell_level()
 
@@ -160,6 +144,6 @@ class ModernToLegacy:
             if sent is not None:
                 self._server.withdraw(sent, CANCELLED_BY_CLIENT)
 
-        self._requests.hand(request.id, self._worker, cancelled, work.level)
+        self._desk.take(request.id, cancelled, work.level)
         progressed = None if token is None else lambda progress: self._link.send(report(token, progress))
         sent = self._server.request(request.method, work.params, answered, progressed)
