@@ -470,7 +470,7 @@ class LineTooLong(McpwsError):
 
 
 class IllegalTransition(McpwsError):
-    """What is `before` was to become `after`, which its table of states does not have; `thing` is what it is."""
+    """A step from `before` to `after` that the table of states of a `thing` does not have."""
 
     def __init__(self, before: str, after: str, thing: str = "a connection") -> None:
         super().__init__(before, after, thing)

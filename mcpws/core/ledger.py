@@ -146,7 +146,7 @@ class Ledger:
             return self.requested(message)
         if type(message) is Notification:
             if message.method == CANCELLED:
-                return self._keep(self._cancel(cancelled_id(message)))
+                return self._count_drop(self._cancel(cancelled_id(message)))
             return True
         assert isinstance(message, (Result, Error))
         id = message.id
@@ -154,7 +154,7 @@ class Ledger:
             # Whoever asked sees to it that the type is as it has to be.
             id = alike(id)
         if id not in self.outbound:
-            return self._keep(False)
+            return self._count_drop(False)
         del self.outbound[id]
         return True
 
@@ -164,7 +164,7 @@ class Ledger:
             return self.answered(message) is not None
         if type(message) is Notification:
             if message.method == PROGRESS:
-                return self._keep(reported_token(message) in self._tokens)
+                return self._count_drop(reported_token(message) in self._tokens)
             if message.method == CANCELLED:
                 id = cancelled_id(message)
                 if id in self.outbound:
@@ -173,11 +173,11 @@ class Ledger:
                     # A modern server ends a subscription so (MCP 2026-07-28, cancellation).
                     self._close(id)
                 else:
-                    return self._keep(False)
+                    return self._count_drop(False)
             return True
         assert type(message) is Request
         if message.id in self.outbound:
-            return self._keep(False)
+            return self._count_drop(False)
         self.outbound[message.id] = None
         return True
 
@@ -292,7 +292,7 @@ class Ledger:
         if token is not None:
             del self._tokens[token]
 
-    def _keep(self, passes: bool) -> bool:
+    def _count_drop(self, passes: bool) -> bool:
         if not passes:
             self.counters.dropped += 1
         return passes

@@ -28,7 +28,7 @@ class State(Enum):
 
 
 class ConnectionState(State):
-    """Where a connection is in its life."""
+    """States of a connection."""
 
     DISCONNECTED = "disconnected"
     CONNECTING = "connecting"
@@ -73,7 +73,7 @@ class Phase(State):
 
 
 class Stage(State):
-    """Where a conversation on standard input and output is."""
+    """States of a conversation on standard input and output."""
 
     BEGINNING = "beginning"
     AWAITED = "awaited"
@@ -84,7 +84,7 @@ class Stage(State):
 
 
 class ChildState(State):
-    """Where a child process is in its life."""
+    """States of a child process."""
 
     SERVING = "serving"
     """It answers its client, or is about to be missed."""

@@ -128,12 +128,12 @@ class Front:
 
     @property
     def in_flight(self) -> int:
-        """How many of the client's requests the backend has, and has not answered."""
+        """Requests of the client that the backend has, and has not answered."""
         return len(self._ledger.inbound)
 
     @property
     def phase(self) -> Phase:
-        """How far the client's `initialize` is, which modern requests do without."""
+        """Progress of the client's `initialize`, which modern requests do without."""
         return self._ledger.phase
 
     @property
@@ -405,7 +405,7 @@ class Front:
         return None
 
     def _end_subscription(self, id: RequestId) -> None:
-        """What a server does that goes down (MCP 2026-07-28, subscriptions)."""
+        """An answer to open subscriptions, as of a server that goes down (MCP 2026-07-28, subscriptions)."""
         cancelled = Notification(CANCELLED, to_raw({"requestId": id}))
         self._to_backend(cancelled)
         ended = Result.answering(id, {"resultType": COMPLETE_RESULT, "_meta": {SUBSCRIPTION_ID: id}})
@@ -417,7 +417,7 @@ class Front:
             self._channel.receive(message)
 
     def settle(self) -> None:
-        """What is in flight may have changed."""
+        """A change of what is in flight may have come."""
         admission = self._admission
         if admission.waits:
             self._admit()

@@ -25,10 +25,10 @@ MAX_OVERTAKEN = 64 * 1024
 
 
 class Settling(Protocol):
-    """Whose way out it is."""
+    """The Front whose way out this is."""
 
     def settle(self) -> None:
-        """What is in flight may have changed."""
+        """A change of what is in flight may have come."""
 
 
 class Outgoing:

@@ -1,4 +1,4 @@
-"""Who is connected, whatever carries it: how many may be, what they have done, and how all of them leave."""
+"""The clients of a server, whatever carries them: how many may be, what they have done, and how all of them leave."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Roster:
         self._heartbeat.start()
 
     def present(self, member: Member) -> None:
-        """It is let in."""
+        """A client is let in."""
         self._present[member.id] = self._entering.pop(member.id)
         self._totals.connections += 1
 
@@ -128,7 +128,7 @@ class Roster:
         self._totals.aborted += 1
 
     def gone(self, member: Member) -> None:
-        """It is no more, whether it was let in or not."""
+        """A client is no more, whether it was let in or not."""
         if self._present.pop(member.id, None) is None:
             del self._entering[member.id]
         self._totals.closed(member.counters)

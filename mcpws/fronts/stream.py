@@ -26,7 +26,7 @@ LINGER = 5.0
 
 
 class Reader(Protocol):
-    """What gives a StreamCarrier the messages: a transport, or a protocol that holds back what it has read."""
+    """The source of a StreamCarrier's messages: a transport, or a protocol that holds back what it has read."""
 
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...

@@ -33,7 +33,7 @@ MAX_CALLS = 4096
 
 
 class Conversation(Protocol):
-    """What a Watch asks of the Front that it watches."""
+    """The part of a Front that its Watch asks."""
 
     @property
     def version(self) -> str | None: ...
@@ -56,7 +56,7 @@ class Watch:
         self._introduced: Callable[[], None] | None = None
 
     def carrier(self, real: Carrier) -> Carrier:
-        """What the Front is to have for its carrier: `real`, or what tells of what goes to it."""
+        """The carrier that the Front is to have: `real`, or one around it that tells of what goes to it."""
         return real
 
     def begin(self, front: Conversation, introduced: Callable[[], None]) -> Callable[[Message], None]:
@@ -234,7 +234,7 @@ class MessageWatch(Watch):
 
 
 def watch(observer: Observer | None, party: Party, clock: IReactorTime) -> Watch | None:
-    """What tells `observer` of `party`; None for nobody."""
+    """The Watch that tells `observer` of `party`; None for nobody."""
     if observer is None:
         return None
     if isinstance(observer, MessageObserver):

@@ -42,7 +42,7 @@ BAD_EXTENSIONS = Refusal(HTTPStatus.BAD_REQUEST, "the Sec-WebSocket-Extensions h
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whom a request comes from, as far as a check could tell; `Identity.principal` is its `name`."""
+    """The person or program that a request comes from, as a check found out; `Identity.principal` is its `name`."""
 
     name: str
 

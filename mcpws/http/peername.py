@@ -1,4 +1,4 @@
-"""How the other end of a connection is called in logs and statistics, in the way of Autobahn."""
+"""Names for the other end of a connection, for logs and statistics, in the way of Autobahn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ UNKNOWN = "?"
 
 
 def peer_name(transport: ITransport) -> str:
-    """Where the other end is, as `address_name` has it."""
+    """The name of the other end's address, as `address_name` has it."""
     return address_name(transport.getPeer())
 
 

@@ -125,7 +125,7 @@ class HttpRequest:
     certificate: object = None
 
     def offered_extensions(self) -> list[Extension]:
-        """What `Sec-WebSocket-Extensions` offers, in order of preference.
+        """The extensions that `Sec-WebSocket-Extensions` offers, in order of preference.
 
         :raises websockets.exceptions.InvalidHeader: it is not as RFC 6455, section 9.1, has it.
         """

@@ -20,7 +20,7 @@ from mcpws.jsonrpc.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is at the other end, as far as the handshake told.
+    """The client at the other end, as far as the handshake told.
 
     :param peer: network address, as `host:port` or a description; for logs.
     :param principal: whom the credentials prove, None without any.
@@ -47,7 +47,7 @@ class Producer(Protocol):
 
 
 class Link(Producer, Protocol):
-    """What a backend has of one client. It produces the client's messages: pause it to read less of them."""
+    """The backend's end of one client. It produces the client's messages: pause it to read less of them."""
 
     @property
     def identity(self) -> Identity: ...
@@ -63,7 +63,7 @@ class Link(Producer, Protocol):
 
 
 class Channel(Producer, Protocol):
-    """What a front has of one conversation with a backend. It produces messages for the client."""
+    """The front's end of one conversation with a backend. It produces messages for the client."""
 
     def receive(self, message: Message) -> None:
         """From the client. Must not raise: what cannot be done is answered through the link."""
@@ -73,7 +73,7 @@ class Channel(Producer, Protocol):
 
 
 class Carrier(Protocol):
-    """What carries the messages between a client and its Front; `Front.receive` takes those of the client."""
+    """The way of messages from a Front to its client; `Front.receive` takes those of the client."""
 
     @property
     def behind(self) -> bool:
@@ -94,7 +94,7 @@ class Carrier(Protocol):
         """The backend is gone and what was open has its answer: end the conversation."""
 
     def limited(self, setting: str) -> None:
-        """What the client did came to a limit, by the name of its setting; told every time."""
+        """A limit was met by what the client did; `setting` is its name. Told every time."""
 
     def idle(self) -> None:
         """Nothing is in flight any more; called after `drain` only."""
@@ -115,23 +115,23 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Counting(Protocol):
-    """What a Backend may be besides, for its numbers to be among the statistics of the server."""
+    """A Backend whose numbers are among the statistics of the server."""
 
     def counted(self) -> Mapping[str, int]:
-        """What it has counted, now. Must not raise.
+        """The numbers that it has counted, now. Must not raise.
 
         Names begin with whose they are, as in `stdio.started`. Around another backend it tells of both.
         """
 
 
 def counted_by(backend: object) -> dict[str, int]:
-    """What `backend` has counted, if it does."""
+    """The numbers that `backend` has counted; empty if it does not count."""
     return dict(backend.counted()) if isinstance(backend, Counting) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a backend is, for people. Either text is one line: where there are more, they are joined.
+    """A description of a backend, for people. Either text is one line: where there are more, they are joined.
 
     :param name: a word, for a host's list of servers.
     :param summary: a line, as `calculator 1.0: 3 tools`.
@@ -149,14 +149,14 @@ class Description:
 
 @runtime_checkable
 class Described(Protocol):
-    """What a Backend may be besides, for people to be told what is served."""
+    """A Backend that tells people what is served."""
 
     def described(self) -> Description:
-        """What it is, now. Must not raise."""
+        """Its description, now. Must not raise."""
 
 
 def description_of(backend: object) -> Description:
-    """What `backend` is, if it tells; else its class."""
+    """The description of `backend`, if it tells; else its class."""
     name = type(backend).__name__
     return backend.described() if isinstance(backend, Described) else Description(name, name)
 

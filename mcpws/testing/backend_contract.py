@@ -1,4 +1,4 @@
-"""What every backend has to do, as tests: what `mcpws.seam.interfaces` promises to the fronts that rest on it."""
+"""The contract of every backend, as tests: what `mcpws.seam.interfaces` promises to the fronts that rest on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every front has to do, as tests: the rules of a conversation, whatever carries the messages."""
+"""The contract of every front, as tests: the rules of a conversation, whatever carries the messages."""
 
 from __future__ import annotations
 

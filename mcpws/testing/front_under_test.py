@@ -47,7 +47,7 @@ class Client(Protocol):
 
 
 class Diary(MessageObserver):
-    """What a front tells an observer."""
+    """A record of all that a front tells an observer."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, Party]] = []

@@ -1,4 +1,4 @@
-"""What our Autobahn protocols change, at either end: every event goes to a Connection, every byte out through it."""
+"""Autobahn's protocols, changed at either end: every event goes to a Connection, every byte out through it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CLOSING = WebSocketProtocol.STATE_CLOSING
 _CLOSED = WebSocketProtocol.STATE_CLOSED
 
 
-class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
+class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[misc]
     """Mixed in before an Autobahn protocol. Of ours are `_mcpws`, which the factory sets, `_lane` and `_next_turn`.
 
     What one turn of the reactor spends on a connection is bounded by time. What else was read waits for the next turn,
@@ -206,7 +206,7 @@ class Forwarding(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[m
             self.data = b"" if autobahn.state == _CLOSED else data[at:]
 
     def _wanted_next(self) -> int:
-        """How many bytes of what was read Autobahn is to have next.
+        """The number of bytes, of those read, that Autobahn is to have next.
 
         One more than it can use, if there are so many: it goes on only then.
         """

@@ -38,7 +38,7 @@ from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Closing, MessageObserver, Observer, Party, tell
 from mcpws.turns.heartbeat import Heartbeat, period
 from mcpws.turns.steady import steady
-from mcpws.ws.autobahn import Forwarding
+from mcpws.ws.autobahn import AutobahnEnd
 from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.options import set_client_options
 from mcpws.ws.tuning import expect_messages_of
@@ -51,7 +51,7 @@ _KEYS_DRAWN = 256
 
 
 class Receiver(Protocol):
-    """What a client connection brings its messages to."""
+    """The receiver of a client connection's messages."""
 
     def receive(self, message: Message) -> None:
         """The server sent a message."""
@@ -103,17 +103,17 @@ class ClientConnection(Connection):
 
     @property
     def max_in_flight(self) -> int:
-        """How many requests of the server's may wait for an answer."""
+        """The number of the server's requests that may wait for an answer."""
         return self._config.max_in_flight
 
     @property
     def notification_limits(self) -> tuple[int, int]:
-        """How many notifications functions may be at work on, and how many bytes of them."""
+        """The notifications that functions may be at work on: their number, and their bytes."""
         return self._config.max_notifications, self._config.max_notification_bytes
 
     @property
     def max_queued_bytes(self) -> int:
-        """How much may wait for a server that reads slowly, before it is too much."""
+        """The bytes that may wait for a server that reads slowly, before it is too much."""
         return self._config.max_queued_bytes
 
     @property
@@ -138,7 +138,7 @@ class ClientConnection(Connection):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is sent meanwhile goes as one batch (JSON-RPC 2.0, section 6), or as few as the limit allows."""
+        """A time in which all that is sent goes as one batch (JSON-RPC 2.0, section 6), or as few as may be."""
         self._batch = []
         try:
             yield
@@ -223,7 +223,7 @@ class ClientConnection(Connection):
             self._tell(Failure(reason))
 
     def refused(self, reason: HandshakeRefused | ConnectFailed) -> None:
-        """It will not open; the connection is about to be dropped."""
+        """The connection will not open, and is about to be dropped."""
         self._refused = reason
 
     def transport_lost(self, reason: Failure) -> None:
@@ -306,7 +306,7 @@ class WatchedConnection(ClientConnection):
         super().gone()
 
 
-class ClientProtocol(Forwarding, WebSocketClientProtocol):  # type: ignore[misc]
+class ClientProtocol(AutobahnEnd, WebSocketClientProtocol):  # type: ignore[misc]
     """Autobahn's client protocol; `connection` is what to talk to."""
 
     _mcpws: ClientConnection

@@ -79,7 +79,7 @@ def _accept(offer: dict[str, int]) -> PerMessageDeflateOfferAccept:
 
 
 def offers() -> list[PerMessageDeflateOffer]:
-    """What a client offers."""
+    """The offer of a client."""
     return [PerMessageDeflateOffer(request_max_window_bits=WINDOW_BITS)]
 
 
@@ -106,7 +106,7 @@ MOST_ENDS = 16
 
 
 class Inflated(NamedTuple):
-    """What came out of a part of a message: as much as is sound, and the close code and reason of what is not."""
+    """The content of a part of a message: as much as is sound, and the close code and reason of what is not."""
 
     data: bytes
     code: int = 0

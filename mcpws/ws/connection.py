@@ -1,4 +1,4 @@
-"""What both ends of a WebSocket have in common: payloads to messages and back, limits, backpressure, timeouts, close.
+"""One end of a WebSocket, be it client or server: payloads to messages and back, limits, backpressure, timeouts, close.
 
 An Autobahn protocol forwards its events here and keeps nothing else of ours; its own namespace is full.
 """
@@ -129,7 +129,7 @@ class Connection(ABC):
 
     @abstractmethod
     def garbage_received(self, error: RpcError, binary: bool) -> None:
-        """What came in is no message."""
+        """Something came in that is no message."""
 
     @property
     @abstractmethod

@@ -158,7 +158,7 @@ class Begun:
         return valid
 
     def payload(self) -> bytes:
-        """All of it, once: whoever gets it should not have it twice."""
+        """The whole payload, once: whoever gets it should not have it twice."""
         parts, self._parts = self._parts, []
         return b"".join(parts)
 

@@ -23,7 +23,7 @@ def _common(config: WebSocketConfig) -> dict[str, Any]:
         # Autobahn would apply this to sendMessage as well: what we send has its own limit, in Front.
         "maxMessagePayloadSize": config.max_message_size,
         "autoFragmentSize": 0,
-        # True: nothing is read after a violation. Its close code is sent by Forwarding, where Autobahn sends none.
+        # True: nothing is read after a violation. Its close code is sent by AutobahnEnd, where Autobahn sends none.
         "failByDrop": True,
         "echoCloseCodeReason": True,
         "openHandshakeTimeout": 0,

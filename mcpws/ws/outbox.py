@@ -1,4 +1,4 @@
-"""What waits to be sent on one connection, bounded and counted: Twisted's own write buffer is neither."""
+"""A queue of what waits to be sent on one connection, bounded and counted: Twisted's own write buffer is neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each answer goes out: in the kind of frame that its request came in, alone or within its batch."""
+"""The way out of each answer: in the kind of frame that its request came in, alone or within its batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcpws.jsonrpc.messages import Error, Message, RequestId, Result
 
 
 class Replies:
-    """What one connection owes its client, beyond the messages themselves.
+    """The form of the answers that one connection owes its client.
 
     :param send: sends one payload, in a binary frame or not.
     :param max_size: bytes of the answers to a batch together; what does not fit becomes an error.

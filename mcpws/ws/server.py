@@ -48,7 +48,7 @@ from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend, Identity, counted_by, is_backend
 from mcpws.seam.observer import Observer, Refused, tell
 from mcpws.turns.heartbeat import period
-from mcpws.ws.autobahn import Forwarding
+from mcpws.ws.autobahn import AutobahnEnd
 from mcpws.ws.compression import accept_offer
 from mcpws.ws.options import set_server_options
 from mcpws.ws.server_connection import ServerConnection
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 log = Logger()
 
 
-class ServerProtocol(Forwarding, WebSocketServerProtocol):  # type: ignore[misc]
+class ServerProtocol(AutobahnEnd, WebSocketServerProtocol):  # type: ignore[misc]
     """Autobahn's server protocol with our handshake. Subclass it and set `factory.protocol` to plug in more."""
 
     __slots__ = (*WebSocketServerProtocol.CONFIG_ATTRS_SERVER, "_verdict")
@@ -262,7 +262,7 @@ class ServerFactory(WebSocketServerFactory):
 
     @property
     def connections(self) -> tuple[ServerConnection, ...]:
-        """Those open now, handshakes included."""
+        """The connections that are open now, handshakes included."""
         return tuple(one for one in self.roster.members if isinstance(one, ServerConnection))
 
     def statistics(self) -> ServerStatistics:

@@ -199,7 +199,7 @@ class ServerConnection(Connection):
 
     @property
     def identity(self) -> Identity:
-        """Who the client is; before the handshake has told, where it is."""
+        """The client's identity; before the handshake has told, its address."""
         return self._identity or Identity(self.peer, connection=self.id)
 
     def sweep(self, now: float) -> None:

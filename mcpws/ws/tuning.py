@@ -1,4 +1,4 @@
-"""What the defaults of others cost that suit no WebSocket: Nagle's algorithm, small reads, an eager allocator."""
+"""Defaults of others that suit no WebSocket, changed: Nagle's algorithm, small reads, an eager allocator."""
 
 from __future__ import annotations
 

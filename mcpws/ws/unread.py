@@ -1,4 +1,4 @@
-"""What the kernel holds because the other end has not taken it: the one way to see that a slow reader reads.
+"""Bytes that the kernel holds since the other end has not taken them: the one way to see that a slow reader reads.
 
 Linux calls a socket writable only once a third of its buffer is free, which may be of megabytes, and a pipe once it has
 room for a page. Where the kernel does not tell how much it holds, either is writable as soon as there is any room.

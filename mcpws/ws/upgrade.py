@@ -22,7 +22,7 @@ _OUR_PREFIX = "sec-websocket-"
 
 
 class Upgrade:
-    """What every handshake of a client says but for its key; ConfigError names what would spoil it.
+    """The opening handshake of a client, but for its key; ConfigError names what would spoil it.
 
     :param host: for the Host header.
     :param headers: further ones. One that there is already is replaced, all of the same name are sent, in their order.
@@ -106,7 +106,7 @@ def after_interim(data: bytes) -> bytes:
 
 
 def refusal(data: bytes, reason: str) -> HandshakeRefused:
-    """What the server's answer, or its beginning, is to be taken for, if for `reason` it is no upgrade."""
+    """The error that the server's answer, or its beginning, stands for, if for `reason` it is no upgrade."""
     head, _, body = data.partition(END_OF_HEAD)
     lines = head.decode("latin-1").split("\r\n")
     match = _STATUS_LINE.fullmatch(lines[0])

@@ -18,7 +18,7 @@ from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Channel, Link
 from mcpws.testing import Frame, RawClient, RecordedConversation, RecordingBackend, Served, connected, result_of
 from mcpws.testing.raw import CLOSE, CONTINUATION, PING, TEXT
-from mcpws.ws.autobahn import Forwarding
+from mcpws.ws.autobahn import AutobahnEnd
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
@@ -591,7 +591,7 @@ def test_a_protocol_of_ones_own_can_be_plugged_in() -> None:
     assert identity.peer == "tcp4:127.0.0.1:50000"
 
 
-SLOTS = (*Forwarding.__slots__, *ServerProtocol.__slots__)
+SLOTS = (*AutobahnEnd.__slots__, *ServerProtocol.__slots__)
 
 
 @pytest.mark.parametrize("name", SLOTS)

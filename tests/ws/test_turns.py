@@ -12,7 +12,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.jsonrpc.messages import Message, Notification
 from mcpws.testing import Frame, Network, RawServer, RecordingBackend, Served
 from mcpws.testing.raw import CLOSE, CONTINUATION, PING, PONG, TEXT
-from mcpws.ws.autobahn import Forwarding
+from mcpws.ws.autobahn import AutobahnEnd
 from mcpws.ws.client import ConnectionFactory
 from mcpws.ws.fastlane import FastLane, frame
 
@@ -62,7 +62,7 @@ class Rig:
         self.service.flush()
         self.client.take_head()
         self.serving = self.client.wire.other
-        self.protocol: Forwarding = self.serving.protocol  # type: ignore[assignment]
+        self.protocol: AutobahnEnd = self.serving.protocol  # type: ignore[assignment]
 
     @property
     def connection(self) -> Any:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _REF = "#/$defs/"
 _MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 
-MAX_REASON = 500
+MAX_EXPLANATION = 500
 """Characters. What is wrong may be quoted, and may be as long as the whole request."""
 
 
@@ -111,7 +111,7 @@ class Arguments:
         except (ValueError, RecursionError) as error:
             if or_text:
                 return text
-            reason = f"has to be JSON in a string: {error}"[:MAX_REASON]
+            reason = f"has to be JSON in a string: {error}"[:MAX_EXPLANATION]
             raise InvalidParams(f"Invalid params: {at}: {reason}", {"path": at, "reason": reason}) from None
         return value if isinstance(value, list | dict) else text
 
@@ -141,7 +141,7 @@ def reader(type: type[T]) -> Callable[[Request], T]:
 
 def unknown(kind: str, path: str, name: str) -> InvalidParams:
     """There is no such tool, or whatever else is of that `kind`."""
-    shown = name[:MAX_REASON]
+    shown = name[:MAX_EXPLANATION]
     return InvalidParams(f"Unknown {kind}: {shown}", {"path": path, "reason": f"no {kind} {shown!r}"})
 
 
@@ -173,7 +173,7 @@ def invalid_params(error: Exception, at: str) -> InvalidParams:
     else:
         # What is a message is JSON: nothing else is wrong with its form.
         reason = "a string holds half of a surrogate pair" if type(error) is msgspec.DecodeError else where
-    reason = reason[:MAX_REASON]
+    reason = reason[:MAX_EXPLANATION]
     if member := _MEMBER.fullmatch(reason):
         at = f"{at}.{member[1]}"
     return InvalidParams(f"Invalid params: {at}: {reason}", {"path": at, "reason": reason})

@@ -40,7 +40,7 @@ MAX_WARNED = 256
 
 
 class Registered(Protocol):
-    """What is said of a function that holds up the reactor."""
+    """A function that may hold up the reactor, as it is named to its author."""
 
     code: CodeType | None
     is_coroutine: bool
@@ -49,7 +49,7 @@ class Registered(Protocol):
     role: str
 
     def decorator(self, on: str) -> str:
-        """How its author writes that it is to run elsewhere."""
+        """The decorator by which its author has it run elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints, is_typeddict
 import msgspec
 from msgspec import Raw
 
-from mcpws.backends.app.arguments import MAX_REASON, Arguments, ArgumentsOfFunction
+from mcpws.backends.app.arguments import MAX_EXPLANATION, Arguments, ArgumentsOfFunction
 from mcpws.backends.app.hooks import SUPPORTED
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
 from mcpws.errors import ConfigError, InvalidParams
@@ -81,7 +81,7 @@ class ModelledArguments:
         return tuple(values[name] for name in self._names)
 
     def decode_call(self, params: Raw) -> tuple[str, tuple[Any, ...]] | None:
-        """None: name and arguments are not read in one pass here."""
+        """No decoder, since name and arguments are not read in one pass here."""
         return None
 
     def convert(self, values: Mapping[str, str], at: str) -> tuple[Any, ...]:
@@ -145,7 +145,7 @@ def misfit(errors: Sequence[Mapping[str, Any]], raw: Raw | None, at: str) -> Inv
         value = None
     told = [(at + _path(error["loc"], value, raw is None), str(error["msg"])) for error in errors]
     (path, reason), *others = told
-    reason = "; ".join([reason, *(f"{where}: {what}" for where, what in others)])[:MAX_REASON]
+    reason = "; ".join([reason, *(f"{where}: {what}" for where, what in others)])[:MAX_EXPLANATION]
     # What was sent, which is part of some of it, may hold what UTF-8 cannot.
     reason = reason.encode(errors="backslashreplace").decode()
     return InvalidParams(f"Invalid params: {path}: {reason}", {"path": path, "reason": reason})

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 from twisted.python.failure import Failure
 
-from mcpws.backends.app.arguments import MAX_REASON, invalid_params
+from mcpws.backends.app.arguments import MAX_EXPLANATION, invalid_params
 from mcpws.backends.app.channel import AppChannel
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState
@@ -124,7 +124,7 @@ def read_client(meta: RequestMeta) -> ClientState:
     )
     spoken = _missing(PROTOCOL_VERSION) if version is UNSET else _read(_read_version, version, PROTOCOL_VERSION)
     if spoken not in MODERN_VERSIONS:
-        raise UnsupportedProtocol(spoken[:MAX_REASON], list(SUPPORTED_VERSIONS))
+        raise UnsupportedProtocol(spoken[:MAX_EXPLANATION], list(SUPPORTED_VERSIONS))
     return ClientState(
         spoken,
         None if info is UNSET else _read(_read_info, info, CLIENT_INFO),

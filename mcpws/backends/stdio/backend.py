@@ -152,7 +152,7 @@ class Stdio:
         return self._counters.too_long
 
     def counted(self) -> dict[str, int]:
-        """All of these numbers, and how often a child was not started yet because of `backoff` (`held_off`), had no
+        """The numbers of all children, and how often one was not started yet because of `backoff` (`held_off`), had no
         room (`crowded`), or was found stopped, as by SIGSTOP (`stopped`)."""
         return {"stdio.children": self.children} | {f"stdio.{key}": n for key, n in asdict(self._counters).items()}
 

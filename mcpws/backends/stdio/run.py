@@ -180,7 +180,7 @@ class Run:
 
 
 def _unfit(answer: Answer) -> str | None:
-    """What it is about the answer to the probe that shows that the process cannot be shared; None if it can."""
+    """The part of the answer to the probe that shows that the process cannot be shared; None if it can."""
     if type(answer) is Error:
         said = f"{shown(answer.error.message)[:SHOWN]} (code {answer.error.code})"
         if answer.error.code == UnsupportedProtocol.code:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from mcpws.backends.app.arguments import MAX_REASON, Arguments, decode, reader, schema_of
+from mcpws.backends.app.arguments import MAX_EXPLANATION, Arguments, decode, reader, schema_of
 from mcpws.backends.app.signature import MISSING, Signature
 from mcpws.errors import ConfigError, InvalidParams
 from mcpws.jsonrpc.messages import Request
@@ -230,7 +230,7 @@ def test_a_refusal_stays_short_whatever_it_quotes() -> None:
     def function(c: Colour) -> None: ...
 
     data = refused(arguments(function), b'{"c": "%b"}' % (b"x" * 100_000))
-    assert len(data["reason"]) == MAX_REASON
+    assert len(data["reason"]) == MAX_EXPLANATION
     assert data["path"] == "$.arguments.c"
 
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
-from mcpws.backends.app.arguments import MAX_REASON
+from mcpws.backends.app.arguments import MAX_EXPLANATION
 from mcpws.backends.app.context import Context
 from mcpws.backends.app.tool_call import LARGE
 from mcpws.backends.app.uri import MAX_LENGTH
@@ -210,7 +210,7 @@ def test_an_unknown_tool_is_named(client: "AppClient") -> None:
     assert refused(client, "tools/call", name="nope") == wrong("$.name", "no tool 'nope'")
     assert refused(client, "tools/call") == wrong("$.name", "Object missing required field `name`")
     _, data = refused(client, "tools/call", name="x" * 100_000)
-    assert len(data["reason"]) < MAX_REASON + 20
+    assert len(data["reason"]) < MAX_EXPLANATION + 20
 
 
 @pytest.mark.proves("E-15", "mcp/2025-11-25/server/tools#execution-errors")

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock, deferLater
 
 from mcpws.backends.app import App
-from mcpws.backends.app.arguments import MAX_REASON
+from mcpws.backends.app.arguments import MAX_EXPLANATION
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
 from mcpws.errors import RemoteError, ResourceNotFound, RpcError
@@ -93,7 +93,7 @@ def test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does(
     assert error.code == -32022
     assert error.data == {
         "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"],
-        "requested": version[:MAX_REASON],
+        "requested": version[:MAX_EXPLANATION],
     }
 
 
