@@ -14,6 +14,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, succeed
 
 from mcpws import App
@@ -70,12 +71,30 @@ def calls_of(work: Callable[[], object]) -> int:
     return count
 
 
-def call(id: int, size: int) -> bytes:
+def decodes_of(work: Callable[[], object]) -> int:
+    """How many times JSON is decoded in `work`."""
+    count = 0
+
+    def seen(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal count
+        if event == "c_call" and arg.__name__ == "decode":
+            count += arg is msgspec.json.decode or isinstance(arg.__self__, msgspec.json.Decoder)
+
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def call(id: int, size: int, meta: dict[str, Any] | None = None) -> bytes:
     """A masked frame that asks for the echo of a text."""
-    request = {"jsonrpc": "2.0", "id": id, "method": "tools/call"}
-    return frame(
-        json.dumps({**request, "params": {"name": "echo", "arguments": {"text": "x" * size}}}).encode(), False, b"mask"
-    )
+    params = {"name": "echo", "arguments": {"text": "x" * size}}
+    request = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
+    if meta is not None:
+        params["_meta"] = meta
+    return frame(json.dumps(request).encode(), False, b"mask")
 
 
 def initialised(service: Served) -> RawClient:
@@ -112,6 +131,34 @@ def of_a_server(service: Served) -> dict[str, float]:
         service.flush()
         assert len(client.take_messages()) == IN_FLIGHT
     return {"calls": calls / IN_FLIGHT / ROUNDS, "writes_a_read": writes / ROUNDS}
+
+
+def decodes_of_a_call(meta: Callable[[int], dict[str, Any]]) -> float:
+    """Times that JSON is decoded for one call of a function, the first aside, each with a `_meta` of its own."""
+    service = Served(app)
+    client = initialised(service)
+    receive = client.wire.other.protocol.dataReceived
+    receive(call(0, 100, meta(0)))
+    decodes = decodes_of(lambda: [receive(call(id, 100, meta(id))) for id in range(1, ROUNDS + 1)])
+    service.flush()
+    answers = client.take_messages()
+    assert len(answers) == ROUNDS + 1
+    assert all(answer["result"]["content"] for answer in answers)
+    return decodes / ROUNDS
+
+
+def decodes() -> dict[str, float]:
+    """Those of calls in either era, with the progress token that lets a legacy call have a `_meta` at all."""
+    said = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "cost", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {"roots": {}},
+        "io.modelcontextprotocol/logLevel": "info",
+    }
+    return {
+        "legacy": decodes_of_a_call(lambda id: {"progressToken": id}),
+        "modern": decodes_of_a_call(lambda id: {"progressToken": id, **said}),
+    }
 
 
 def of_a_client() -> dict[str, float]:
@@ -164,6 +211,7 @@ def main() -> None:
         "app": of_a_server(Served(app)),
         "passing": of_a_server(Served(PassingBackend())),
         "session": of_a_client(),
+        "decodes": decodes(),
         "large": {"memory": memory_of_a_large_message()},
     }
     json.dump(counts, sys.stdout)

@@ -18,6 +18,9 @@ OF_WHAT_IS_PASSED_ON = 29
 # One of them sees whether it may be sent at all.
 SENT_BY_A_SESSION = 28
 ANSWERED_TO_A_SESSION = 18
+# JSON decoded for a call whose progress is asked for, without which a legacy one has no `_meta` to read: envelope,
+# `_meta`, call, arguments.
+DECODES = 4
 # Copies of a large text that are held at the same time, the request and the answer among them.
 COPIES = 3.9
 
@@ -45,6 +48,10 @@ def test_what_one_read_is_answered_with_leaves_in_one_write(counts: dict[str, di
 def test_a_request_of_a_session_takes_no_more_calls_than_it_did(counts: dict[str, dict[str, float]]) -> None:
     assert counts["session"]["sent"] <= SENT_BY_A_SESSION
     assert counts["session"]["answered"] <= ANSWERED_TO_A_SESSION
+
+
+def test_a_modern_call_decodes_no_more_often_than_a_legacy_one(counts: dict[str, dict[str, float]]) -> None:
+    assert counts["decodes"]["modern"] <= counts["decodes"]["legacy"] <= DECODES
 
 
 def test_a_large_message_is_held_in_no_more_copies_than_it_was(counts: dict[str, dict[str, float]]) -> None:

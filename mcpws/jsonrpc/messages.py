@@ -33,12 +33,22 @@ class _Message(Struct, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0", om
 
 
 class Request(_Message, frozen=True, gc=False):
-    """Asks for `method`; must be answered once, unless it is cancelled."""
+    """Asks for `method`; must be answered once, unless it is cancelled.
+
+    `kept` is for a reader of the parameters that would have to read them again: no part of the message, and not looked
+    at when two are compared. Only where there is `data` may something be kept, for else it would be sent.
+    """
 
     id: RequestId
     method: str
     params: Raw | None = None
     data: bytes | None = None
+    kept: Any = UNSET
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not Request:
+            return NotImplemented
+        return (self.id, self.method, self.params, self.data) == (other.id, other.method, other.params, other.data)
 
 
 class Notification(_Message, frozen=True, gc=False):

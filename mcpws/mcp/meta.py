@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.structs import force_setattr
 
 from mcpws.jsonrpc.messages import Request, RequestId
 from mcpws.jsonrpc.surrogates import reader, unmark, whole
@@ -64,6 +65,7 @@ def read_meta(request: Request) -> RequestMeta:
     """Members of the request's `_meta`; NOTHING where there is none that is an object.
 
     It may be NOTHING as well where there is neither a progress token nor a protocol version: the rest goes with one.
+    What was read is kept with a request that came from a peer, as several ask for it one after the other.
     """
     params, data = request.params, request.data
     if params is None:
@@ -71,11 +73,17 @@ def read_meta(request: Request) -> RequestMeta:
     # To look for a byte costs next to nothing, whatever the size.
     if data is not None and _ESCAPE not in data and (_UNDERSCORE not in data or (_T not in data and _V not in data)):
         return NOTHING
+    kept = request.kept
+    if type(kept) is RequestMeta:
+        return kept
     try:
-        meta = _decode_params(params).meta
+        found = _decode_params(params).meta
+        meta = NOTHING if isinstance(found, UnsetType) else found
     except ValueError:
-        return _read_slowly(params)
-    return NOTHING if isinstance(meta, UnsetType) else meta
+        meta = _read_slowly(params)
+    if data is not None:
+        force_setattr(request, "kept", meta)
+    return meta
 
 
 def read_modern(request: Request) -> RequestMeta | None:

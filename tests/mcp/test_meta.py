@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
+from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Request, to_raw
 from mcpws.mcp.meta import NOTHING, RequestMeta, read_meta, read_modern
 
@@ -102,6 +103,22 @@ def test_what_is_of_interest_is_found_however_it_is_spelled(member: bytes, lette
     meta = read_meta(Request(1, "m", Raw(params), data))
     assert meta == meta_of(b"{%b}" % member) != NOTHING
     assert (read_modern(Request(1, "m", Raw(params), data)) == meta) is (member is VERSION)
+
+
+def test_what_came_from_a_peer_is_read_once() -> None:
+    data = b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":%b}}' % EVERYTHING
+    request = decode(data)
+    assert isinstance(request, Request)
+    meta = read_meta(request)
+    assert read_meta(request) is read_modern(request) is meta
+    assert request == decode(data)
+    assert encode(request) == data
+
+
+def test_of_what_is_still_to_be_written_nothing_is_kept() -> None:
+    request = Request(1, "m", Raw(b'{"_meta":%b}' % EVERYTHING))
+    assert read_meta(request).is_modern
+    assert encode(request) == b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":%b}}' % EVERYTHING
 
 
 @pytest.mark.parametrize("params", [b"{}", b'{"V":"\\\\"}', b'{"_meta":{"progressToken":1}}'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn, Protocol, TypeAlias
 
+from msgspec import Raw, UnsetType
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -56,6 +57,10 @@ class HandshakenClient(ClientState):
         self.subscriptions: dict[str, str] = {}
 
 
+Described: TypeAlias = tuple[tuple[Raw | UnsetType, ...], ClientState]
+"""Members of the last modern request's `_meta` that describe the client, and what they say."""
+
+
 class Scope(Protocol):
     """Surroundings of a request, as the method that answers it sees them."""
 
@@ -104,6 +109,7 @@ class AppChannel:
         "catalog",
         "client",
         "clock",
+        "described",
         "gate",
         "hearing",
         "identity",
@@ -134,6 +140,7 @@ class AppChannel:
         self.caller = Caller(self._peer, clock)
         self.identity = link.identity
         self.clock = clock
+        self.described: Described | None = None
         self.gate = Gate()
         self.in_flight = in_flight
         self.hearing = hearing

@@ -110,7 +110,10 @@ class Context:
 
     @property
     def client_capabilities(self) -> dict[str, Any]:
-        """Capabilities that the client declared, as they came (MCP 2025-11-25 and 2026-07-28, ClientCapabilities)."""
+        """Capabilities that the client declared, as they came (MCP 2025-11-25 and 2026-07-28, ClientCapabilities).
+
+        They are not to be changed.
+        """
         return self._client.capabilities
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:

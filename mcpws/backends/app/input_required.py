@@ -21,13 +21,22 @@ from mcpws.backends.app.arguments import decode
 from mcpws.errors import InvalidParams, ResultTooLarge, RpcError
 from mcpws.jsonrpc.messages import EMPTY, NULL, Request
 from mcpws.mcp.methods import CAPABILITY_OF
-from mcpws.mcp.schema import INPUT_REQUIRED, OF_ONE_TRY, InputRequest, InputRequiredResult
+from mcpws.mcp.schema import (
+    INPUT_REQUIRED,
+    INPUT_RESPONSES,
+    OF_ONE_TRY,
+    REQUEST_STATE,
+    InputRequest,
+    InputRequiredResult,
+)
 from mcpws.policy.seal import Seal
 
 MAX_STATE = 64 * 1024
 """Characters of a `requestState`."""
 
 _STATE_PATH = "$.requestState"
+
+_STATE, _RESPONSES = REQUEST_STATE.encode(), INPUT_RESPONSES.encode()
 
 Required: TypeAlias = InputRequiredResult[str]
 
@@ -124,6 +133,10 @@ class Replay:
 
 def is_retry(request: Request) -> bool:
     """Whether a call brings answers; InvalidParams if it tries and fails."""
+    data = request.data
+    # Most calls are none, and have no more to read: no other escape is a character of these names.
+    if data is not None and _STATE not in data and _RESPONSES not in data and rb"\u" not in data:
+        return False
     return _retry(request).request_state is not None
 
 

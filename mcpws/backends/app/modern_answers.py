@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 from twisted.python.failure import Failure
 
 from mcpws.backends.app.arguments import MAX_EXPLANATION, invalid_params
@@ -43,6 +43,9 @@ T = TypeVar("T")
 ModernMethod: TypeAlias = Callable[[StatelessCall, Request], object]
 """Answers a request that stands for itself: returns its result, a Deferred of it, or raises."""
 
+MAX_DESCRIPTION = 4 * 1024
+"""Bytes of what a client says of itself that are remembered; what is longer is read with every request."""
+
 _LEGACY_TERMS = (ResourceNotFound, CapabilityMissing, MalformedAnswer)
 
 _read_version = msgspec.json.Decoder(str).decode
@@ -76,7 +79,7 @@ class Modern:
 
     def answer(self, channel: AppChannel, request: Request, meta: RequestMeta) -> object:
         """The result of a request whose `_meta` is `meta`; raises as a method may."""
-        client = read_client(meta)
+        client = _client_of(channel, meta)
         method = self._methods.get(request.method)
         if method is None:
             raise MethodNotFound(request.method)
@@ -108,6 +111,20 @@ class Modern:
             return result
         own = _read_members(members.pop("_meta")) if "_meta" in members else {}
         return to_raw({"resultType": COMPLETE_RESULT, **hint, "_meta": {SERVER_INFO: self._info, **own}, **members})
+
+
+def _client_of(channel: AppChannel, meta: RequestMeta) -> ClientState:
+    """`read_client`, which is called again only where the client says something else of itself than it did before."""
+    said = (meta.protocol_version, meta.client_capabilities, meta.client_info, meta.log_level)
+    known = channel.described
+    if known is not None and known[0] == said:
+        return known[1]
+    client = read_client(meta)
+    given = [one for one in said if not isinstance(one, UnsetType)]
+    if sum(map(len, given)) <= MAX_DESCRIPTION:
+        # Copied, since they are views of the whole request.
+        channel.described = (tuple(one if isinstance(one, UnsetType) else one.copy() for one in said), client)
+    return client
 
 
 def read_client(meta: RequestMeta) -> ClientState:

@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from mcpws.backends.app.input_required import MAX_STATE, Replay, Required, Safe, is_retry
 from mcpws.errors import InvalidParams, RpcError
+from mcpws.jsonrpc.codec import decode
 from mcpws.jsonrpc.messages import Request, to_raw
 from mcpws.policy.seal import Seal
 
@@ -104,6 +105,34 @@ def test_a_retry_brings_state() -> None:
     assert not is_retry(call(requestState=None))
     assert not is_retry(call(arguments={"requestState": "a"}))
     assert not is_retry(Request(1, "tools/call"))
+
+
+def came(params: bytes) -> Request:
+    """A call as it comes from a client."""
+    message = decode(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b}' % params)
+    assert isinstance(message, Request)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("params", "retries"),
+    [
+        (rb'{"name":"work","arguments":{"a":"\n\\u0053"}}', False),
+        (rb'{"name":"work","arguments":{"requestState":"a"}}', False),
+        (rb'{"name":"work","requestState":null}', False),
+        (rb'{"name":"work","requestState":"a"}', True),
+        (rb'{"name":"work","request\u0053tate":"a"}', True),
+    ],
+)
+def test_a_retry_is_known_by_its_bytes_however_they_spell_it(params: bytes, retries: bool) -> None:
+    assert is_retry(came(params)) is retries
+
+
+@pytest.mark.parametrize("name", [b"inputResponses", rb"input\u0052esponses"])
+def test_answers_of_another_type_are_refused_without_a_state_too(name: bytes) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        is_retry(came(b'{"name":"work","%b":5}' % name))
+    assert caught.value.data["path"] == "$.inputResponses"
 
 
 @pytest.mark.parametrize(

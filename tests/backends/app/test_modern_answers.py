@@ -2,6 +2,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Raw, Struct
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock, deferLater
@@ -10,15 +12,18 @@ from mcpws.backends.app import App
 from mcpws.backends.app.arguments import MAX_EXPLANATION
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
+from mcpws.backends.app.modern_answers import MAX_DESCRIPTION
 from mcpws.errors import RemoteError, ResourceNotFound, RpcError
 from mcpws.mcp.content import Text, ToolResult
 from mcpws.mcp.levels import LEVELS, Level
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SERVER_INFO
 from mcpws.mcp.methods import CACHEABLE
 from mcpws.mcp.versions import SUPPORTED_VERSIONS
+from mcpws.seam.interfaces import Identity
+from tests.backends.conftest import StatelessClient
 
 if TYPE_CHECKING:
-    from tests.backends.conftest import AppClient, StatelessClient
+    from tests.backends.conftest import AppClient
     from tests.conftest import LoggedErrors
 
 SERVER = {SERVER_INFO: {"name": "tested", "version": "1.0"}}
@@ -65,7 +70,7 @@ def wrong(path: str, reason: str) -> tuple[int, dict[str, str]]:
 
 
 @pytest.mark.proves("V-1")
-def test_it_needs_no_handshake(stateless: "StatelessClient") -> None:
+def test_it_needs_no_handshake(stateless: StatelessClient) -> None:
     assert stateless.tool("add", a=1, b=2) == {
         **COMPLETE,
         "content": [{"type": "text", "text": "3"}],
@@ -74,7 +79,7 @@ def test_it_needs_no_handshake(stateless: "StatelessClient") -> None:
 
 
 @pytest.mark.proves("V-5", "mcp/2026-07-28/basic/versioning#dual-era")
-def test_the_era_is_that_of_each_request(stateless: "StatelessClient") -> None:
+def test_the_era_is_that_of_each_request(stateless: StatelessClient) -> None:
     modern = {PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: {}}
     token = {"progressToken": "V"}
     for meta, result_type in [(modern, "complete"), (None, None), ({**modern, **token}, "complete"), (token, None)]:
@@ -86,7 +91,7 @@ def test_the_era_is_that_of_each_request(stateless: "StatelessClient") -> None:
 @pytest.mark.proves("E-8", "V-8", "mcp/2026-07-28/basic/versioning#unsupported")
 @pytest.mark.parametrize("version", ["1999-01-01", "2025-11-25", "", "x" * 100_000])
 def test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does(
-    stateless: "StatelessClient", version: str
+    stateless: StatelessClient, version: str
 ) -> None:
     stateless.meta = {PROTOCOL_VERSION: version}
     error = refused(stateless, "tools/list")
@@ -98,7 +103,7 @@ def test_a_version_that_it_does_not_speak_so_is_refused_with_those_that_it_does(
 
 
 @pytest.mark.proves("V-8")
-def test_the_version_is_looked_at_before_all_else(stateless: "StatelessClient") -> None:
+def test_the_version_is_looked_at_before_all_else(stateless: StatelessClient) -> None:
     stateless.meta = {PROTOCOL_VERSION: "2999-01-01", CLIENT_INFO: 5}
     assert refused(stateless, "no/such/method", _meta={CLIENT_CAPABILITIES: 5}).code == -32022
 
@@ -117,19 +122,19 @@ def test_the_version_is_looked_at_before_all_else(stateless: "StatelessClient") 
     ],
 )
 def test_what_is_malformed_is_refused_with_its_place(
-    stateless: "StatelessClient", member: str, value: object, reason: str
+    stateless: StatelessClient, member: str, value: object, reason: str
 ) -> None:
     error = refused(stateless, "tools/list", _meta={member: value})
     assert (error.code, error.data) == wrong(f"$._meta.{member}", reason)
 
 
-def test_what_is_malformed_within_is_refused_with_its_place(stateless: "StatelessClient") -> None:
+def test_what_is_malformed_within_is_refused_with_its_place(stateless: StatelessClient) -> None:
     error = refused(stateless, "tools/list", _meta={CLIENT_INFO: {"name": "a", "version": 1}})
     assert (error.code, error.data) == wrong(f"$._meta.{CLIENT_INFO}.version", "Expected `str`, got `int`")
 
 
 @pytest.mark.proves("M-13")
-def test_null_for_what_meta_need_not_say_is_the_same_as_none(app: App, stateless: "StatelessClient") -> None:
+def test_null_for_what_meta_need_not_say_is_the_same_as_none(app: App, stateless: StatelessClient) -> None:
     @app.tool
     def work(context: Context) -> str:
         context.log("emergency", "")
@@ -147,7 +152,7 @@ def test_the_capabilities_are_required(client: "AppClient") -> None:
     assert (error.code, error.data) == wrong(f"$._meta.{CLIENT_CAPABILITIES}", reason)
 
 
-def test_the_client_need_not_say_its_name(app: App, stateless: "StatelessClient") -> None:
+def test_the_client_need_not_say_its_name(app: App, stateless: StatelessClient) -> None:
     @app.method("who")
     def who(context: Context) -> Any:
         return {"info": context.client_info, "capabilities": context.client_capabilities}
@@ -159,7 +164,7 @@ def test_the_client_need_not_say_its_name(app: App, stateless: "StatelessClient"
 
 
 @pytest.mark.proves("V-10", "mcp/2026-07-28/basic#stateless")
-def test_nothing_is_remembered_from_one_request_to_the_next(app: App, stateless: "StatelessClient") -> None:
+def test_nothing_is_remembered_from_one_request_to_the_next(app: App, stateless: StatelessClient) -> None:
     @app.method("who")
     def who(context: Context) -> Any:
         context.log("error", "who")
@@ -175,8 +180,43 @@ def test_nothing_is_remembered_from_one_request_to_the_next(app: App, stateless:
     assert len(stateless.told("notifications/message")) == 1
 
 
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {CLIENT_CAPABILITIES: st.sampled_from([{}, {"roots": {}}, {"x": "y" * MAX_DESCRIPTION}, 5])},
+            optional={
+                CLIENT_INFO: st.sampled_from([None, {"name": "a", "version": "1"}, {"name": "b", "version": "1"}, {}]),
+                LOG_LEVEL: st.sampled_from([None, "info", "debug", "loud"]),
+            },
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_of_what_a_client_says_again_nothing_is_lost_and_nothing_added(said: list[dict[str, Any]]) -> None:
+    app = App("tested", "1.0", clock=Clock())
+
+    @app.method("who")
+    def who(context: Context) -> Any:
+        context.log("info", "who")
+        return {"info": context.client_info, "capabilities": context.client_capabilities}
+
+    def answer(client: StatelessClient, meta: dict[str, Any]) -> object:
+        client.meta.pop(CLIENT_INFO, None)
+        before = len(client.sent)
+        try:
+            answered = client.call("who", _meta=meta)
+        except RemoteError as error:
+            answered = error.code, error.data
+        return answered, len(client.sent) - before
+
+    again = StatelessClient(app, Identity("again"))
+    for meta in said:
+        assert answer(again, meta) == answer(StatelessClient(app, Identity("anew")), meta)
+
+
 @pytest.mark.proves("V-10", "mcp/2026-07-28/basic#stateless")
-def test_a_handshake_on_the_same_conversation_has_no_part_in_it(app: App, stateless: "StatelessClient") -> None:
+def test_a_handshake_on_the_same_conversation_has_no_part_in_it(app: App, stateless: StatelessClient) -> None:
     contexts: list[Context] = []
 
     @app.method("keep")
@@ -203,7 +243,7 @@ def test_a_handshake_on_the_same_conversation_has_no_part_in_it(app: App, statel
 
 @pytest.mark.proves("V-11", "mcp/2026-07-28/server/discover#answer")
 def test_discovery_tells_what_the_server_is_and_can(
-    clock: Clock, new_stateless: Callable[..., "StatelessClient"]
+    clock: Clock, new_stateless: Callable[..., StatelessClient]
 ) -> None:
     app = App("calculator", "1.0", title="Calculator", instructions="Count on it.", clock=clock)
     app.tool(name="add")(lambda: "")
@@ -217,7 +257,7 @@ def test_discovery_tells_what_the_server_is_and_can(
     }
 
 
-def test_discovery_without_instructions_has_none(stateless: "StatelessClient") -> None:
+def test_discovery_without_instructions_has_none(stateless: StatelessClient) -> None:
     assert "instructions" not in stateless.call("server/discover")
 
 
@@ -232,7 +272,7 @@ def test_discovery_without_instructions_has_none(stateless: "StatelessClient") -
         "tools/destroy",
     ],
 )
-def test_what_this_era_has_not_is_not_found(stateless: "StatelessClient", method: str) -> None:
+def test_what_this_era_has_not_is_not_found(stateless: StatelessClient, method: str) -> None:
     error = refused(stateless, method, uri="a://b", level="debug", protocolVersion="2025-11-25", capabilities={})
     assert (error.code, error.data) == (-32601, {"method": method})
 
@@ -246,7 +286,7 @@ def test_what_only_this_era_has_is_not_found_in_the_other(client: "AppClient", m
 @pytest.mark.proves("E-6", "mcp/2026-07-28/basic#error-codes", "mcp/2026-07-28/server/resources#not-found")
 @pytest.mark.parametrize("uri", ["a://nope", "a://missing/x"])
 def test_a_resource_that_is_not_there_is_an_invalid_parameter(
-    app: App, stateless: "StatelessClient", client: "AppClient", uri: str
+    app: App, stateless: StatelessClient, client: "AppClient", uri: str
 ) -> None:
     app.remove_resource("a://{name}/x")
 
@@ -259,7 +299,7 @@ def test_a_resource_that_is_not_there_is_an_invalid_parameter(
         assert (error.code, error.message, error.data) == (code, f"Resource not found: {uri}", {"uri": uri})
 
 
-def test_other_errors_are_what_they_are(app: App, stateless: "StatelessClient", logged_errors: "LoggedErrors") -> None:
+def test_other_errors_are_what_they_are(app: App, stateless: StatelessClient, logged_errors: "LoggedErrors") -> None:
     @app.method("now")
     def now() -> None:
         raise RpcError("no", code=7)
@@ -277,7 +317,7 @@ def test_other_errors_are_what_they_are(app: App, stateless: "StatelessClient", 
     assert len(logged_errors.flush(RuntimeError)) == 1
 
 
-def test_a_failure_of_a_tool_is_a_result_like_any_other(app: App, stateless: "StatelessClient") -> None:
+def test_a_failure_of_a_tool_is_a_result_like_any_other(app: App, stateless: StatelessClient) -> None:
     @app.tool
     def result() -> ToolResult:
         return ToolResult([Text("no")], is_error=True)
@@ -306,7 +346,7 @@ def test_a_failure_of_a_tool_is_a_result_like_any_other(app: App, stateless: "St
     ],
 )
 def test_every_result_has_what_it_must(
-    stateless: "StatelessClient", method: str, params: dict[str, Any], result: str
+    stateless: StatelessClient, method: str, params: dict[str, Any], result: str
 ) -> None:
     answer = stateless.call(method, **params)
     assert answer.items() >= COMPLETE.items()
@@ -315,7 +355,7 @@ def test_every_result_has_what_it_must(
     assert hint == (UNCACHED if method in CACHEABLE else {})
 
 
-def test_a_result_may_come_later(app: App, stateless: "StatelessClient", clock: Clock) -> None:
+def test_a_result_may_come_later(app: App, stateless: StatelessClient, clock: Clock) -> None:
     @app.resource("a://later")
     async def later(context: Context) -> str:
         await deferLater(clock, 1)
@@ -330,7 +370,7 @@ def test_a_result_may_come_later(app: App, stateless: "StatelessClient", clock: 
 
 @pytest.mark.proves("mcp/2026-07-28/server/utilities/caching#hints")
 def test_what_may_be_kept_says_for_how_long_and_for_whom(
-    clock: Clock, new_stateless: Callable[..., "StatelessClient"]
+    clock: Clock, new_stateless: Callable[..., StatelessClient]
 ) -> None:
     app = App("a", "1", clock=clock, cache=CacheHint(60, public=True))
 
@@ -353,7 +393,7 @@ def test_what_may_be_kept_says_for_how_long_and_for_whom(
     assert hint("resources/read", uri="a://not/kept") == (0, "private")
 
 
-def test_pages_of_a_list_are_hinted_alike(app: App, stateless: "StatelessClient") -> None:
+def test_pages_of_a_list_are_hinted_alike(app: App, stateless: StatelessClient) -> None:
     for number in range(4):
         app.tool(name=f"t{number}")(lambda: "")
     first = stateless.call("tools/list")
@@ -380,7 +420,7 @@ class Own(Struct):
     ],
 )
 def test_a_method_of_ones_own_answers_alike(
-    app: App, stateless: "StatelessClient", returned: object, answered: object
+    app: App, stateless: StatelessClient, returned: object, answered: object
 ) -> None:
     @app.method("own")
     def own() -> Any:
@@ -395,7 +435,7 @@ def test_a_method_of_ones_own_answers_alike(
 
 
 @pytest.mark.proves("mcp/2026-07-28/basic#result-type")
-def test_a_tool_may_have_something_to_say_in_meta(app: App, stateless: "StatelessClient") -> None:
+def test_a_tool_may_have_something_to_say_in_meta(app: App, stateless: StatelessClient) -> None:
     @app.tool
     def own() -> ToolResult:
         return ToolResult([], meta={"com.example/cost": 1})
@@ -413,7 +453,7 @@ def logs(client: "AppClient") -> list[Level]:
 @pytest.mark.proves("V-10", "mcp/2026-07-28/server/utilities/logging#per-request")
 @pytest.mark.parametrize(("asked", "heard"), [(None, []), ("debug", LEVELS), ("warning", LEVELS[3:])])
 def test_log_messages_are_for_requests_that_ask_for_them(
-    app: App, stateless: "StatelessClient", asked: Level | None, heard: list[Level]
+    app: App, stateless: StatelessClient, asked: Level | None, heard: list[Level]
 ) -> None:
     @app.tool
     def work(context: Context) -> None:
@@ -427,7 +467,7 @@ def test_log_messages_are_for_requests_that_ask_for_them(
 
 
 @pytest.mark.proves("mcp/2026-07-28/basic/patterns/progress#active")
-def test_progress_is_sent_under_the_token_of_the_request(app: App, stateless: "StatelessClient") -> None:
+def test_progress_is_sent_under_the_token_of_the_request(app: App, stateless: StatelessClient) -> None:
     @app.tool
     def work(context: Context) -> None:
         context.progress(1, 2)
