@@ -17,9 +17,10 @@ from mcpws.core.ledger import cancelled_id
 from mcpws.core.peer import OnProgress
 from mcpws.errors import McpwsError, RemoteError, RequestTimeout, UnsupportedVersion
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, RequestId, Result, to_raw
+from mcpws.mcp.discovery import spoken_instead
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, SUBSCRIPTION_ID
 from mcpws.mcp.methods import CANCELLED, LISTEN
-from mcpws.mcp.versions import newest, spoken_instead
+from mcpws.mcp.versions import newest
 from mcpws.turns.caller import Caller
 
 

@@ -13,9 +13,10 @@ from mcpws.client.identity import ClientIdentity, RequestFunction
 from mcpws.client.legacy import Legacy
 from mcpws.client.modern import Modern
 from mcpws.errors import ConfigError, MalformedResult, RemoteError, RequestTimeout, UnsupportedVersion
+from mcpws.mcp.discovery import spoken_instead
 from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
 from mcpws.mcp.schema import DiscoverResult, InitializeParams, InitializeResult
-from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS, newest, spoken_instead
+from mcpws.mcp.versions import LEGACY_VERSIONS, MODERN_VERSIONS, newest
 from mcpws.turns.caller import Caller
 
 Era = Literal["auto", "legacy", "modern"]

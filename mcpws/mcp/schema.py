@@ -37,12 +37,6 @@ class ProtocolVersion(Struct, frozen=True, gc=False, rename="camel"):
     protocol_version: str
 
 
-class SupportedVersions(Struct, frozen=True, gc=False, rename="camel"):
-    """The versions in the result of `server/discover`, whatever the rest is worth."""
-
-    supported_versions: tuple[str, ...]
-
-
 class InitializeParams(Struct, Generic[V, I], frozen=True, omit_defaults=True, rename="camel"):
     """Parameters of `initialize` (MCP 2025-11-25, lifecycle)."""
 

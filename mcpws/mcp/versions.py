@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Annotated
-
-import msgspec
-from msgspec import Meta, Struct
-
-from mcpws.errors import RemoteError, UnsupportedProtocol
 
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The protocol versions that begin with an `initialize` exchange, oldest first."""
@@ -30,20 +24,6 @@ WITH_BATCHES = LEGACY_VERSIONS[1]
 """The one version that has JSON-RPC batches."""
 
 
-class _Refusal(Struct):
-    supported: Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
 def newest(ours: Sequence[str], theirs: Collection[str]) -> str | None:
     """The last of `ours` that is one of `theirs`; None if there is none."""
     return next((version for version in reversed(ours) if version in theirs), None)
-
-
-def spoken_instead(error: RemoteError) -> tuple[str, ...] | None:
-    """Versions of the server that refused a request for its version; None if it did not, or does not say."""
-    if error.code != UnsupportedProtocol.code:
-        return None
-    try:
-        return msgspec.convert(error.data, _Refusal).supported
-    except msgspec.ValidationError:
-        return None

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from mcpws.backends.eras.discovery import Probe
+from mcpws.backends.eras.probe import Probe
 from mcpws.backends.eras.shared import Shared
 from mcpws.errors import McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Message

@@ -9,38 +9,18 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from mcpws.core.ledger import cancelled_id
-from mcpws.errors import BackendLost, McpwsError, UnsupportedProtocol
-from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, to_raw
-from mcpws.jsonrpc.surrogates import reader, shown
-from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
+from mcpws.errors import BackendLost, McpwsError
+from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike
+from mcpws.mcp.discovery import PROBE_PARAMS, unfit
 from mcpws.mcp.methods import CANCELLED, DISCOVER
-from mcpws.mcp.schema import OURSELVES, SupportedVersions
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Backend, Channel, Identity
 from mcpws.seam.opening import Opening
 
 log = Logger()
 
-PROBE = Request(
-    0,
-    DISCOVER,
-    to_raw(
-        {
-            "_meta": {
-                PROTOCOL_VERSION: MODERN_VERSIONS[-1],
-                CLIENT_INFO: OURSELVES,
-                CLIENT_CAPABILITIES: {},
-            }
-        }
-    ),
-)
+PROBE = Request(0, DISCOVER, PROBE_PARAMS)
 """What a process is asked first (MCP 2026-07-28, stdio, backward compatibility). No Mux gives the number 0."""
-
-SHOWN = 200
-"""Characters of what a process says that go into an error."""
-
-
-_read_discovered = reader(SupportedVersions)
 
 
 class Run:
@@ -153,7 +133,7 @@ class Run:
     def _probed(self, answer: Answer) -> None:
         if self._ended or self._channel is None:
             return
-        problem = _unfit(answer)
+        problem = unfit(answer)
         if problem is not None:
             self._refuse(problem)
             return
@@ -177,20 +157,3 @@ class Run:
         self.end(needed)
         # What is needed comes first: the reason of a Close has room for little more.
         self._on_lost(BackendLost(f"{needed.capitalize()}; this one {problem}"))
-
-
-def _unfit(answer: Answer) -> str | None:
-    """The part of the answer to the probe that shows that the process cannot be shared; None if it can."""
-    if type(answer) is Error:
-        said = f"{shown(answer.error.message)[:SHOWN]} (code {answer.error.code})"
-        if answer.error.code == UnsupportedProtocol.code:
-            return f"does not serve this protocol version: {said}"
-        return f"does not know {DISCOVER}: {said}"
-    assert type(answer) is Result
-    try:
-        versions = _read_discovered(answer.result).supported_versions
-    except ValueError as error:
-        return f"answered {DISCOVER} with something else: {error}"
-    if not set(MODERN_VERSIONS).intersection(versions):
-        return f"serves only {', '.join(versions)[:SHOWN] or 'nothing'}"
-    return None

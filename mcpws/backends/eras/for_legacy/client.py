@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcpws.backends.eras.discovery import read_discovery
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_legacy.translation import LegacyToModern
 from mcpws.backends.eras.open_requests import OpenRequests
@@ -12,6 +11,7 @@ from mcpws.backends.eras.servers import ServerConversations
 from mcpws.backends.eras.shared import Shared
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Request, RequestId, Result, alike
+from mcpws.mcp.discovery import read_discovery
 from mcpws.mcp.methods import INITIALIZE, PING
 from mcpws.mcp.versions import MODERN_VERSIONS, newest
 

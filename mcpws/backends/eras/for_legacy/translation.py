@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Raw, Struct
 from twisted.logger import Logger
 
-from mcpws.backends.eras.discovery import Discovery
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_legacy.request import LegacyRequest
 from mcpws.backends.eras.for_legacy.subscriptions import Filter, LegacySubscriptions
@@ -21,6 +20,7 @@ from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, To
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result, put_together
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.discovery import Discovery
 from mcpws.mcp.levels import severity_of
 from mcpws.mcp.meta import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION
 from mcpws.mcp.methods import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from mcpws.backends.eras.discovery import tells_modern
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.for_modern.pool import LegacyServers
 from mcpws.backends.eras.for_modern.seat import Seat
@@ -14,6 +13,7 @@ from mcpws.backends.eras.shared import Shared
 from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result
+from mcpws.mcp.discovery import tells_modern
 from mcpws.mcp.methods import CANCELLED, PROGRESS
 from mcpws.seam.interfaces import Link
 
