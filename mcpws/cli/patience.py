@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from mcpws.errors import RequestTimeout
+from mcpws.turns.timer import Timer
 
 
 class Patience:
@@ -21,7 +22,7 @@ class Patience:
         self._seconds = seconds
         self._left = seconds
         self._since = 0.0
-        self._timer: IDelayedCall | None = None
+        self._timer = Timer(clock)
         self._asked: Deferred[Any] | None = None
         self._over = False
 
@@ -34,8 +35,8 @@ class Patience:
     @contextmanager
     def held(self) -> Iterator[None]:
         """No time passes meanwhile."""
-        if self._timer is not None and self._left is not None:
-            self._stop()
+        if self._timer.is_set and self._left is not None:
+            self._timer.stop()
             self._left -= self._clock.seconds() - self._since
         try:
             yield
@@ -45,21 +46,15 @@ class Patience:
     def _go_on(self) -> None:
         if self._left is not None and self._asked is not None and not self._asked.called:
             self._since = self._clock.seconds()
-            self._timer = self._clock.callLater(max(0.0, self._left), self._passed)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            self._timer.set(max(0.0, self._left), self._passed)
 
     def _passed(self) -> None:
-        self._timer = None
         self._over = True
         assert self._asked is not None
         self._asked.cancel()
 
     def _answered(self, result: Any, method: str) -> Any:
-        self._stop()
+        self._timer.stop()
         self._asked = None
         if self._over and isinstance(result, Failure) and result.check(CancelledError):
             assert self._seconds is not None

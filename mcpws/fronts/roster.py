@@ -7,7 +7,7 @@ from itertools import count
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from mcpws.core.counters import Counters
 from mcpws.jsonrpc.messages import Notification
@@ -18,6 +18,7 @@ from mcpws.seam.observer import Refused
 from mcpws.turns.heartbeat import Heartbeat, Swept
 from mcpws.turns.once import Once
 from mcpws.turns.steady import steady
+from mcpws.turns.timer import Timer
 
 RESTART_SECONDS = 1.0
 """For those who are entering when all have to leave for a restart."""
@@ -68,7 +69,6 @@ class Roster:
         self.time = steady(clock)
         self.restarting = False
         """Whether all leave since another process takes over; until they have left, who is entering is let in."""
-        self._clock = clock
         self._max_connections = max_connections
         self._drain_seconds = drain_seconds
         self._ids = count(1)
@@ -79,7 +79,7 @@ class Roster:
         self._refusals = Pace(REFUSED_PER_SECOND)
         self._draining = False
         self._empty: Once[None] = Once()
-        self._deadline: IDelayedCall | None = None
+        self._deadline = Timer(clock)
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -166,7 +166,7 @@ class Roster:
             if members:
                 limit = self._drain_seconds if seconds is None else seconds
                 # Not by the time for which this process runs: whoever stops it has set a term.
-                self._deadline = self._clock.callLater(limit, self._give_up)
+                self._deadline.set(limit, self._give_up)
             for one in members:
                 one.drain()
         drained = self._empty.when()
@@ -190,13 +190,10 @@ class Roster:
         return not (self._present or self._entering)
 
     def _give_up(self) -> None:
-        self._deadline = None
         for one in self.members:
             one.give_up()
 
     def _tell_empty(self) -> None:
         if self._draining and self._is_empty:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
+            self._deadline.stop()
             self._empty.fire(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.logger import Logger
@@ -30,6 +30,7 @@ from mcpws.seam.observer import Observer, Party
 from mcpws.turns.burst import burst
 from mcpws.turns.once import Once
 from mcpws.turns.steady import steady
+from mcpws.turns.timer import Timer
 
 log = Logger()
 
@@ -112,7 +113,7 @@ class StdioFront(Protocol):
         # Bytes that were written since the client reads too slowly; None while it does not.
         self._unread: int | None = None
         self._reason: McpwsError | None = None
-        self._timer: IDelayedCall | None = None
+        self._timer = Timer(self._clock)
         self._done: Once[McpwsError | None] = Once()
 
     def when_done(self) -> Deferred[McpwsError | None]:
@@ -127,7 +128,7 @@ class StdioFront(Protocol):
         if self._stage is not Stage.OVER:
             self._abandon(ShuttingDown())
             self._end()
-            self._set_timer(self._not_read)
+            self._timer.set(self._grace, self._not_read)
 
     # What the transport calls.
 
@@ -294,12 +295,11 @@ class StdioFront(Protocol):
         """After the end of the input the backend has a while for its answers; a client that reads slowly, any time."""
         if self._stage in _DEAF:
             if self._unread is None:
-                self._set_timer(self._give_up)
+                self._timer.set(self._grace, self._give_up)
             else:
-                self._stop_timer()
+                self._timer.stop()
 
     def _give_up(self) -> None:
-        self._timer = None
         error = BackendLost(f"No answer came within {self._grace:g} s after the end of the input")
         if self._stage is Stage.AWAITED:
             self._reason = self._reason or error
@@ -320,7 +320,7 @@ class StdioFront(Protocol):
         if self._stage in _ENDED:
             return
         self._stage = self._stage.to(Stage.CLOSING)
-        self._stop_timer()
+        self._timer.stop()
         self._front.close("the client is gone")
         if self._watch is not None:
             reason = "" if self._reason is None else str(self._reason)
@@ -330,24 +330,14 @@ class StdioFront(Protocol):
         self.transport.loseConnection()
 
     def _not_read(self) -> None:
-        self._timer = None
         log.warn("the output was not read to its end")
         self._is_over()
 
     def _is_over(self) -> None:
         if self._stage is not Stage.OVER:
             self._stage = self._stage.to(Stage.OVER)
-            self._stop_timer()
+            self._timer.stop()
             self._done.fire(self._reason)
-
-    def _set_timer(self, function: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = self._clock.callLater(self._grace, function)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _bytes_of(message: Message | RpcError) -> int:

@@ -130,7 +130,7 @@ class Ticking(StreamCarrier):
 
     def gone(self, reason: str = "") -> None:
         super().gone(reason)
-        self._roster._clock.callLater(3600, int)
+        self._roster.time.callLater(3600, int)
 
 
 @pytest.mark.parametrize(

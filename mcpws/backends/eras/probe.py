@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from mcpws.jsonrpc.messages import Answer, Error, Message, Request, Result
 from mcpws.mcp.discovery import PROBE_PARAMS
 from mcpws.mcp.methods import DISCOVER
+from mcpws.turns.timer import Timer
 
 
 class Probe:
@@ -30,7 +31,8 @@ class Probe:
         self._id = f"mcpws-{secrets.token_hex(8)}"
         self._send = send
         self._done = done
-        self._timer: IDelayedCall | None = clock.callLater(timeout, self._time_is_up)
+        self._timer = Timer(clock)
+        self._timer.set(timeout, done, None)
 
     def begin(self) -> None:
         """Ask."""
@@ -46,10 +48,4 @@ class Probe:
 
     def stop(self) -> None:
         """Wait no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _time_is_up(self) -> None:
-        self._timer = None
-        self._done(None)
+        self._timer.stop()

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from random import Random
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.logger import Logger
 
 from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
@@ -25,6 +25,7 @@ from mcpws.policy.backoff import Backoff
 from mcpws.seam.interfaces import Channel, Description, Link
 from mcpws.seam.observer import Observer, Party, tell
 from mcpws.turns.steady import steady
+from mcpws.turns.timer import Timer
 
 log = Logger()
 
@@ -122,7 +123,7 @@ class Stdio:
         self._max_children = max_children
         self._room = Room(max_children, room_timeout, self._start, self._children.__len__, self._clock, self._counters)
         self._look_after = min(LOOK, stall_timeout / 4)
-        self._look: IDelayedCall | None = None
+        self._look = Timer(self._clock)
         self._stopping = False
         self._stopped: list[Deferred[None]] = []
 
@@ -224,8 +225,8 @@ class Stdio:
         self._counters.started += 1
         child.begun(self._command[0])
         self._children.add(child)
-        if self._look is None:
-            self._look = self._clock.callLater(self._look_after, self._look_at_all)
+        if not self._look.is_set:
+            self._look.set(self._look_after, self._look_at_all)
         channel: Channel = child
         return succeed(channel)
 
@@ -238,14 +239,13 @@ class Stdio:
         """Find children that are stopped."""
         for child in list(self._children):
             child.look(self._look_after)
-        serving = any(child.serving for child in self._children)
-        self._look = self._clock.callLater(self._look_after, self._look_at_all) if serving else None
+        if any(child.serving for child in self._children):
+            self._look.set(self._look_after, self._look_at_all)
 
     def _ended(self, child: Child) -> None:
         self._children.discard(child)
-        if not self._children and self._look is not None:
-            self._look.cancel()
-            self._look = None
+        if not self._children:
+            self._look.stop()
         if self._relapses is not None:
             others_talk = any(other.talks for other in self._children)
             self._relapses.ended(child, others_talk, self._clock.seconds())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from twisted.internet.error import ConnectionDone, ProcessExitedAlready, ProcessTerminated
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.process import Process
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import LogLevel
@@ -28,6 +28,7 @@ from mcpws.log.events import CHILD, log_child_ended, log_child_started
 from mcpws.seam.interfaces import Link
 from mcpws.seam.observer import Exit
 from mcpws.turns.burst import burst
+from mcpws.turns.timer import Timer
 
 STDIN, STDOUT = 0, 1
 
@@ -110,7 +111,7 @@ class Child(ProcessProtocol):
         self._garbage = 0
         self._garbage_since = 0.0
         self._garbage_lines = ErrorLines(self._log_garbage, GARBAGE_SHOWN, GARBAGE_LOGGED)
-        self._timer: IDelayedCall | None = None
+        self._timer = Timer(clock)
         self._asked = 0
         self._stopped_for: float | None = None
         self.client = link
@@ -247,10 +248,10 @@ class Child(ProcessProtocol):
         self._intake.drop()
         self.resumeProducing()
         self._signal(signal.SIGTERM)
-        self._after(LAST_WORDS, self._sever)
+        self._timer.set(LAST_WORDS, self._sever)
 
     def processEnded(self, reason: Failure) -> None:
-        self._stop_timer()
+        self._timer.stop()
         self._signal(signal.SIGKILL)
         self._state = self._state.to(ChildState.ENDED)
         self._errors.finish(self._clock.seconds())
@@ -347,8 +348,8 @@ class Child(ProcessProtocol):
 
     def _expect_exit(self, reason: str) -> None:
         """Most close their streams because they exit, and then the exit status says more."""
-        if self._state is ChildState.SERVING and self._timer is None:
-            self._after(LAST_WORDS, self._give_up, reason)
+        if self._state is ChildState.SERVING and not self._timer.is_set:
+            self._timer.set(LAST_WORDS, self._give_up, reason)
 
     def _give_up(self, reason: str) -> None:
         self._counters.given_up += 1
@@ -367,12 +368,12 @@ class Child(ProcessProtocol):
         # A child that cannot write would not come to see the end of its input.
         self.resumeProducing()
         self._intake.finish()
-        self._after(self._limits.stop_grace, self._escalate, *ESCALATION)
+        self._timer.set(self._limits.stop_grace, self._escalate, *ESCALATION)
 
     def _escalate(self, number: int, *others: int) -> None:
         self._signal(number)
         if others:
-            self._after(self._limits.stop_grace, self._escalate, *others)
+            self._timer.set(self._limits.stop_grace, self._escalate, *others)
 
     def _signal(self, number: int) -> None:
         """Signal the child with all its descendants: wrappers such as npx do not always pass signals on."""
@@ -395,16 +396,6 @@ class Child(ProcessProtocol):
         """Close the streams that some descendant still holds open."""
         for pipe in list(self._process.pipes.values()):
             pipe.connectionLost(Failure(ConnectionDone()))
-
-    def _after(self, seconds: float, act: Callable[..., None], *args: object) -> None:
-        """Do it unless something else comes first: a child has one timer."""
-        self._stop_timer()
-        self._timer = self._clock.callLater(seconds, act, *args)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
 
 
 def _exit(reason: Failure, by_itself: bool, seconds: float) -> Exit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mcpws.core.ledger import cancelled_id
@@ -16,6 +16,7 @@ from mcpws.mcp.methods import CANCELLED, DISCOVER
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.seam.interfaces import Backend, Channel, Identity
 from mcpws.seam.opening import Opening
+from mcpws.turns.timer import Timer
 
 log = Logger()
 
@@ -45,7 +46,6 @@ class Run:
         self.identity = Identity("all clients")
         self.started = clock.seconds()
         self.ready = False
-        self._clock = clock
         self._probe_timeout = probe_timeout
         self._on_message = on_message
         self._on_change = on_change
@@ -54,7 +54,7 @@ class Run:
         self._opening = Opening(self._opened, self.lost, "The server process could not be started")
         self._channel: Channel | None = None
         self._waiting: dict[RequestId, Request] = {}
-        self._timer: IDelayedCall | None = None
+        self._timer = Timer(clock)
         self._full = False
         self._asks = False
         self._ended = False
@@ -86,7 +86,7 @@ class Run:
         self._ended = True
         self._waiting.clear()
         channel, self._channel = self._channel, None
-        self._stop_timer()
+        self._timer.stop()
         self._opening.give_up(reason)
         if channel is not None:
             channel.close(reason)
@@ -123,11 +123,10 @@ class Run:
 
     def _opened(self, channel: Channel) -> None:
         self._channel = channel
-        self._timer = self._clock.callLater(self._probe_timeout, self._unanswered)
+        self._timer.set(self._probe_timeout, self._unanswered)
         channel.receive(PROBE)
 
     def _unanswered(self) -> None:
-        self._timer = None
         self._refuse(f"did not answer {DISCOVER} within {self._probe_timeout:g} s")
 
     def _probed(self, answer: Answer) -> None:
@@ -137,7 +136,7 @@ class Run:
         if problem is not None:
             self._refuse(problem)
             return
-        self._stop_timer()
+        self._timer.stop()
         self._asks = True
         # One by one: what comes meanwhile has its place behind.
         while self._waiting:
@@ -145,11 +144,6 @@ class Run:
         if not self._ended:
             self.ready = True
             self._on_change()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _refuse(self, problem: str) -> None:
         needed = f"only a server of protocol version {MODERN_VERSIONS[-1]} can be shared by several clients"

@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import IDelayedCall, IPullProducer, IReactorTime
+from twisted.internet.interfaces import IPullProducer, IReactorTime
 from zope.interface import implementer
 
 from mcpws.jsonrpc.lines import to_lines
 from mcpws.seam.interfaces import Producer
 from mcpws.turns.burst import burst
+from mcpws.turns.timer import Timer
 from mcpws.ws.unread import in_pipe
 
 ROOM = 64 * 1024
@@ -64,7 +65,7 @@ class Intake:
         self._given = 0
         self._unread = 0
         self._taken_at = 0.0
-        self._watch: IDelayedCall | None = None
+        self._watch = Timer(clock)
         self._unread_before: int | None = None
         self._excused = False
         pipe.registerProducer(self, False)
@@ -85,12 +86,12 @@ class Intake:
                 self._wait()
         self._messages.append(message)
         self._waiting += len(message)
-        if self._waiting > ROOM and self._watch is None:
+        if self._waiting > ROOM and not self._watch.is_set:
             self._flush()
             if self._waiting > ROOM:
                 self._taken_at = self._clock.seconds()
                 self._unread_before = in_pipe(self._pipe)
-                self._watch = self._clock.callLater(self._stall_timeout, self._check)
+                self._watch.set(self._stall_timeout, self._check)
                 self._client.pauseProducing()
 
     def excuse(self, excused: bool) -> None:
@@ -125,7 +126,7 @@ class Intake:
         self._begun = b""
         self._messages.clear()
         self._waiting = 0
-        self._stop_watch()
+        self._watch.stop()
 
     def _flush(self) -> None:
         """Give the pipe what it takes now."""
@@ -147,10 +148,10 @@ class Intake:
                 self._wait()
             else:
                 self._begun = b""
-            if self._watch is not None and taken:
+            if self._watch.is_set and taken:
                 self._taken_at = self._clock.seconds()
-        if self._watch is not None and self._waiting * 2 < ROOM:
-            self._stop_watch()
+        if self._watch.is_set and self._waiting * 2 < ROOM:
+            self._watch.stop()
             self._client.resumeProducing()
 
     def _wait(self) -> None:
@@ -159,7 +160,6 @@ class Intake:
         self._pipe.startWriting()
 
     def _check(self) -> None:
-        self._watch = None
         now, unread = self._clock.seconds(), in_pipe(self._pipe)
         if self._excused or unread != self._unread_before:
             # It may have read less than makes room in the pipe.
@@ -167,14 +167,9 @@ class Intake:
         self._unread_before = unread
         left = self._taken_at + self._stall_timeout - now
         if left > 0:
-            self._watch = self._clock.callLater(left, self._check)
+            self._watch.set(left, self._check)
         else:
             self._on_stall()
-
-    def _stop_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
 
 
 def widen(pipe: FileDescriptor) -> None:

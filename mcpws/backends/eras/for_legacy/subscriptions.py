@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.shapes import as_it_is, subscription_of, without_subscription
@@ -16,6 +16,7 @@ from mcpws.jsonrpc.messages import Answer, Error, Notification, RequestId, put_t
 from mcpws.jsonrpc.nulls import null_as_none
 from mcpws.mcp.methods import ACKNOWLEDGED, LIST_CHANGED, LISTEN, RESOURCE_UPDATED
 from mcpws.mcp.schema import ListenParams, SubscriptionFilter
+from mcpws.turns.timer import Timer
 
 LISTEN_AGAIN = 1.0
 """Seconds until a subscription that the server ended is asked for again; twice as many after each vain attempt."""
@@ -35,14 +36,14 @@ class _Subscription:
 
     __slots__ = ("filter", "id", "listening", "ready", "timer", "wait", "waiting")
 
-    def __init__(self, filter: Filter) -> None:
+    def __init__(self, filter: Filter, clock: IReactorTime) -> None:
         self.filter = filter
         self.id: RequestId | None = None
         self.listening = False
         self.ready = False
         self.wait = LISTEN_AGAIN
         self.waiting: list[OnReady] = []
-        self.timer: IDelayedCall | None = None
+        self.timer = Timer(clock)
 
 
 class LegacySubscriptions:
@@ -66,7 +67,7 @@ class LegacySubscriptions:
     def watch_lists(self, filter: Filter) -> None:
         """Tell the client when these change; once."""
         if filter.features and self._lists is None:
-            self._lists = _Subscription(filter)
+            self._lists = _Subscription(filter, self._shared.clock)
             self._listen(self._lists)
 
     def subscribe(self, uri: str, done: OnReady) -> Callable[[], None]:
@@ -82,7 +83,7 @@ class LegacySubscriptions:
             limit = self._shared.limits.max_subscriptions
             if len(self._resources) >= limit:
                 raise RpcError(f"More than {limit} subscriptions", {"limit": limit}, code=429)
-            subscription = self._resources[uri] = _Subscription(Filter(uris=(uri,)))
+            subscription = self._resources[uri] = _Subscription(Filter(uris=(uri,)), self._shared.clock)
             subscription.waiting.append(done)
             self._listen(subscription)
         else:
@@ -120,12 +121,9 @@ class LegacySubscriptions:
     def close(self) -> None:
         """Neither client nor server is there any more."""
         for subscription in (*self._resources.values(), *([self._lists] if self._lists else [])):
-            if subscription.timer is not None:
-                subscription.timer.cancel()
-                subscription.timer = None
+            subscription.timer.stop()
 
     def _listen(self, subscription: _Subscription) -> None:
-        subscription.timer = None
         subscription.listening = True
         # A server in this very process answers before its id is known here.
         self._opening = subscription
@@ -169,7 +167,7 @@ class LegacySubscriptions:
         subscription.listening = False
         if subscription.ready:
             # The client has not been told, and need not be.
-            subscription.timer = self._shared.clock.callLater(subscription.wait, self._listen, subscription)
+            subscription.timer.set(subscription.wait, self._listen, subscription)
             subscription.wait = min(2 * subscription.wait, LISTEN_AGAIN_MOST)
         elif isinstance(answer, Error):
             self._forget(subscription, as_it_is(answer.error, answer.error.code))
@@ -193,9 +191,7 @@ class LegacySubscriptions:
                 self.unsubscribe(uri)
 
     def _stop(self, subscription: _Subscription) -> None:
-        if subscription.timer is not None:
-            subscription.timer.cancel()
-            subscription.timer = None
+        subscription.timer.stop()
         if subscription.listening and subscription.id is not None:
             subscription.listening = False
             self._by_id.pop(subscription.id, None)

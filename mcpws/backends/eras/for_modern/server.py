@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from mcpws.backends.eras.for_modern.call import Work
@@ -20,6 +19,7 @@ from mcpws.mcp.levels import LEVELS
 from mcpws.mcp.methods import INITIALIZE, INITIALIZED, PING
 from mcpws.mcp.schema import InitializeParams
 from mcpws.mcp.versions import LEGACY_VERSIONS
+from mcpws.turns.timer import Timer
 
 log = Logger()
 
@@ -51,7 +51,7 @@ class LegacyServer:
         self._on_refused = on_refused
         self._on_ended = on_ended
         self._held: dict[RequestId, Work] = {}
-        self._timer: IDelayedCall | None = None
+        self._timer = Timer(seat.shared.clock)
         self._translation: ModernToLegacy | None = None
         limits = seat.shared.limits
         # The last is for `initialize`.
@@ -86,7 +86,7 @@ class LegacyServer:
 
     def surrender(self) -> list[Request]:
         """What it holds, for somebody else to do, who also looks after the conversation now."""
-        self._stop_timer()
+        self._timer.stop()
         held, self._held = self._held, {}
         return [work.request for work in held.values()]
 
@@ -98,7 +98,7 @@ class LegacyServer:
     # servers.ServerReceiver
 
     def opened(self) -> None:
-        self._timer = self._shared.clock.callLater(self._shared.limits.initialize_timeout, self._time_is_up)
+        self._timer.set(self._shared.limits.initialize_timeout, self._time_is_up)
         params = InitializeParams(LEGACY_VERSIONS[-1], self._post.capabilities, self._client_info)
         self._server.request(INITIALIZE, params, self._initialized)
 
@@ -128,7 +128,7 @@ class LegacyServer:
     def _initialized(self, answer: Answer | McpwsError) -> None:
         if isinstance(answer, McpwsError):
             return
-        self._stop_timer()
+        self._timer.stop()
         if isinstance(answer, Error):
             told = {"code": answer.error.code, "message": answer.error.message}
             self._on_refused(self, BackendLost("The server refused to be initialised", told))
@@ -156,20 +156,14 @@ class LegacyServer:
                 self._seat.requests.fail(work.request.id, error)
 
     def _time_is_up(self) -> None:
-        self._timer = None
         seconds = self._shared.limits.initialize_timeout
         self.lost(BackendLost(f"The server was not initialised within {seconds:g} s"))
         self.conversation.close("it was not initialised in time")
 
     def _end(self, reason: McpwsError) -> None:
-        self._stop_timer()
+        self._timer.stop()
         self._held.clear()
         if self._translation is not None:
             self._translation.close()
         self._server.lost(reason)
         self._desk.abandon(reason)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
