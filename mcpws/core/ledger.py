@@ -242,7 +242,10 @@ class Ledger:
     def check_size(self, request: Request, token: RequestId | None = None) -> None:
         """Raises InvalidRequest, and counts, if what a request is known by, and names, is too long."""
         limit = self._max_name_size
-        size = sum(len(name.encode()) for name in (request.id, token) if isinstance(name, str))
+        id = request.id
+        size = len(id.encode()) if isinstance(id, str) else 0
+        if isinstance(token, str):
+            size += len(token.encode())
         if request.method in _NAMING and request.params is not None:
             longest = memoryview(request.params).nbytes
             size += _size_of_names(request.params) if size + longest > limit else 0

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.errors import InvalidRequest, ParseError, RpcError
-from mcpws.jsonrpc.depth import is_deeper
+from mcpws.jsonrpc.depth import COUNTED, is_deeper
 from mcpws.jsonrpc.messages import (
     NULL,
     Error,
@@ -77,8 +77,10 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH, utf_8: bool = False) -> Mess
         envelope = _decode_envelope(data)
     except (ValueError, RecursionError):
         return _diagnose(data, max_depth)
-    # What is no longer cannot open as many brackets, and close them.
-    if len(data) > 2 * max_depth:
+    # What is no longer cannot open as many brackets, and close them. Most of what is longer, and short all the same,
+    # does not; to count them here is quicker than to ask elsewhere.
+    size = len(data)
+    if size > 2 * max_depth and (size > COUNTED or data.count(b"[") + data.count(b"{") > max_depth):
         _check_depth(data, max_depth)
     id, method = envelope.id, envelope.method
     if method is UNSET:

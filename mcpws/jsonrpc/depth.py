@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import accumulate
 from operator import add
 
-# Up to here it is quicker to count all brackets than to look for one after the other.
-_COUNTED = 1024
+COUNTED = 1024
+"""Bytes up to which it is quicker to count all brackets than to look for one after the other."""
 
 _CHUNK = 64 * 1024
 """Bytes that are looked at together: what is cut at its quotes takes many times as much meanwhile."""
@@ -55,7 +55,7 @@ def depth(data: bytes, most: int | None = None) -> int:
 
 def _may_be_deeper(data: bytes, most: int) -> bool:
     """Whether there are more opening brackets than that; most of what is long holds few, or many at its beginning."""
-    if len(data) <= _COUNTED:
+    if len(data) <= COUNTED:
         return data.count(b"[") + data.count(b"{") > most
     left = most
     for bracket in (b"[", b"{"):
