@@ -100,11 +100,16 @@ class Outbox(ABC):
         # First: what is gathered goes out before what has to wait from now on.
         if gathered is not None:
             gathered.append(frame)
-        elif burst.depth and self._blocked_at is None:
+        elif self._blocked_at is not None:
+            self._wait(frame, 0)
+            return
+        elif burst.depth:
             self._gathered = [frame]
             burst.at_end(self.flush)
         else:
-            self._send(frame)
+            left = self._give(frame, 0)
+            if left:
+                self._wait(frame, len(frame) - left)
             return
         self._gathered_bytes += len(frame)
         if self._gathered_bytes > WHOLE:
@@ -120,12 +125,9 @@ class Outbox(ABC):
         if gathered is not None:
             data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
             self._gathered_bytes = 0
-            self._send(data)
-
-    def _send(self, frame: bytes) -> None:
-        left = len(frame) if self._blocked_at is not None else self._give(frame, 0)
-        if left:
-            self._wait(frame, len(frame) - left)
+            left = self._give(data, 0) if self._blocked_at is None else len(data)
+            if left:
+                self._wait(data, len(data) - left)
 
     @property
     def behind(self) -> bool:

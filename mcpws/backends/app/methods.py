@@ -13,24 +13,21 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Raw, Struct
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from mcpws.backends.app.arguments import reader, unknown
 from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
-from mcpws.backends.app.failures import FunctionFailed
 from mcpws.backends.app.listen import Filter, available
 from mcpws.backends.app.modern_answers import ModernMethod
 from mcpws.backends.app.modern_call import StatelessCall
 from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
-from mcpws.backends.app.tool_call import ArgumentsFailed, ArgumentsMisfit, read_tool_call
-from mcpws.backends.app.tools import failed
+from mcpws.backends.app.tool_call import tool_call
 from mcpws.backends.app.uri import MAX_LENGTH, canonical
-from mcpws.errors import CapabilityMissing, McpwsError, ResourceNotFound, ToolError
+from mcpws.errors import CapabilityMissing, ResourceNotFound, ToolError
 from mcpws.jsonrpc.messages import EMPTY, Notification, Request
-from mcpws.mcp.content import Implementation, ToolResult
+from mcpws.mcp.content import Implementation
 from mcpws.mcp.levels import Level
 from mcpws.mcp.methods import (
     CANCELLED,
@@ -53,8 +50,7 @@ from mcpws.mcp.methods import (
     TOOLS_LIST,
 )
 from mcpws.mcp.schema import DiscoverResult, InitializeParams, InitializeResult, ListenParams, Uri
-from mcpws.mcp.versions import ARGUMENTS_ARE_PARAMETERS, LEGACY_VERSIONS, SUPPORTED_VERSIONS
-from mcpws.turns.outcome import as_deferred, cause_of
+from mcpws.mcp.versions import LEGACY_VERSIONS, SUPPORTED_VERSIONS
 
 
 class _Page(Struct):
@@ -127,44 +123,6 @@ def _list(member: str, registry_of: Callable[[Catalog], Registry[Any]]) -> Calla
         entries, cursor = registry_of(scope.catalog).page(_read_page(request).cursor)
         page = {member: [entry.definition for entry in entries]}
         return page if cursor is None else {**page, "nextCursor": cursor}
-
-    return answer
-
-
-def _tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
-    """`told` is for the model to read: a result. So is that the function failed otherwise, but not why."""
-
-    def result_of(error: BaseException | None) -> ToolResult:
-        if isinstance(error, FunctionFailed):
-            return error.result()
-        if isinstance(error, told):
-            return failed(error)
-        assert error is not None
-        raise error
-
-    def tell(failure: Failure) -> ToolResult | Failure:
-        error = cause_of(failure)
-        return result_of(error) if isinstance(error, (FunctionFailed, *told)) else failure
-
-    def answer(scope: Scope, request: Request) -> object:
-        try:
-            tool, values = read_tool_call(scope.catalog, request)
-        except ArgumentsMisfit as error:
-            if scope.client.version in ARGUMENTS_ARE_PARAMETERS:
-                raise
-            return failed(error)
-        except ArgumentsFailed as error:
-            return result_of(scope.told(error.error, error.tool.signature))
-        try:
-            outcome = scope.run(tool.signature, values, request, tool.result)
-        except FunctionFailed as error:
-            return error.result()
-        except told as error:
-            return failed(error)
-        if type(outcome) is ToolResult:
-            return outcome
-        later = as_deferred(outcome)
-        return outcome if later is None else later.addErrback(tell)
 
     return answer
 
@@ -263,7 +221,7 @@ METHODS: dict[str, Method] = {
     INITIALIZE: _initialize,
     PING: _ping,
     # This era has no error for it.
-    TOOLS_CALL: _tool_call(ToolError, CapabilityMissing),
+    TOOLS_CALL: tool_call(ToolError, CapabilityMissing),
     RESOURCES_READ: _read_resource,
     RESOURCES_SUBSCRIBE: _subscribe,
     RESOURCES_UNSUBSCRIBE: _unsubscribe,
@@ -274,7 +232,7 @@ METHODS: dict[str, Method] = {
 
 MODERN_METHODS: dict[str, ModernMethod] = {
     DISCOVER: _discover,
-    TOOLS_CALL: _tool_call(ToolError),
+    TOOLS_CALL: tool_call(ToolError),
     RESOURCES_READ: _read_kept_resource,
     LISTEN: _listen,
     **_SHARED,

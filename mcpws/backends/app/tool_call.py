@@ -1,19 +1,26 @@
-"""Parameters of `tools/call`: the tool, and its arguments (MCP 2025-11-25, tools)."""
+"""`tools/call`: which tool is called with what, and what the client is told of it (MCP 2025-11-25, tools)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from twisted.python.failure import Failure
 
 from mcpws.backends.app.arguments import invalid_params, unknown
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.tools import Tool
-from mcpws.errors import InvalidParams
+from mcpws.backends.app.channel import Scope
+from mcpws.backends.app.failures import FunctionFailed
+from mcpws.backends.app.tools import Tool, failed
+from mcpws.errors import InvalidParams, McpwsError
 from mcpws.jsonrpc.messages import EMPTY, NULL, Request, to_raw
 from mcpws.jsonrpc.surrogates import mark, shown, unmark
+from mcpws.mcp.content import ToolResult
+from mcpws.mcp.versions import ARGUMENTS_ARE_PARAMETERS
+from mcpws.turns.outcome import as_deferred, cause_of
 
 LARGE = 16 * 1024
 """Bytes of a request from which on it pays to look for the name first."""
@@ -39,6 +46,48 @@ class _Call(Struct):
 
 _decode_call = msgspec.json.Decoder(_Call).decode
 _begins_with_name = re.compile(rb'\s*\{\s*"name"\s*:\s*"([A-Za-z0-9_.-]{1,128})"').match
+
+
+def tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
+    """The method that answers `tools/call`.
+
+    :param told: errors that are for the model to read, in a result. So is that the function failed otherwise, but not
+        why.
+    """
+
+    def result_of(error: BaseException | None) -> ToolResult:
+        if isinstance(error, FunctionFailed):
+            return error.result()
+        if isinstance(error, told):
+            return failed(error)
+        assert error is not None
+        raise error
+
+    def tell(failure: Failure) -> ToolResult | Failure:
+        error = cause_of(failure)
+        return result_of(error) if isinstance(error, (FunctionFailed, *told)) else failure
+
+    def answer(scope: Scope, request: Request) -> object:
+        try:
+            tool, values = read_tool_call(scope.catalog, request)
+        except ArgumentsMisfit as error:
+            if scope.client.version in ARGUMENTS_ARE_PARAMETERS:
+                raise
+            return failed(error)
+        except ArgumentsFailed as error:
+            return result_of(scope.told(error.error, error.tool.signature))
+        try:
+            outcome = scope.run(tool.signature, values, request, tool.result)
+        except FunctionFailed as error:
+            return error.result()
+        except told as error:
+            return failed(error)
+        if type(outcome) is ToolResult:
+            return outcome
+        later = as_deferred(outcome)
+        return outcome if later is None else later.addErrback(tell)
+
+    return answer
 
 
 def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any, ...]]:
