@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 OF_AN_APP = 45
 OF_WHAT_IS_PASSED_ON = 29
 # One of them sees whether it may be sent at all.
-SENT_BY_A_SESSION = 28
+SENT_BY_A_SESSION = 27
 ANSWERED_TO_A_SESSION = 18
 # JSON decoded for a call whose progress is asked for, without which a legacy one has no `_meta` to read: envelope,
 # `_meta`, call, arguments.
