@@ -90,7 +90,10 @@ class Command:
 
 def pages() -> list[str]:
     """The README and every page of the documentation, by their paths in the repository."""
-    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    found = [
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
     return [str(one.relative_to(ROOT)) for one in found]
 
 
