@@ -13,30 +13,28 @@ from types import TracebackType
 class Burst:
     """Whoever reads, handles what came within `with burst:`, which may be nested.
 
-    Whoever writes may keep it meanwhile, as long as `depth` is above 0, and ask once for the end with `at_end`. Where
-    it counts, to add 1 to `depth`, and to call `end` afterwards whatever happens, is one call less than `with`.
+    Whoever writes may keep it while the burst `is_on`, and ask once for the end with `at_end`.
     """
 
-    __slots__ = ("_flushes", "at_end", "depth")
+    __slots__ = ("_depth", "_flushes", "at_end", "is_on")
 
     def __init__(self) -> None:
-        self.depth = 0
+        self._depth = 0
         self._flushes: list[Callable[[], None]] = []
+        self.is_on = False
         self.at_end: Callable[[Callable[[], None]], None] = self._flushes.append
         """Has what it is given called when the burst is over; that must not raise."""
 
     def __enter__(self) -> None:
-        self.depth += 1
+        self._depth += 1
+        self.is_on = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """End what adding 1 to `depth` began; with the outermost, what was asked for is called."""
-        self.depth -= 1
-        if not self.depth:
+        self._depth -= 1
+        if not self._depth:
+            self.is_on = False
             flushes = self._flushes
             # Each is taken out before: should one raise after all, the others are called at the end of the next burst.
             while flushes:

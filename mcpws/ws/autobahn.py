@@ -129,12 +129,9 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
             connection = self._mcpws
             connection.counters.last_activity = connection.turn_began = connection.clock.seconds()
             # What the messages in one read are answered with leaves in one write.
-            burst.depth += 1
-            try:
+            with burst:
                 self.data += data
                 self._consume()
-            finally:
-                burst.end()
         else:
             self._mcpws.discard(data)
 

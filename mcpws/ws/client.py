@@ -168,7 +168,6 @@ class ClientConnection(Connection):
     def opened(self) -> None:
         super().opened()
         self.receiver = self._factory.receiver(self)
-        self.text_receiver = self.receiver.receive
         self._tell(self)
 
     def message_received(self, message: Message, binary: bool) -> None:
@@ -214,7 +213,6 @@ class ClientConnection(Connection):
         self._factory.connection_gone(self)
         reason = self._refused or ConnectionClosed(self.close_code, self.close_reason)
         receiver, self.receiver = self.receiver, None
-        self.text_receiver = None
         if receiver is not None:
             receiver.lost(reason)
         if self._waiting is not None:
@@ -270,15 +268,6 @@ class WatchedConnection(ClientConnection):
         # Before the receiver is made: that one may send at once.
         tell(self._observer.opened, self._party)
         super().opened()
-        receive = self.text_receiver
-        if self._of_messages is not None and receive is not None:
-            told, pass_on = self._of_messages.received, receive
-
-            def received(message: Message) -> None:
-                tell(told, self._party, message)
-                pass_on(message)
-
-            self.text_receiver = received
 
     def message_received(self, message: Message, binary: bool) -> None:
         if self._of_messages is not None:

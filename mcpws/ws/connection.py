@@ -85,13 +85,10 @@ class Connection(ABC):
         "mask_key",
         "reading",
         "state",
-        "text_receiver",
         "turn_began",
     )
 
     _outbox: Outbox
-    text_receiver: Callable[[Message], None] | None
-    """Takes what comes in text frames in place of `message_received`, which is one call less; None for nobody."""
     mask_key: Callable[[], bytes] | None
     """Gives four bytes with which to mask the next frame, at the end that does (RFC 6455, section 5.1)."""
 
@@ -119,13 +116,12 @@ class Connection(ABC):
         self.reading = True
         self.consuming = False
         self.mask_key = None
-        self.text_receiver = None
 
     # What subclasses define.
 
     @abstractmethod
     def message_received(self, message: Message, binary: bool) -> None:
-        """A message came in, in a `binary` or a text frame, that `text_receiver` does not take."""
+        """A message came in, in a `binary` or a text frame."""
 
     @abstractmethod
     def garbage_received(self, error: RpcError, binary: bool) -> None:
@@ -316,11 +312,7 @@ class Connection(ABC):
                 self._count_garbage()
                 self.garbage_received(error, binary)
         else:
-            receive = self.text_receiver
-            if receive is None or binary:
-                self.message_received(message, binary)
-            else:
-                receive(message)
+            self.message_received(message, binary)
         return self.reading and self.state is _CONNECTED
 
     def is_turn_over(self) -> bool:

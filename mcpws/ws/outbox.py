@@ -103,7 +103,7 @@ class Outbox(ABC):
         elif self._blocked_at is not None:
             self._wait(frame, 0)
             return
-        elif burst.depth:
+        elif burst.is_on:
             self._gathered = [frame]
             burst.at_end(self.flush)
         else:

@@ -84,7 +84,6 @@ class ServerConnection(Connection):
         self._receive = self.front.receive
         if self._watch is not None:
             self._receive = self._watch.begin(self.front, self._introduced)
-        self.text_receiver = self._receive
         self._roster.present(self)
         if self._roster.restarting:
             self.give_up()
@@ -92,6 +91,9 @@ class ServerConnection(Connection):
             self.front.open(self._backend)
 
     def message_received(self, message: Message, binary: bool) -> None:
+        if self._replies is None and not binary:
+            self._receive(message)
+            return
         replies = self._heard(binary)
         if binary and type(message) is Request and not self.front.is_open(message.id):
             replies.owe_in_binary(message.id)
@@ -132,13 +134,10 @@ class ServerConnection(Connection):
     def _introduced(self) -> None:
         """The client's messages need no look of the Watch any more."""
         self._receive = self.front.receive
-        if self.text_receiver is not None:
-            self.text_receiver = self._receive
 
     def _heard(self, binary: bool) -> Replies:
         if self._replies is None:
             self._replies = Replies(self.send, self._config.max_outbound_size, self.counters)
-            self.text_receiver = None
         self._replies.last_was_binary = binary
         return self._replies
 

@@ -6,12 +6,12 @@ from mcpws.turns.burst import Burst
 def test_what_waits_goes_out_once_at_the_end() -> None:
     burst, out = Burst(), list[str]()
     with burst:
-        assert burst.depth > 0
+        during = burst.is_on
         burst.at_end(lambda: out.append("a"))
         burst.at_end(lambda: out.append("b"))
         assert out == []
     assert sorted(out) == ["a", "b"]
-    assert burst.depth == 0
+    assert (during, burst.is_on) == (True, False)
     with burst:
         pass
     assert len(out) == 2
@@ -44,7 +44,7 @@ def test_a_burst_that_fails_goes_out_too() -> None:
     with pytest.raises(ZeroDivisionError):
         event()
     assert out == ["a"]
-    assert burst.depth == 0
+    assert not burst.is_on
 
 
 def test_one_that_raises_takes_nothing_from_the_others() -> None:
@@ -60,7 +60,7 @@ def test_one_that_raises_takes_nothing_from_the_others() -> None:
 
     with pytest.raises(ZeroDivisionError):
         event()
-    assert burst.depth == 0
+    assert not burst.is_on
     with burst:
         pass
     assert out == ["a"]

@@ -80,7 +80,7 @@ class Intake:
         if not self._open:
             return
         if not self._messages and not self._blocked:
-            if burst.depth:
+            if burst.is_on:
                 burst.at_end(self._flush)
             else:
                 self._wait()
