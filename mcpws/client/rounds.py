@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct, UnsetType
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
@@ -16,10 +15,10 @@ from twisted.python.failure import Failure
 
 from mcpws.client.identity import RequestFunction
 from mcpws.errors import InputRequired, MalformedResult, McpwsError, RequestTimeout
-from mcpws.jsonrpc.messages import NULL
-from mcpws.jsonrpc.surrogates import read_as, reader, unmark
-from mcpws.mcp.methods import MAY_ASK
-from mcpws.mcp.schema import COMPLETE_RESULT, INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE
+from mcpws.jsonrpc.messages import put_together
+from mcpws.jsonrpc.surrogates import read_as, unmark
+from mcpws.mcp.rounds import Fault, InputRounds, Round, Unusable
+from mcpws.mcp.schema import InputRequest
 
 log = Logger()
 
@@ -29,8 +28,8 @@ MAX_ROUNDS = 16
 MAX_INPUTS = 64
 """What it may want at once; every input runs a function."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
-"""Seconds before the request is repeated for a server that wants nothing but that; each pause is twice the last."""
+LONGEST_PAUSE = 2.0
+"""Seconds before the request is repeated for a server that wants nothing but that."""
 
 T = TypeVar("T")
 
@@ -41,21 +40,7 @@ class _Kind(Struct):
     name: str | None = msgspec.field(name="resultType", default=None)
 
 
-class _InputRequest(Struct):
-    method: str
-    params: dict[str, Any] | None = None
-
-
-class _InputRequired(Struct):
-    requests: dict[str, _InputRequest] | None = msgspec.field(name="inputRequests", default=None)
-
-
-class _State(Struct):
-    # Nobody's affair but the server's: it goes back byte by byte.
-    value: Raw | UnsetType = msgspec.field(name=REQUEST_STATE, default=UNSET)
-
-
-_read_state = reader(_State)
+_Asked: Any = dict[str, Any] | None
 
 
 class Rounds:
@@ -102,41 +87,42 @@ class Rounds:
 
     async def _run(self) -> Any:
         params = self._params
-        for taken in count():
-            if self not in self._going_on:
-                # A function went on after it was cancelled.
-                raise CancelledError
+        rounds = InputRounds(self._method, MAX_ROUNDS, LONGEST_PAUSE)
+        while self in self._going_on:
             result = await self._ask(params)
-            kind = self._decode(result, _Kind).name or COMPLETE_RESULT
-            if kind == COMPLETE_RESULT:
-                return self._decode(result, self._type)
-            if kind != INPUT_REQUIRED:
-                raise MalformedResult(self._method, f"there is no resultType {kind!r}")
-            if self._method not in MAY_ASK:
-                raise MalformedResult(self._method, "this method may not ask for input")
-            if taken == MAX_ROUNDS:
-                raise InputRequired(self._method, f"still, after {MAX_ROUNDS} rounds of it")
-            wanted = self._decode(result, _InputRequired)
-            params = {**self._params, **await self._input(wanted, _read_state(result).value, taken)}
+            match rounds.next(self._decode(result, _Kind).name, result):
+                case None:
+                    return self._decode(result, self._type)
+                case Unusable(fault, detail):
+                    raise self._refusal(fault, detail)
+                case Round() as round:
+                    params = round.params(self._params, await self._responses(round))
+        # A function went on after it was cancelled.
+        raise CancelledError
 
-    async def _input(self, wanted: _InputRequired, given: Raw | UnsetType, taken: int) -> dict[str, Any]:
-        """What the next round has besides the parameters of the first."""
-        state = {} if isinstance(given, UnsetType) or given == NULL else {REQUEST_STATE: unmark(given)}
-        if wanted.requests is not None:
-            return {**state, INPUT_RESPONSES: await self._answers(wanted.requests)}
-        if not state:
-            raise MalformedResult(self._method, "it asks for input, but has neither inputRequests nor requestState")
-        await deferLater(self._clock, min(FIRST_PAUSE * 2**taken, LONGEST_PAUSE))
-        return state
+    def _refusal(self, fault: Fault, detail: str) -> McpwsError:
+        if fault is Fault.TOO_OFTEN:
+            return InputRequired(self._method, f"still, after {detail} rounds of it")
+        if fault is Fault.UNKNOWN_TYPE:
+            detail = f"there is no resultType {detail!r}"
+        elif fault is Fault.MAY_NOT_ASK:
+            detail = "this method may not ask for input"
+        return MalformedResult(self._method, detail)
 
-    async def _answers(self, requests: dict[str, _InputRequest]) -> dict[str, Any]:
-        methods = {request.method for request in requests.values()}
-        unanswerable = sorted(methods.difference(self._functions))
+    async def _responses(self, round: Round) -> Raw | None:
+        """The answers to all questions of a round, by the names that the server has for them; None without a place."""
+        if not round.questions:
+            await deferLater(self._clock, round.pause)
+        return None if round.questions is None else put_together(await self._answers(round.questions))
+
+    async def _answers(self, questions: dict[str, InputRequest]) -> dict[str, Any]:
+        asked = [(one.method, self._params_of(one)) for one in questions.values()]
+        unanswerable = sorted({method for method, _ in asked}.difference(self._functions))
         if unanswerable:
             raise InputRequired(self._method, f"no function answers {', '.join(unanswerable)}")
-        if len(requests) > MAX_INPUTS:
-            raise InputRequired(self._method, f"{len(requests)} times at once, which is more than {MAX_INPUTS}")
-        answering = [maybeDeferred(self._functions[one.method], one.params or {}) for one in requests.values()]
+        if len(asked) > MAX_INPUTS:
+            raise InputRequired(self._method, f"{len(asked)} times at once, which is more than {MAX_INPUTS}")
+        answering = [maybeDeferred(self._functions[method], params) for method, params in asked]
         try:
             answers = await gatherResults(answering, consumeErrors=True)
         except FirstError as first:
@@ -144,7 +130,12 @@ class Rounds:
         finally:
             for one in answering:
                 one.cancel()
-        return dict(zip(requests, answers, strict=True))
+        return dict(zip(questions, answers, strict=True))
+
+    def _params_of(self, question: InputRequest) -> dict[str, Any]:
+        params = question.params
+        found: dict[str, Any] | None = None if isinstance(params, UnsetType) else self._decode(unmark(params), _Asked)
+        return found or {}
 
     def _decode(self, result: Raw, type: type[T]) -> T:
         try:

@@ -116,7 +116,7 @@ class InputRequest(Struct, frozen=True):
     params: Raw | UnsetType = UNSET
 
 
-class InputRequiredResult(Struct, Generic[S], frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class InputRequiredResult(Struct, Generic[S], frozen=True, rename="camel"):
     """Result that requires input of the client (MCP 2026-07-28, multi round-trip requests).
 
     `request_state` means something to the server alone, and comes back as it was.
@@ -124,7 +124,7 @@ class InputRequiredResult(Struct, Generic[S], frozen=True, kw_only=True, omit_de
 
     input_requests: dict[str, InputRequest] | None = None
     request_state: S | UnsetType = UNSET
-    result_type: str
+    result_type: str = INPUT_REQUIRED
 
 
 class ListenParams(Struct, Generic[F], frozen=True):

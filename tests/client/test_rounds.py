@@ -11,9 +11,10 @@ from msgspec import Raw
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from mcpws.client.rounds import FIRST_PAUSE, LONGEST_PAUSE, MAX_INPUTS, MAX_ROUNDS
+from mcpws.client.rounds import LONGEST_PAUSE, MAX_INPUTS, MAX_ROUNDS
 from mcpws.core.peer import Progress
 from mcpws.errors import ConnectionClosed, InputRequired, MalformedResult, RequestTimeout, RpcError
+from mcpws.mcp.rounds import FIRST_PAUSE
 from mcpws.testing import result_of
 
 if TYPE_CHECKING:
@@ -120,9 +121,40 @@ def test_the_state_goes_back_byte_by_byte(state: bytes, script: Scripts) -> None
         rig.hears_one("tools/call"),
         Raw(b'{"resultType":"input_required","inputRequests":{},"requestState":%b}' % state),
     )
+    rig.advance(FIRST_PAUSE)
     rig.network.flush()
     [frame] = rig.server.take_frames()
     assert b'"requestState":%b' % state in frame.payload
+
+
+@pytest.mark.proves("M-14")
+def test_names_that_python_cannot_hold_go_back_as_they_came(script: Scripts) -> None:
+    rig = script(requests=FUNCTIONS).begin_modern()
+    rig.session.request("tools/call", {"name": "x"}).addErrback(lambda failure: None)
+    question = rb'{"method":"elicitation/create","params":{"message":"Who\ud83d?"}}'.replace(rb"\\", b"\\")
+    rig.answers(
+        rig.hears_one("tools/call"),
+        Raw(b'{"resultType":"input_required","inputRequests":{"a\\ud83d":%b},"requestState":"\\ud83d"}' % question),
+    )
+    rig.network.flush()
+    [frame] = rig.server.take_frames()
+    assert b'"inputResponses":{"a\\ud83d":{' in frame.payload
+    assert b'"requestState":"\\ud83d"' in frame.payload
+    assert "Who\ufffd?" in frame.payload.decode()
+
+
+def test_a_server_that_asks_for_no_input_at_all_is_given_time_as_well(script: Scripts) -> None:
+    rig = script().begin_modern()
+    asked = rig.session.request("tools/call", {"name": "x"})
+    for pause in (FIRST_PAUSE, 2 * FIRST_PAUSE):
+        rig.answers(rig.hears_one("tools/call"), {**wants(), "inputRequests": {}})
+        rig.advance(pause * 0.99)
+        assert rig.hears() == []
+        rig.advance(pause * 0.02)
+    request = rig.hears_one("tools/call")
+    assert body(request) == {"name": "x", "inputResponses": {}}
+    rig.answers(request, {})
+    assert result_of(asked) == {}
 
 
 def test_a_server_that_wants_only_time_gets_more_of_it_each_round(script: Scripts) -> None:

@@ -22,7 +22,6 @@ from mcpws.errors import InvalidParams, ResultTooLarge, RpcError
 from mcpws.jsonrpc.messages import EMPTY, NULL, Request
 from mcpws.mcp.methods import CAPABILITY_OF
 from mcpws.mcp.schema import (
-    INPUT_REQUIRED,
     INPUT_RESPONSES,
     OF_ONE_TRY,
     REQUEST_STATE,
@@ -107,7 +106,7 @@ class Replay:
         if len(sealed) > MAX_STATE:
             problem = f"The answers so far take {len(sealed)} bytes of requestState, more than the limit of {MAX_STATE}"
             raise RpcError(problem, {"size": len(sealed), "limit": MAX_STATE}, code=ResultTooLarge.code)
-        return InputRequiredResult(input_requests=self.open, request_state=sealed, result_type=INPUT_REQUIRED)
+        return InputRequiredResult(self.open, sealed)
 
     def _resumed(self) -> dict[str, Raw]:
         """The answers that the request brings. What was not asked for is not looked at."""

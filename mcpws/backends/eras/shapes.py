@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mcpws.core.peer import Progress
 from mcpws.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError
-from mcpws.jsonrpc.messages import ErrorObject, Notification, RequestId, put_together
+from mcpws.jsonrpc.messages import NULL, ErrorObject, Notification, RequestId, put_together
 from mcpws.jsonrpc.surrogates import reader, unmark
 from mcpws.mcp.meta import OF_REQUESTS, PROGRESS_TOKEN, SERVER_INFO, SUBSCRIPTION_ID
 from mcpws.mcp.methods import (
@@ -63,6 +63,12 @@ def text(raw: Raw | None) -> str | None:
     """The string that this is; None if it is none."""
     value = None if raw is None else _value(raw)
     return value if isinstance(value, str) else None
+
+
+def type_of(result: Members) -> str | None:
+    """The `resultType` of a result, as JSON if it is no string; None where there is none."""
+    type = result.get("resultType", NULL)
+    return None if type == NULL else text(type) or bytes(type).decode()
 
 
 def _value(raw: bytes | Raw) -> Any:
@@ -143,8 +149,8 @@ def to_modern_result(method: str, result: Raw, server_info: Raw | None) -> Raw:
 def to_legacy_result(method: str, found: Members) -> Raw:
     """A modern result without what only the modern era has, or allows."""
     found = dict(found)
-    if text(found.get("resultType")) == COMPLETE_RESULT:
-        del found["resultType"]
+    if type_of(found) in (None, COMPLETE_RESULT):
+        found.pop("resultType", None)
     if method in CACHEABLE:
         found.pop("ttlMs", None)
         found.pop("cacheScope", None)

@@ -15,27 +15,29 @@ from mcpws.backends.eras.shapes import (
     as_it_is,
     members,
     missing_capability,
-    text,
     to_legacy_ask,
     to_legacy_error,
     to_legacy_result,
     to_modern_params,
+    type_of,
 )
 from mcpws.backends.eras.shared import Shared
 from mcpws.core.peer import Peer
 from mcpws.errors import McpwsError, QueueFull, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Request, RequestId, Result
-from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.methods import CAPABILITY_OF, MAY_ASK
-from mcpws.mcp.schema import INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE, InputRequest
+from mcpws.mcp.methods import CAPABILITY_OF
+from mcpws.mcp.rounds import Fault, InputRounds, Round, Unusable
+from mcpws.mcp.schema import InputRequest
 
-TRY_AGAIN = 0.05
-"""Seconds before a request that the server only wants to see again is sent again; twice as many in each round."""
+LONGEST_PAUSE = 1.0
+"""Seconds before a request that the server only wants to see again is sent again."""
 
-TRY_AGAIN_MOST = 1.0
-
-
-_read_asks = reader(dict[str, InputRequest])
+_WORDS = {
+    Fault.UNKNOWN_TYPE: "The server answered with a result of type {}, which the client does not know",
+    Fault.MAY_NOT_ASK: "The server requires input for {}, which it may not",
+    Fault.TOO_OFTEN: "The server required input more than {} times",
+    Fault.MALFORMED: "The server requires input in a way that is not understood: {}",
+}
 
 
 class LegacyRequest:
@@ -70,8 +72,8 @@ class LegacyRequest:
         self._meta = meta
         self._capabilities = capabilities
         self._sent: RequestId | None = None
-        self._rounds = 0
-        self._state: Raw | None = None
+        self._rounds = InputRounds(request.method, shared.limits.max_rounds, LONGEST_PAUSE)
+        self._round: Round | None = None
         self._asked: list[RequestId] = []
         self._unanswered = 0
         self._responses: dict[str, Raw] = {}
@@ -86,14 +88,12 @@ class LegacyRequest:
     def _send(self) -> None:
         self._timer = None
         params = to_modern_params(self._params, self._meta())
-        if self._responses:
-            params[INPUT_RESPONSES] = self._responses
-        if self._state is not None:
-            params[REQUEST_STATE] = self._state
-        self._responses, self._state, self._asked = {}, None, []
-        rounds = self._rounds
+        if self._round is not None:
+            params = self._round.params(params, self._responses or None)
+        self._responses, self._asked = {}, []
+        taken = self._rounds.taken
         id = self._server.request(self._request.method, params, self._answered)
-        if rounds == self._rounds:
+        if taken == self._rounds.taken:
             self._sent = id
 
     def _answered(self, answer: Answer | McpwsError) -> None:
@@ -109,34 +109,33 @@ class LegacyRequest:
         except ValueError:
             self._done(answer.result)
             return
-        if text(result.get("resultType")) == INPUT_REQUIRED:
-            try:
-                self._next_round(result)
-            except RpcError as error:
-                self._fail(error)
-            except QueueFull as error:
-                self._fail(TooManyRequests(error.limit))
-        else:
+        next = self._rounds.next(type_of(result), answer.result)
+        if isinstance(next, Unusable) and next.fault is Fault.UNKNOWN_TYPE and "extensions" in self._capabilities:
+            # It may know the type from one of these.
+            next = None
+        if next is None:
             self._done(to_legacy_result(self._request.method, result))
-
-    def _next_round(self, result: Members) -> None:
-        self._rounds += 1
-        limits = self._shared.limits
-        if self._request.method not in MAY_ASK:
-            raise RpcError(f"The server requires input for {self._request.method}, which it may not")
-        if self._rounds > limits.max_rounds:
-            raise RpcError(f"The server required input more than {limits.max_rounds} times")
+            return
         try:
-            asks = _read_asks(result.get("inputRequests", b"{}"))
-            to_ask = {key: self._to_ask(ask) for key, ask in asks.items()}
+            if isinstance(next, Unusable):
+                raise RpcError(_WORDS[next.fault].format(next.detail))
+            self._ask(next)
+        except RpcError as error:
+            self._fail(error)
+        except QueueFull as error:
+            self._fail(TooManyRequests(error.limit))
+
+    def _ask(self, round: Round) -> None:
+        limits = self._shared.limits
+        try:
+            to_ask = {key: self._to_ask(ask) for key, ask in (round.questions or {}).items()}
         except ValueError as error:
-            raise RpcError(f"The server requires input in a way that is not understood: {error}") from None
+            raise RpcError(_WORDS[Fault.MALFORMED].format(error)) from None
         if len(to_ask) > limits.max_asks:
             raise RpcError(f"The server asked more than {limits.max_asks} things at once")
-        self._state = result.get(REQUEST_STATE)
+        self._round = round
         if not to_ask:
-            wait = min(TRY_AGAIN * 2 ** (self._rounds - 1), TRY_AGAIN_MOST)
-            self._timer = self._shared.clock.callLater(wait, self._send)
+            self._timer = self._shared.clock.callLater(round.pause, self._send)
         self._unanswered = len(to_ask)
         for key, (method, params) in to_ask.items():
             # One that is refused at once is the end of it.

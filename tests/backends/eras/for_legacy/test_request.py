@@ -161,7 +161,7 @@ def test_what_python_cannot_hold_passes_and_stops_nothing(client: Client, server
     client.error(1)
     client.ask(2, "tools/call", name="t")
     second = server.take("tools/call")
-    server.conversation.link.send(said(f'"id":{second["id"]},"result":{{"resultType":ODD,"content":ODD}}'))
+    server.conversation.link.send(said(f'"id":{second["id"]},"result":{{"content":ODD}}'))
     client.result(2)
     client.ask(3, "tools/call", name="t")
     third = server.take("tools/call")
@@ -241,10 +241,49 @@ def test_the_retry_is_what_is_cancelled(client: Client, server: Server) -> None:
 
 
 @pytest.mark.not_mcp("the results are of an extension", made=True)
-def test_results_of_extensions_pass_with_their_type(client: Client, server: Server) -> None:
+def test_results_of_extensions_pass_with_their_type(world: World, client: Client) -> None:
+    server = world.modern_server(client, declares={"extensions": {"io.modelcontextprotocol/tasks": {}}})
     client.ask(1, "tools/call", name="t")
     server.answer(server.take("tools/call"), resultType="task", taskId="1", _meta={f"{PREFIX}serverInfo": {}})
     assert client.result(1) == {"resultType": "task", "taskId": "1"}
+
+
+@pytest.mark.not_mcp("the results have no type that there is", made=True)
+@pytest.mark.parametrize("odd", ['"task"', '""', "1", "1e999", '"\\ud83d"', "[[[]]]", "{}", "false"])
+def test_a_result_of_another_type_is_of_no_use(client: Client, server: Server, odd: str) -> None:
+    client.ask(1, "tools/call", name="t")
+    message = '{"jsonrpc":"2.0","id":%d,"result":{"resultType":%s,"content":[]}}'
+    server.conversation.link.send(decode((message % (server.take("tools/call")["id"], odd)).encode()))
+    error = client.error(1)
+    assert error["code"] == -32603
+    assert "which the client does not know" in error["message"]
+    assert client.got == []
+
+
+@pytest.mark.proves("M-13")
+def test_null_is_nothing_that_is_required(world: World, client: Client, server: Server) -> None:
+    client.ask(1, "tools/call", name="t")
+    require(server, server.take("tools/call"), inputRequests=None, requestState="busy")
+    world.clock.advance(1)
+    second = server.take("tools/call")
+    assert second["params"]["requestState"] == "busy"
+    require(server, second, inputRequests={"a": {"method": "roots/list", "params": None}}, requestState=None)
+    client.reply(client.asked("roots/list"), roots=[])
+    third = server.take("tools/call")
+    assert "requestState" not in third["params"]
+    server.answer(third, resultType=None, content=[])
+    assert client.result(1) == {"content": []}
+
+
+@pytest.mark.not_mcp("the server has to send one of both", made=True)
+@pytest.mark.parametrize("nothing", [{}, {"inputRequests": None}, {"requestState": None}])
+def test_a_server_that_requires_input_but_says_not_which_fails_the_request(
+    client: Client, server: Server, nothing: Any
+) -> None:
+    client.ask(1, "tools/call", name="t")
+    require(server, server.take("tools/call"), **nothing)
+    assert "neither inputRequests nor requestState" in client.error(1)["message"]
+    assert server.waiting == []
 
 
 def test_nobody_waits_for_a_client_that_is_asked_too_much(new_world: Callable[..., World]) -> None:
