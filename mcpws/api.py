@@ -5,7 +5,8 @@ from mcpws.backends.app.away import ThreadContext
 from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import Context
 from mcpws.backends.eras import DualEra, EraTranslation
-from mcpws.backends.stdio import SharedStdio, Stdio
+from mcpws.backends.shared import Shared, SharedStdio
+from mcpws.backends.stdio import Stdio
 from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import ClientFactory, connect
 from mcpws.client.identity import ClientIdentity
@@ -143,6 +144,7 @@ __all__ = [
     "ServerProtocol",
     "ServerStatistics",
     "Session",
+    "Shared",
     "SharedStdio",
     "ShuttingDown",
     "Stdio",

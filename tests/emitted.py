@@ -359,7 +359,7 @@ PLACES: Mapping[str, Callable[[Any, Report], None]] = {
     "mcpws.backends.app.application": lambda module, report: _watch_answers(module.App, report),
     "mcpws.backends.eras.backend": lambda module, report: _watch_around(module.DualEra, report),
     "mcpws.backends.stdio.backend": lambda module, report: _observe(module.Stdio, report),
-    "mcpws.backends.stdio.shared": lambda module, report: _watch_around(module.SharedStdio, report),
+    "mcpws.backends.shared.backend": lambda module, report: _watch_around(module.Shared, report),
 }
 """Where messages leave, by module: in public classes, by what is public of them."""
 

@@ -17,7 +17,7 @@ PUBLIC = {
     "Party", "Principal", "Progress", "Prompt", "PromptArgument", "PromptMessage", "PromptResult", "QueueFull",
     "Refusal", "Refused", "RemoteError", "Request", "RequestId", "RequestTimeout", "Resource", "ResourceContents",
     "ResourceLink", "ResourceTemplate", "Result", "ResultTooLarge", "Roster", "RpcError", "ServerFactory",
-    "ServerProtocol", "ServerStatistics", "Session", "SharedStdio", "ShuttingDown", "Stdio", "StreamCarrier",
+    "ServerProtocol", "ServerStatistics", "Session", "Shared", "SharedStdio", "ShuttingDown", "Stdio", "StreamCarrier",
     "Subscription", "SubscriptionRefused", "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError",
     "ToolFailed", "ToolResult", "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService",
     "WebSocketTransport", "__version__", "connect", "decode", "run", "watch",

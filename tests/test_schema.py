@@ -14,8 +14,8 @@ from twisted.internet.task import Clock
 
 from mcpws.backends.app import App
 from mcpws.backends.eras import DualEra
+from mcpws.backends.shared import SharedStdio
 from mcpws.backends.stdio.backend import ProcessReactor, Stdio
-from mcpws.backends.stdio.shared import SharedStdio
 from mcpws.client.identity import ClientIdentity
 from mcpws.client.opening import Era
 from mcpws.errors import InvalidRequest

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcpws.backends.eras import DualEra
-from mcpws.backends.stdio import SharedStdio, Stdio
+from mcpws.backends.shared import SharedStdio
+from mcpws.backends.stdio import Stdio
 from mcpws.log.events import service_log
 from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 
 from mcpws import App, Stdio
 from mcpws.backends.eras import DualEra
-from mcpws.backends.stdio import SharedStdio
+from mcpws.backends.shared import SharedStdio
 from mcpws.errors import ConfigError
 from mcpws.seam.interfaces import description_of
 from mcpws.serving.assembly import Assembly, assemble

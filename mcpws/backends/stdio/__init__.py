@@ -1,6 +1,5 @@
-"""Child processes as a backend: Stdio with one for each client, SharedStdio with one for all."""
+"""Child processes as a backend: Stdio, with one for each client."""
 
 from mcpws.backends.stdio.backend import KEPT, ProcessReactor, Stdio
-from mcpws.backends.stdio.shared import SharedStdio
 
-__all__ = ["KEPT", "ProcessReactor", "SharedStdio", "Stdio"]
+__all__ = ["KEPT", "ProcessReactor", "Stdio"]

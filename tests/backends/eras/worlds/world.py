@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from mcpws.backends.eras import DualEra
 from mcpws.backends.eras.shared import Limits
-from mcpws.backends.stdio import SharedStdio
+from mcpws.backends.shared import SharedStdio
 from mcpws.errors import BackendLost
 from mcpws.seam.interfaces import Backend, Channel, Link
 from tests.backends.eras.worlds.client import Client

@@ -1,4 +1,4 @@
-"""A stdio MCP server of which one process serves all clients: protocol version 2026-07-28, where no request rests on
+"""A server of which one conversation serves all clients: protocol version 2026-07-28, where no request rests on
 another, and nothing else."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from mcpws.backends.stdio.run import Run
+from mcpws.backends.shared.run import Run
 from mcpws.core.backlog import Backlog
 from mcpws.core.mux import Mux
 from mcpws.errors import (
@@ -39,29 +39,32 @@ log = Logger()
 MIB = 1024 * 1024
 
 
-class SharedStdio:
-    """Lets all clients talk to one conversation of `backend`, which is a Stdio: one child process, started when needed.
+class Shared:
+    """A backend that all clients share: they talk to one conversation of `backend`, which is opened when needed.
 
     Requests of another protocol version, `initialize` among them, are refused: a handshake belongs to one client. What
-    the process sends reaches the client whose request it names, and nobody else. Log messages, which name none on
-    stdio, therefore reach nobody.
+    the server sends reaches the client whose request it names, and nobody else. Log messages, which name none,
+    therefore reach nobody. The server has one client, of which it knows nothing but what each request says.
 
-    A process that ends fails what was open, and the next request starts another; one that did not last is given time
+    A server that is lost fails what was open, and the next request begins anew; one that did not last is given time
     before that. The clients stay.
 
-    What a client leaves unread or unanswered costs itself alone: the process is read whatever its clients do, and they
+    What a client leaves unread or unanswered costs itself alone: the server is read whatever its clients do, and they
     take turns when it reads slowly.
 
-    :param backend: starts the process; from now on it is stopped from here.
+    :param backend: opens the conversation; from now on it is stopped from here.
     :param clock: for timeouts.
-    :param backoff: for a process that ended within `backoff.most` seconds of its start.
+    :param backoff: for a server that was lost within `backoff.most` seconds of its beginning.
     :param random: gives a number from 0 to 1, for the backoff.
     :param max_open: requests of one client that may wait for an answer, subscriptions included; more are refused.
     :param max_queued_bytes: for one client that reads slowly; one that would need more loses its conversation.
     :param max_queued_total: for all of them together; over it the one for which most waits loses its conversation.
-    :param probe_timeout: seconds for the process to show that it serves the protocol version; its start included.
+    :param probe_timeout: seconds for the server to show that it serves the protocol version, once it is reached.
     :raises ConfigError: a limit is not above 0.
     """
+
+    # What is shared, as people are told of it.
+    _server, _one = "server", "one server"
 
     def __init__(
         self,
@@ -93,7 +96,7 @@ class SharedStdio:
         self._mux: Mux[_Member] = Mux(max_open)
         self._run: Run | None = None
         self._failures = Failures(self._backoff)
-        self._reason: RpcError = BackendLost("The server process does not run")
+        self._reason: RpcError = BackendLost(f"The {self._server} does not run")
         self._opening: dict[_Member, Deferred[Channel]] = {}
         self._members: dict[_Member, None] = {}
         self._reading = True
@@ -102,7 +105,8 @@ class SharedStdio:
         self._stopping = False
         self._too_slow = 0
         log.info(
-            "one server process is shared by all clients: only requests of protocol version {version} are served",
+            "one {server} is shared by all clients: only requests of protocol version {version} are served",
+            server=self._server,
             version=MODERN_VERSIONS[-1],
         )
 
@@ -137,12 +141,12 @@ class SharedStdio:
         return own | dropped | counted_by(self._backend)
 
     def described(self) -> Description:
-        """As `backend` is, in one process."""
+        """Description of `backend`, and that there is one for all clients."""
         inner = description_of(self._backend)
-        return Description(inner.name, f"{inner.summary}, one process for all clients")
+        return Description(inner.name, f"{inner.summary}, {self._one} for all clients")
 
     def open(self, link: Link) -> Deferred[Channel]:
-        """Join; the first starts the process. Fails with BackendLost when that cannot be, or cannot be shared."""
+        """Join; the first begins with the server. Fails as that does, and with BackendLost when it cannot be shared."""
         if self._stopping:
             return fail(ShuttingDown())
         error = self._missing()
@@ -158,7 +162,7 @@ class SharedStdio:
         return opened
 
     def stop(self) -> Deferred[None]:
-        """End all conversations with ShuttingDown; fires when the process is gone."""
+        """End all conversations with ShuttingDown; fires when `backend` has stopped."""
         self._stopping = True
         run, self._run = self._run, None
         opening, self._opening = self._opening, {}
@@ -179,7 +183,7 @@ class SharedStdio:
         """From the client of `member`."""
         try:
             if type(message) is Request:
-                _check_stateless(message)
+                _check_stateless(message, self._one)
                 error = self._missing()
                 if error is not None:
                     raise error
@@ -218,9 +222,9 @@ class SharedStdio:
         self._leave(member)
         member.lost(reason)
 
-    # What the process says.
+    # What the server says.
 
-    def _from_process(self, message: Message) -> None:
+    def _from_server(self, message: Message) -> None:
         if self._slow:
             member = self._mux.owner(message)
             if member is not None and member.is_behind:
@@ -240,26 +244,32 @@ class SharedStdio:
             member.link.send(passed)
 
     def _send(self, message: Message) -> None:
-        # It belongs to an open request, or answers the process: without one, nothing is open.
+        # It belongs to an open request, or answers the server: without one, nothing is open.
         assert self._run is not None
         self._run.receive(message)
 
     def _missing(self) -> RpcError | None:
-        """Start the process if it does not run; why it cannot be."""
+        """Begin with the server if there is none; why it cannot be."""
         if self._run is None:
             left = self._failures.left(self._clock.seconds())
             if left > 0:
                 again = f"{self._reason.message}; it is started again in {left:.1f} s"
                 return BackendLost(again, {"retryAfterMs": ceil(left * 1000)})
             self._run = Run(
-                self._clock, self._probe_timeout, self._from_process, self._changed, self._lost, self._mux.dropped
+                self._clock,
+                self._probe_timeout,
+                self._from_server,
+                self._changed,
+                self._lost,
+                self._mux.dropped,
+                self._server,
             )
             self._run.start(self._backend)
             self._flow()
         return self._reason if self._run is None else None
 
     def _changed(self) -> None:
-        """The process has become ready, or takes more, or less."""
+        """The server has become ready, or takes more, or less."""
         self._flow()
         if self._run is not None and self._run.ready:
             opening, self._opening = self._opening, {}
@@ -273,10 +283,10 @@ class SharedStdio:
             member.link.pauseProducing()
 
     def _lost(self, reason: McpwsError) -> None:
-        """The process is gone."""
+        """The server is gone."""
         run, self._run = self._run, None
         assert run is not None
-        error = reason if isinstance(reason, RpcError) else BackendLost("The server process is gone")
+        error = reason if isinstance(reason, RpcError) else BackendLost(f"The {self._server} is gone")
         now = self._clock.seconds()
         if run.ready and now - run.started >= self._backoff.most:
             self._failures.over()
@@ -293,13 +303,13 @@ class SharedStdio:
         self._flow()
 
     def _flow(self) -> None:
-        """Read the clients, or not: the process may not take more, or not yet."""
+        """Read the clients, or not: the server may not take more, or not yet."""
         reading = self._run is None or self._run.takes_more
         if reading is not self._reading:
             self._reading = reading
             for member in list(self._members):
                 if self._reading is not reading:
-                    # What the first had to say was all that the process takes.
+                    # What the first had to say was all that the server takes.
                     break
                 if reading:
                     member.link.resumeProducing()
@@ -307,10 +317,19 @@ class SharedStdio:
                     member.link.pauseProducing()
 
 
-class _Member:
-    """One client's conversation: the Channel that its front has, and what waits for it as the process has sent it."""
+class SharedStdio(Shared):
+    """A Shared of a Stdio: one child process for all clients, started when needed. People are told of a process.
 
-    def __init__(self, shared: SharedStdio, link: Link, max_queued_bytes: int) -> None:
+    On stdio a process has no other way to tell whose a log message is: these reach nobody.
+    """
+
+    _server, _one = "server process", "one process"
+
+
+class _Member:
+    """One client's conversation: the Channel that its front has, and what waits for it as the server has sent it."""
+
+    def __init__(self, shared: Shared, link: Link, max_queued_bytes: int) -> None:
         self.link = link
         self._shared = shared
         self._max_queued_bytes = max_queued_bytes
@@ -386,8 +405,8 @@ class _Member:
 _read_version = msgspec.json.Decoder(ProtocolVersion).decode
 
 
-def _check_stateless(request: Request) -> None:
-    """Raise the RpcError that answers a request which does not stand for itself."""
+def _check_stateless(request: Request, one: str) -> None:
+    """Raise the RpcError that answers a request which does not stand for itself; `one` is what is shared."""
     if request.method != INITIALIZE and read_meta(request).is_modern:
         return
     supported = list(MODERN_VERSIONS)
@@ -396,7 +415,7 @@ def _check_stateless(request: Request) -> None:
         # Else it asked for none.
         data["requested"] = _read_version(request.params or b"{}").protocol_version
     raise RpcError(
-        f"This service shares one process among its clients and serves only requests of protocol version"
+        f"This service shares {one} among its clients and serves only requests of protocol version"
         f" {', '.join(supported)}, which say so in their _meta: a handshake would belong to one client",
         data,
         code=UnsupportedProtocol.code,

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from mcpws.backends.stdio.run import PROBE, Run
+from mcpws.backends.shared.run import PROBE, Run
 from mcpws.errors import BackendLost, ConnectFailed, McpwsError, ShuttingDown
 from mcpws.jsonrpc.messages import Error, ErrorObject, Message, Notification, Request, Result, to_raw
 from mcpws.seam.interfaces import Backend, Channel, Link
@@ -31,7 +31,9 @@ class Owner:
         self.changes: list[bool] = []
         self.losses: list[McpwsError] = []
         self.dropped: Counter[str] = Counter()
-        self.run = Run(clock, 60, self.messages.append, self._changed, self.losses.append, self.dropped)
+        self.run = Run(
+            clock, 60, self.messages.append, self._changed, self.losses.append, self.dropped, "server process"
+        )
         self.run.start(backend or self.recording)
 
     @property

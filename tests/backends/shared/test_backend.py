@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from mcpws.backends.stdio.run import PROBE
-from mcpws.backends.stdio.shared import SharedStdio
+from mcpws.backends.shared import SharedStdio
+from mcpws.backends.shared.run import PROBE
 from mcpws.errors import BackendLost, ConfigError, ConnectFailed, McpwsError, ShuttingDown
 from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Error, Message, Request, RequestId, Result, to_raw

@@ -1,4 +1,4 @@
-"""One run of a process that many clients share: from its start, over the proof that it can be shared, to its end."""
+"""One run of a server that many clients share: from its start, over the proof that it can be shared, to its end."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from mcpws.turns.timer import Timer
 log = Logger()
 
 PROBE = Request(0, DISCOVER, PROBE_PARAMS)
-"""What a process is asked first (MCP 2026-07-28, stdio, backward compatibility). No Mux gives the number 0."""
+"""Request that a server is sent first (MCP 2026-07-28, stdio, backward compatibility). No Mux gives the number 0."""
 
 
 class Run:
-    """The Link of a process that is shared. Requests wait until it has answered the probe, if nobody cancels them.
+    """The Link of a server that is shared. Requests wait until it has answered the probe, if nobody cancels them.
 
     :param probe_timeout: seconds for that.
-    :param on_message: takes what comes from the process.
-    :param on_change: called when `takes_more` may have changed, and when the process has become `ready`.
+    :param on_message: takes what comes from the server.
+    :param on_change: called when `takes_more` may have changed, and when the server has become `ready`.
     :param on_lost: called once, when it is gone or turns out not to be fit; not after `end`.
-    :param dropped: counts, as Mux does, what comes before the process has got any request.
+    :param dropped: counts, as Mux does, what comes before the server has got any request.
+    :param server: what people are told that it is.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Run:
         on_change: Callable[[], None],
         on_lost: Callable[[McpwsError], None],
         dropped: Counter[str],
+        server: str = "server",
     ) -> None:
+        self._server = server
         self.identity = Identity("all clients")
         self.started = clock.seconds()
         self.ready = False
@@ -51,7 +54,7 @@ class Run:
         self._on_change = on_change
         self._on_lost = on_lost
         self._dropped = dropped
-        self._opening = Opening(self._opened, self.lost, "The server process could not be started")
+        self._opening = Opening(self._opened, self.lost, f"The {server} could not be started")
         self._channel: Channel | None = None
         self._waiting: dict[RequestId, Request] = {}
         self._timer = Timer(clock)
@@ -69,7 +72,7 @@ class Run:
         self._opening.begin(backend, self)
 
     def receive(self, message: Message) -> None:
-        """To the process."""
+        """To the server."""
         if not self.ready:
             if type(message) is Request:
                 self._waiting[message.id] = message
@@ -91,7 +94,7 @@ class Run:
         if channel is not None:
             channel.close(reason)
 
-    # What the process's backend sees: Link.
+    # What the server's backend sees: Link.
 
     def send(self, message: Message) -> None:
         if not self._asks and isinstance(message, (Result, Error)) and message.id in (PROBE.id, alike(PROBE.id)):
@@ -147,7 +150,7 @@ class Run:
 
     def _refuse(self, problem: str) -> None:
         needed = f"only a server of protocol version {MODERN_VERSIONS[-1]} can be shared by several clients"
-        log.error("the server process {problem}; {needed}", problem=problem, needed=needed)
+        log.error("the {server} {problem}; {needed}", server=self._server, problem=problem, needed=needed)
         self.end(needed)
         # What is needed comes first: the reason of a Close has room for little more.
         self._on_lost(BackendLost(f"{needed.capitalize()}; this one {problem}"))

@@ -1,16 +1,16 @@
-"""SharedStdio under the contract of all backends: the process that all share is a modern App in memory."""
+"""Shared under the contract of all backends: what all share is a modern App in memory."""
 
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from mcpws.backends.app import App
-from mcpws.backends.stdio import SharedStdio
+from mcpws.backends.shared import Shared
 from mcpws.seam.interfaces import Backend
 from mcpws.testing import BackendContract
 
 
-class TestSharedStdio(BackendContract):
+class TestShared(BackendContract):
     modern = True
 
     def backend(self) -> Backend:
@@ -21,7 +21,7 @@ class TestSharedStdio(BackendContract):
             await Deferred()
             return "never"
 
-        return SharedStdio(self.within, clock=self.clock)
+        return Shared(self.within, clock=self.clock)
 
     def answered(self) -> tuple[str, dict[str, Any]]:
         return "tools/list", {}
