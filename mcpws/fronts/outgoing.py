@@ -94,7 +94,13 @@ class Outgoing:
         if passed is None:
             self._tell_dropped(answer)
             return False
-        self.deliver(passed)
+        data = passed.data or encode(passed)
+        if len(data) > self._max_size:
+            self.refuse(ResultTooLarge(len(data), self._max_size), passed.id)
+            return True
+        if type(passed) is Error:
+            self._ledger.counters.errors += 1
+        self._carrier.deliver(passed, data)
         return True
 
     def notify(self, notification: Notification) -> bool:
@@ -144,15 +150,16 @@ class Outgoing:
         message = Error.answering(id, error)
         self._carrier.deliver(message, encode(message))
 
-    def deliver(self, message: Message) -> None:
-        """Send what belongs; what is too large is an error instead, or dropped."""
-        data = message.data or encode(message)
-        if len(data) > self._max_size:
-            self._too_large(message, len(data))
+    def deliver(self, notification: Notification) -> None:
+        """Send a notification that belongs; one that is too large is dropped."""
+        data = notification.data or encode(notification)
+        size = len(data)
+        if size <= self._max_size:
+            self._carrier.deliver(notification, data)
             return
-        if type(message) is Error:
-            self._ledger.counters.errors += 1
-        self._carrier.deliver(message, data)
+        self._carrier.limited(ResultTooLarge.setting)
+        self.drop(notification)
+        log.warn("dropped a notification of {size} bytes: {method!r}", size=size, method=cut(notification.method))
 
     def drop(self, message: Message) -> None:
         """Count what does not go out."""
@@ -183,6 +190,7 @@ class Outgoing:
             self._ledger.counters.coalesced += backlog.coalesced
             while backlog:
                 message = backlog.take()
+                assert isinstance(message, Notification), "see `_wait`"
                 if self._ledger.to_client(message):
                     self.deliver(message)
                 else:
@@ -211,16 +219,6 @@ class Outgoing:
         if self._backlog is None:
             self._backlog = Backlog()
         self._backlog.add(notification)
-
-    def _too_large(self, message: Message, size: int) -> None:
-        error = ResultTooLarge(size, self._max_size)
-        if isinstance(message, Notification):
-            self._carrier.limited(error.setting)
-            self.drop(message)
-            log.warn("dropped a notification of {size} bytes: {method!r}", size=size, method=cut(message.method))
-        else:
-            assert not isinstance(message, Request), "see `ask`"
-            self.refuse(error, message.id)
 
     def _tell_dropped(self, message: Message) -> None:
         if self._watch is not None:
