@@ -52,7 +52,7 @@ class Link(Producer, Protocol):
     @property
     def identity(self) -> Identity: ...
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, /) -> None:
         """To the client. Never raises and never blocks; after the end it does nothing.
 
         What does not belong (an answer to no open request) is dropped and counted.

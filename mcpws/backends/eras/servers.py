@@ -42,6 +42,8 @@ class ServerConversation:
         self._probe: Probe | None = None
         self._opening: Opening | None = None
         self._channel: Channel | None = None
+        # An attribute, since what passes as it is must cost not one call more.
+        self.send: Callable[[Message], None] = self._hear
 
     def start(self) -> None:
         """Begin, if it has not begun; `ServerReceiver.opened` is called at once if it has."""
@@ -74,12 +76,14 @@ class ServerConversation:
         """
         if self._channel is None or self._probe is not None:
             return None
-        self.send = self._conversations.link.send  # type: ignore[method-assign]  # not one call more for each answer
+        self.send = self._conversations.link.send
         return self._channel.receive
 
     def intercept(self) -> bool:
         """Have the receiver hear everything again; whether it did not."""
-        return self.__dict__.pop("send", None) is not None
+        passed = self.send != self._hear
+        self.send = self._hear
+        return passed
 
     def close(self, reason: str) -> None:
         """Nobody needs it any more."""
@@ -104,7 +108,8 @@ class ServerConversation:
 
     # interfaces.Link
 
-    def send(self, message: Message) -> None:
+    def _hear(self, message: Message) -> None:
+        """From the server, to the receiver if nobody else."""
         if self.receiver is None:
             return
         probe = self._probe
@@ -147,7 +152,12 @@ class ServerConversation:
     def _end(self) -> None:
         if self._probe is not None:
             self._probe.stop()
+        self.send = _unheard
         self._conversations.ended(self)
+
+
+def _unheard(_: Message) -> None:
+    """A `send` when all is over."""
 
 
 class ServerConversations:

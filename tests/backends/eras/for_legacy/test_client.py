@@ -69,6 +69,22 @@ def test_once_it_is_accepted_nothing_stands_between_a_client_and_its_server(
     assert client.ended is reason
 
 
+@pytest.mark.parametrize("translated", [False, True])
+def test_what_a_server_says_when_its_client_is_gone_reaches_nobody(
+    world: World, client: Client, translated: bool
+) -> None:
+    if translated:
+        server = world.modern_server(client)
+    else:
+        client.initialize()
+        [server] = world.servers
+        accept(server, server.take("initialize"))
+        client.result("init")
+    client.channel.close("it is gone")
+    server.tell("notifications/tools/list_changed")
+    assert client.got == []
+
+
 def test_what_a_server_was_asked_before_it_was_accepted_is_none_of_the_clients_business(
     world: World, client: Client
 ) -> None:
