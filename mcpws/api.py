@@ -71,6 +71,7 @@ from mcpws.service.program import run
 from mcpws.transport import Incoming, WebSocketTransport
 from mcpws.version import __version__
 from mcpws.ws.server import ServerFactory, ServerProtocol
+from mcpws.ws.target import Target
 
 __all__ = [
     "App",
@@ -151,6 +152,7 @@ __all__ = [
     "StreamCarrier",
     "Subscription",
     "SubscriptionRefused",
+    "Target",
     "Text",
     "ThreadContext",
     "Tool",

@@ -18,7 +18,7 @@ from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 
-from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
+from mcpws.client.endpoint import endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.errors import ConfigError, ConnectionClosed, McpwsError, QueueFull
@@ -31,6 +31,7 @@ from mcpws.service.listen import WebSocketService
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NO_STATUS, NORMAL
 from mcpws.ws.server import ServerFactory
+from mcpws.ws.target import Target
 
 MAX_INCOMING = 256
 """Messages that wait for `receive`; from there on the connections that bring them are not read."""
@@ -274,8 +275,9 @@ class _Client:
             if getattr(config, key) != getattr(defaults, key):
                 raise ConfigError(key, getattr(config, key), "nothing reconnects by itself yet; leave the default")
         self._inbox = inbox
-        self._factory = ConnectionFactory(config.url, lambda connection: self, config, reactor=reactor)
-        self._endpoint = endpoint_for(config.url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
+        target = Target(config.url, tls=tls)
+        self._factory = ConnectionFactory(target, lambda connection: self, config, reactor=reactor)
+        self._endpoint = endpoint_for(target, reactor, config.timeout_seconds)
         self._connection: ClientConnection | None = None
         self._connecting: Deferred[Any] | None = None
         self._closing: list[Deferred[None]] = []

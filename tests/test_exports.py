@@ -18,7 +18,7 @@ PUBLIC = {
     "Refusal", "Refused", "RemoteError", "Request", "RequestId", "RequestTimeout", "Resource", "ResourceContents",
     "ResourceLink", "ResourceTemplate", "Result", "ResultTooLarge", "Roster", "RpcError", "ServerFactory",
     "ServerProtocol", "ServerStatistics", "Session", "Shared", "SharedStdio", "ShuttingDown", "Stdio", "StreamCarrier",
-    "Subscription", "SubscriptionRefused", "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError",
+    "Subscription", "SubscriptionRefused", "Target", "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError",
     "ToolFailed", "ToolResult", "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService",
     "WebSocketTransport", "__version__", "connect", "decode", "run", "watch",
 }  # fmt: skip

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStream
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
+from mcpws.client.endpoint import endpoint_for, open_connection
 from mcpws.config import WebSocketConfig
 from mcpws.errors import McpwsError, MessageTooLarge, ResultTooLarge, RpcError, ShuttingDown
 from mcpws.jsonrpc.messages import Error, Message, Request, Result
@@ -18,6 +18,7 @@ from mcpws.policy.urls import shown, split
 from mcpws.seam.interfaces import Channel, Description, Link
 from mcpws.ws.client import ClientConnection, ConnectionFactory
 from mcpws.ws.connection import NORMAL
+from mcpws.ws.target import Target
 from mcpws.ws.upgrade import Headers
 
 log = Logger()
@@ -26,18 +27,16 @@ log = Logger()
 class Upstream:
     """Passes conversations on to the MCP server at `url`, message by message, unchanged.
 
+    :param url: a Target may stand for it, which has `endpoint`, `tls`, `headers`, `subprotocols` and `origin` in it.
     :param reactor: connects, and keeps time.
-    :param endpoint: where to connect, if not where the URL says.
-    :param tls: trust and certificate for `wss:`.
     :param config: limits and timeouts.
-    :param headers: sent with every handshake; credentials, for example.
-    :param subprotocols: offered with every handshake.
-    :param origin: sent with every handshake as the Origin header, None for none.
+
+    The others are as for Target.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Target,
         *,
         reactor: Any,
         endpoint: IStreamClientEndpoint | None = None,
@@ -47,18 +46,10 @@ class Upstream:
         subprotocols: Sequence[str] = ("mcp",),
         origin: str | None = None,
     ) -> None:
-        self.url = url
-        config = config or WebSocketConfig(url=url, server_mode=False)
-        self._factory = _Factory(
-            url,
-            _Downward,
-            config,
-            headers=headers,
-            subprotocols=subprotocols,
-            origin=origin,
-            reactor=reactor,
-        )
-        self._endpoint = endpoint or endpoint_for(url, reactor, config.timeout_seconds or NO_TIMEOUT, tls)
+        target = Target.of(url, headers, subprotocols=subprotocols, origin=origin, endpoint=endpoint, tls=tls)
+        self.url = target.url
+        self._factory = _Factory(target, _Downward, config, reactor=reactor)
+        self._endpoint = endpoint_for(target, reactor, self._factory.config.timeout_seconds)
         self._opening: set[Deferred[Any]] = set()
         self._stopping = False
 

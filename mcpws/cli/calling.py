@@ -15,7 +15,7 @@ from mcpws.cli.asking import CAPABILITIES, Asking, declined
 from mcpws.cli.completion import complete_tool
 from mcpws.cli.display import Display
 from mcpws.cli.listing import schema_of
-from mcpws.cli.options import Target, connecting, decoded, era_option, formatted, show
+from mcpws.cli.options import Remote, connecting, decoded, era_option, formatted, show
 from mcpws.cli.patience import Patience
 from mcpws.cli.report import FAILED
 from mcpws.cli.running import with_session
@@ -51,7 +51,7 @@ class _Outcome(Struct):
 @json_option
 @quiet_option
 @era_option
-def call(target: Target, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
+def call(remote: Remote, method: str, params: dict[str, Any], as_json: bool, quiet: bool, era: Era) -> None:
     """Send the request METHOD with parameters JSON to the server at URL, and print its result.
 
     JSON is an object, or - to read it from standard input. Progress and log messages go to standard error; what the
@@ -64,7 +64,7 @@ def call(target: Target, method: str, params: dict[str, Any], as_json: bool, qui
     async def given(session: Session) -> dict[str, Any]:
         return params
 
-    result = ask(target, method, given, quiet, era)
+    result = ask(remote, method, given, quiet, era)
     show(formatted(result, -1 if as_json else 2))
     if method == TOOLS_CALL and decoded(result, _Outcome).isError:
         sys.exit(FAILED)
@@ -79,7 +79,7 @@ def call(target: Target, method: str, params: dict[str, Any], as_json: bool, qui
 @quiet_option
 @era_option
 def tool(
-    target: Target, name: str, arguments: tuple[str, ...], as_json: bool, text: bool, quiet: bool, era: Era
+    remote: Remote, name: str, arguments: tuple[str, ...], as_json: bool, text: bool, quiet: bool, era: Era
 ) -> None:
     """Call the tool NAME of the server at URL with these arguments, and print its result.
 
@@ -98,10 +98,10 @@ def tool(
     async def given(session: Session) -> dict[str, Any]:
         return {
             "name": name,
-            "arguments": typed.by(await schema_of(session, name, target.timeout) if typed.texts else None),
+            "arguments": typed.by(await schema_of(session, name, remote.timeout) if typed.texts else None),
         }
 
-    result = ask(target, TOOLS_CALL, given, quiet, era)
+    result = ask(remote, TOOLS_CALL, given, quiet, era)
     failed = decoded(result, _Outcome).isError
     if text:
         show_said(result, failed)
@@ -111,17 +111,17 @@ def tool(
         sys.exit(FAILED)
 
 
-def ask(target: Target, method: str, params: Params, quiet: bool, era: Era) -> Raw:
+def ask(remote: Remote, method: str, params: Params, quiet: bool, era: Era) -> Raw:
     """The result of a request, with all that comes meanwhile shown, and asked, at the terminal."""
-    exchange = Exchange(target, method, params, quiet)
-    return with_session(target, exchange.run, era, exchange.equip)
+    exchange = Exchange(remote, method, params, quiet)
+    return with_session(remote, exchange.run, era, exchange.equip)
 
 
 class Exchange:
     """A request, and what becomes of it at the terminal."""
 
-    def __init__(self, target: Target, method: str, params: Params, quiet: bool) -> None:
-        self._target = target
+    def __init__(self, remote: Remote, method: str, params: Params, quiet: bool) -> None:
+        self._remote = remote
         self._method = method
         self._params = params
         self._quiet = quiet
@@ -131,7 +131,7 @@ class Exchange:
     def equip(self, reactor: Any) -> dict[str, Any]:
         """Arguments for `connect`: what answers the server, and what hears of it."""
         self._display = Display(reactor)
-        self._patience = Patience(reactor, self._target.timeout)
+        self._patience = Patience(reactor, self._remote.timeout)
         elicit = Asking(Terminal(reactor), self._held).elicit if can_ask() else declined
         return {
             "requests": {ELICIT: elicit},

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable
 import click
 from click.shell_completion import CompletionItem
 
-from mcpws.cli.options import Target
+from mcpws.cli.options import Remote
 from mcpws.cli.running import with_session
 from mcpws.client.session import Session
 from mcpws.config import MIB
 from mcpws.errors import McpwsError
+from mcpws.ws.target import Target
 
 SECONDS = 2.0
 """For the server to be reached and to answer: somebody has pressed Tab and waits."""
@@ -27,17 +28,15 @@ def _from_server(
         given = context.params
         if not isinstance(given.get("url"), str):
             return []
-        target = Target(
-            given["url"],
-            headers=given.get("headers") or (),
-            origin=given.get("origin"),
-            subprotocols=given.get("subprotocols") or ("mcp",),
-            timeout=SECONDS,
-            max_message_size=given.get("max_message_size") or 16 * MIB,
-            verbose=False,
-        )
         try:
-            found = with_session(target, ask, given.get("era") or "auto")
+            target = Target(
+                given["url"],
+                headers=given.get("headers") or (),
+                origin=given.get("origin"),
+                subprotocols=given.get("subprotocols") or ("mcp",),
+            )
+            remote = Remote(target, SECONDS, given.get("max_message_size") or 16 * MIB)
+            found = with_session(remote, ask, given.get("era") or "auto")
         except McpwsError:
             # There is no place to say so: the line that is being typed is all there is.
             return []

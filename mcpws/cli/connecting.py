@@ -13,17 +13,16 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.stdio import StandardIO
 
 from mcpws.backends.upstream import Upstream
-from mcpws.cli.options import Target, connecting
+from mcpws.cli.options import Remote, connecting
 from mcpws.cli.report import USAGE
 from mcpws.cli.running import run
 from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
 from mcpws.fronts.stdio import GRACE, StdioFront
-from mcpws.policy.urls import shown
 
 
 @click.command(short_help="Be the stdio MCP server that is really at URL.")
 @connecting
-def connect(target: Target) -> None:
+def connect(remote: Remote) -> None:
     """Be a stdio MCP server that is really the one at URL, for programs that know only stdio.
 
     Standard output carries the protocol alone. The end of the input is the end of the connection, once what is in
@@ -42,26 +41,19 @@ def connect(target: Target) -> None:
             with suppress(OSError):
                 os.set_blocking(fd, was_blocking)
 
-    end_seconds = GRACE + target.config.close_timeout
+    end_seconds = GRACE + remote.config.close_timeout
     try:
-        reason = run(lambda reactor: _bridge(target, reactor), target.verbose, end_seconds=end_seconds, leave=restore)
+        reason = run(lambda reactor: _bridge(remote, reactor), remote.verbose, end_seconds=end_seconds, leave=restore)
     finally:
         restore()
     if reason is not None:
         raise reason
 
 
-async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
+async def _bridge(remote: Remote, reactor: Any) -> McpwsError | None:
     """Pass messages until one side ends; why, if it was not the client."""
-    upstream = Upstream(
-        target.url,
-        reactor=reactor,
-        config=target.config,
-        headers=target.headers,
-        subprotocols=target.subprotocols,
-        origin=target.origin,
-    )
-    front = StdioFront(upstream, clock=reactor, max_line=target.max_message_size)
+    upstream = Upstream(remote.target, reactor=reactor, config=remote.config)
+    front = StdioFront(upstream, clock=reactor, max_line=remote.max_message_size)
     StandardIO(front, reactor=reactor)
     try:
         reason = await front.when_done()
@@ -79,4 +71,4 @@ async def _bridge(target: Target, reactor: Any) -> McpwsError | None:
         return McpwsError("standard output could not be written")
     if reason is None or front.began or isinstance(reason, ConnectFailed | HandshakeRefused):
         return reason
-    return ConnectFailed(shown(target.url), str(reason))
+    return ConnectFailed(remote.target.shown, str(reason))

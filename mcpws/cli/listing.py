@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 from twisted.internet.defer import Deferred
 
-from mcpws.cli.options import Target, connecting, decoded, era_option, formatted, show
+from mcpws.cli.options import Remote, connecting, decoded, era_option, formatted, show
 from mcpws.cli.report import printable
 from mcpws.cli.running import with_session
 from mcpws.cli.schema import Reader
@@ -58,12 +58,12 @@ class _Resource(Struct):
 @connecting
 @whole_option
 @era_option
-def tools(target: Target, as_json: bool, era: Era) -> None:
+def tools(remote: Remote, as_json: bool, era: Era) -> None:
     """List the tools of the server at URL: name, arguments with their types, and the first line of the description.
 
     Optional arguments have a question mark, or a default.
     """
-    found = with_session(target, lambda session: _all(session, TOOLS_LIST, "tools", target.timeout), era)
+    found = with_session(remote, lambda session: _all(session, TOOLS_LIST, "tools", remote.timeout), era)
     _show(found, as_json, tool_entry, "tools")
 
 
@@ -71,28 +71,28 @@ def tools(target: Target, as_json: bool, era: Era) -> None:
 @connecting
 @whole_option
 @era_option
-def resources(target: Target, as_json: bool, era: Era) -> None:
+def resources(remote: Remote, as_json: bool, era: Era) -> None:
     """List the resources of the server at URL, and its templates for more: URI, MIME type, and what is there."""
 
     async def both(session: Session) -> list[Raw]:
-        found = await _all(session, RESOURCES_LIST, "resources", target.timeout)
+        found = await _all(session, RESOURCES_LIST, "resources", remote.timeout)
         try:
-            return found + await _all(session, TEMPLATES_LIST, "resourceTemplates", target.timeout)
+            return found + await _all(session, TEMPLATES_LIST, "resourceTemplates", remote.timeout)
         except RemoteError as error:
             if error.code != MethodNotFound.code:
                 raise
             return found
 
-    _show(with_session(target, both, era), as_json, resource_entry, "resources")
+    _show(with_session(remote, both, era), as_json, resource_entry, "resources")
 
 
 @click.command(short_help="List the prompts of a server.")
 @connecting
 @whole_option
 @era_option
-def prompts(target: Target, as_json: bool, era: Era) -> None:
+def prompts(remote: Remote, as_json: bool, era: Era) -> None:
     """List the prompts of the server at URL: name, arguments, and the first line of the description."""
-    found = with_session(target, lambda session: _all(session, PROMPTS_LIST, "prompts", target.timeout), era)
+    found = with_session(remote, lambda session: _all(session, PROMPTS_LIST, "prompts", remote.timeout), era)
     _show(found, as_json, prompt_entry, "prompts")
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from errno import EPIPE
 from functools import wraps
 from typing import Any, TypeVar, get_args
@@ -22,7 +22,7 @@ from mcpws.config import MIB, WebSocketConfig
 from mcpws.errors import ConfigError, McpwsError
 from mcpws.jsonrpc.surrogates import mark, read_as, unmark
 from mcpws.policy.urls import shown
-from mcpws.ws.upgrade import Headers
+from mcpws.ws.target import Target
 
 T = TypeVar("T")
 
@@ -34,22 +34,24 @@ _CLOSE_TIMEOUT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A server, and how to connect to it."""
+class Remote:
+    """The server that a command is about, and the limits of what the command does with it.
 
-    url: str
-    headers: Headers
-    origin: str | None
-    subprotocols: tuple[str, ...]
+    :param timeout: seconds for each step, None for ever.
+    :param max_message_size: bytes, either way.
+    :param verbose: whether to log.
+    """
+
+    target: Target
     timeout: float | None
     max_message_size: int
-    verbose: bool
+    verbose: bool = False
 
     @property
     def config(self) -> WebSocketConfig:
         """The settings of a client of this server; raises ConfigError."""
         return WebSocketConfig(
-            url=self.url,
+            url=self.target.url,
             server_mode=False,
             timeout_seconds=self.timeout,
             max_message_size=self.max_message_size,
@@ -58,7 +60,8 @@ class Target:
         )
 
 
-_OF_TARGET = tuple(field.name for field in fields(Target))
+_OF_TARGET = ("url", "headers", "origin", "subprotocols")
+_OF_REMOTE = ("timeout", "max_message_size", "verbose")
 
 
 def to_url(value: str) -> str:
@@ -127,7 +130,7 @@ era_option = click.option(
 
 
 def connecting(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the URL and the options of every connection, as a Target; end the process properly if it fails.
+    """Give `command` the URL and the options of every connection, as a Remote; end the process properly if it fails.
 
     What the command calls `as_json` decides whether the failure is an object on standard output, too.
     """
@@ -170,17 +173,17 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("-v", "--verbose", is_flag=True, help="Log to standard error.")
     @wraps(command)
     def connected(**given: Any) -> None:
-        of_target = {name: given[name] for name in _OF_TARGET}
-        target = Target(**{**of_target, "subprotocols": tuple(filter(None, given["subprotocols"]))})
-        rest = {name: value for name, value in given.items() if name not in _OF_TARGET}
-        for name, value in rest.items():
+        of_target = {name: given.pop(name) for name in _OF_TARGET}
+        of_target["subprotocols"] = tuple(filter(None, of_target["subprotocols"]))
+        of_remote = {name: given.pop(name) for name in _OF_REMOTE}
+        for name, value in given.items():
             if isinstance(value, str) and not is_utf8(value):
                 raise click.BadParameter(f"is not UTF-8 (got {value!r})", param_hint=name.upper())
         try:
-            command(target, **rest)
+            command(Remote(Target(**of_target), **of_remote), **given)
         except McpwsError as error:
-            click.echo(f"mcpws: {line(shown(target.url), error)}", err=True)
-            if rest.get("as_json"):
+            click.echo(f"mcpws: {line(shown(of_target['url']), error)}", err=True)
+            if given.get("as_json"):
                 with suppress(McpwsError):
                     show(msgspec.json.encode({"error": as_object(error)}))
             sys.exit(exit_status(error))

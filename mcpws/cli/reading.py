@@ -12,7 +12,7 @@ from msgspec import Struct
 from mcpws.cli.arguments import Arguments
 from mcpws.cli.calling import ask, json_option, quiet_option
 from mcpws.cli.completion import complete_prompt, complete_resource
-from mcpws.cli.options import Target, connecting, decoded, era_option, formatted, show
+from mcpws.cli.options import Remote, connecting, decoded, era_option, formatted, show
 from mcpws.cli.report import printable
 from mcpws.cli.said import Block, parted, safe
 from mcpws.cli.style import bold, say
@@ -46,7 +46,7 @@ class _Messages(Struct):
 @json_option
 @quiet_option
 @era_option
-def read(target: Target, uri: str, as_json: bool, quiet: bool, era: Era) -> None:
+def read(remote: Remote, uri: str, as_json: bool, quiet: bool, era: Era) -> None:
     """Read the resource URI of the server at URL, and print what is in it: text, or bytes as they are.
 
     \b
@@ -56,7 +56,7 @@ def read(target: Target, uri: str, as_json: bool, quiet: bool, era: Era) -> None
     async def given(session: Session) -> dict[str, Any]:
         return {"uri": uri}
 
-    result = ask(target, RESOURCES_READ, given, quiet, era)
+    result = ask(remote, RESOURCES_READ, given, quiet, era)
     if as_json:
         show(formatted(result, -1))
         return
@@ -74,7 +74,7 @@ def read(target: Target, uri: str, as_json: bool, quiet: bool, era: Era) -> None
 @json_option
 @quiet_option
 @era_option
-def prompt(target: Target, name: str, arguments: tuple[str, ...], as_json: bool, quiet: bool, era: Era) -> None:
+def prompt(remote: Remote, name: str, arguments: tuple[str, ...], as_json: bool, quiet: bool, era: Era) -> None:
     """Fill in the prompt NAME of the server at URL with these arguments, and print its messages.
 
     \b
@@ -85,7 +85,7 @@ def prompt(target: Target, name: str, arguments: tuple[str, ...], as_json: bool,
     async def given(session: Session) -> dict[str, Any]:
         return {"name": name, "arguments": typed}
 
-    result = ask(target, PROMPTS_GET, given, quiet, era)
+    result = ask(remote, PROMPTS_GET, given, quiet, era)
     if as_json:
         show(formatted(result, -1))
         return

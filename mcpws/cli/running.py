@@ -22,12 +22,11 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
-from mcpws.cli.options import Target
+from mcpws.cli.options import Remote
 from mcpws.client.factory import connect
 from mcpws.client.opening import Era
 from mcpws.client.session import Session
 from mcpws.errors import ConnectFailed, ConnectionClosed, MalformedResult, RemoteError
-from mcpws.policy.urls import shown
 
 T = TypeVar("T")
 
@@ -101,7 +100,7 @@ def run(
 
 
 def with_session(
-    target: Target,
+    remote: Remote,
     work: Callable[[Session], Awaitable[T]],
     era: Era,
     equip: Callable[[Any], dict[str, Any]] = lambda reactor: {},
@@ -114,24 +113,15 @@ def with_session(
 
     async def connected(reactor: Any) -> T:
         try:
-            session = await connect(
-                target.url,
-                reactor=reactor,
-                config=target.config,
-                era=era,
-                headers=target.headers,
-                subprotocols=target.subprotocols,
-                origin=target.origin,
-                **equip(reactor),
-            )
+            session = await connect(remote.target, reactor=reactor, config=remote.config, era=era, **equip(reactor))
         except (ConnectionClosed, MalformedResult, RemoteError) as error:
-            raise ConnectFailed(shown(target.url), str(error)) from error
+            raise ConnectFailed(remote.target.shown, str(error)) from error
         try:
             return await work(session)
         finally:
             await session.close()
 
-    return run(connected, target.verbose, end_seconds=target.config.close_timeout)
+    return run(connected, remote.verbose, end_seconds=remote.config.close_timeout)
 
 
 def _log_to_stderr(verbose: bool) -> None:

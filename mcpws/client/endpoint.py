@@ -7,37 +7,44 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
 from mcpws.client.names import with_names
 from mcpws.errors import ConfigError, ConnectFailed, McpwsError
 from mcpws.policy.origin import is_localhost
-from mcpws.policy.urls import DEFAULT_PORTS, address, shown, split
+from mcpws.policy.urls import DEFAULT_PORTS, address, split
 from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.target import Target
 
 NO_TIMEOUT = 365 * 86_400.0
 """For endpoints, which cannot wait for ever."""
 
 
-def endpoint_for(
-    url: str, reactor: Any, timeout: float = 30, tls: IOpenSSLClientConnectionCreator | None = None
-) -> IStreamClientEndpoint:
-    """Endpoint of `url`. For `wss:` the certificate must be good for its host, by the system's authorities or `tls`."""
-    parts = split(url)
+def endpoint_for(target: Target, reactor: Any, timeout: float | None = 30) -> IStreamClientEndpoint:
+    """Endpoint of `target`: its own, or that of its URL.
+
+    For `wss:` the certificate must be good for the URL's host, by the system's authorities or `tls`.
+
+    :param timeout: seconds to look the name up and to connect, None for ever; of an endpoint of our making.
+    :raises ConfigError: no certificate can have the host of a `wss:` URL.
+    """
+    if target.endpoint is not None:
+        return target.endpoint
+    parts = split(target.url)
     assert parts.hostname is not None
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     # Not every resolver knows more of these names than that one.
     host = "localhost" if is_localhost(parts.hostname) else address(parts)
-    endpoint = HostnameEndpoint(with_names(reactor), host, port, timeout=timeout)
+    endpoint = HostnameEndpoint(with_names(reactor), host, port, timeout=timeout or NO_TIMEOUT)
     if parts.scheme == "ws":
         return endpoint
     try:
         # A name that ends with a dot is absolute; in certificates none does (RFC 6066, section 3).
-        return wrapClientTLS(tls or optionsForClientTLS(address(parts).rstrip(".")), endpoint)
+        return wrapClientTLS(target.tls or optionsForClientTLS(address(parts).rstrip(".")), endpoint)
     except ValueError as error:
-        raise ConfigError("url", shown(url), f"has a host name that no certificate can have: {error}") from None
+        raise ConfigError("url", target.shown, f"has a host name that no certificate can have: {error}") from None
 
 
 def open_connection(endpoint: IStreamClientEndpoint, factory: ConnectionFactory) -> Deferred[ClientConnection]:

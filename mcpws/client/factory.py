@@ -16,7 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.client.endpoint import NO_TIMEOUT, endpoint_for, open_connection
+from mcpws.client.endpoint import endpoint_for, open_connection
 from mcpws.client.identity import ClientIdentity, NotificationFunction, RequestFunction
 from mcpws.client.opening import Era, Terms
 from mcpws.client.session import Session
@@ -24,6 +24,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, McpwsError
 from mcpws.seam.observer import Observer
 from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
+from mcpws.ws.target import Target
 from mcpws.ws.upgrade import Headers
 
 log = Logger()
@@ -32,6 +33,8 @@ log = Logger()
 class ClientFactory(ConnectionFactory):
     """Makes sessions with the server at `url`: for endpoints and ClientServices of your own.
 
+    :param url: a Target may stand for it, which has `headers`, `subprotocols` and `origin` in it. Its endpoint and TLS
+        are for `connect` and Upstream: here it is you who connects.
     :param on_session: called with each session once it has begun. What fails before that is logged. Without
         it, ask `session` for the session of each protocol that you get.
     :param requests: functions that answer the server, by method; the matching client capabilities are declared.
@@ -43,12 +46,12 @@ class ClientFactory(ConnectionFactory):
     :param probe_timeout: seconds for the answer to `server/discover`, in `auto`.
     :param timeout: seconds for the answer to each request that does not say otherwise; None to wait for ever.
 
-    Further arguments as for ConnectionFactory.
+    Further arguments as for Target and ConnectionFactory.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Target,
         config: WebSocketConfig | None = None,
         *,
         on_session: Callable[[Session], object] | None = None,
@@ -66,12 +69,9 @@ class ClientFactory(ConnectionFactory):
         observer: Observer | None = None,
     ) -> None:
         super().__init__(
-            url,
+            Target.of(url, headers, subprotocols=subprotocols, origin=origin),
             self._session_on,
             config,
-            headers=headers,
-            subprotocols=subprotocols,
-            origin=origin,
             reactor=reactor,
             observer=observer,
         )
@@ -143,7 +143,7 @@ class Connecting(Deferred[Session]):
 
 
 def connect(
-    url: str,
+    url: str | Target,
     *,
     reactor: Any = None,
     endpoint: IStreamClientEndpoint | None = None,
@@ -165,19 +165,19 @@ def connect(
 
     `async with connect(...) as session` does that by itself, as `async with await connect(...)` does.
 
+    :param url: a Target may stand for it, which has `endpoint`, `tls`, `headers`, `subprotocols` and `origin` in it.
     :param reactor: the global one by default.
-    :param endpoint: where to connect, if not where the URL says.
-    :param tls: trust and certificate for `wss:`, as from `twisted.internet.ssl.optionsForClientTLS`.
     :param config: limits and timeouts; `timeout_seconds` bounds each step: the connection with all that it
         takes to look the host up, the opening handshake, and each answer of the exchange that begins the session.
 
-    The others are as for ClientFactory. Fails with ConnectFailed, HandshakeRefused, ConnectionClosed, RemoteError,
-    RequestTimeout, MalformedResult or UnsupportedVersion. Cancelling it gives up.
+    The others are as for Target and ClientFactory. Fails with ConnectFailed, HandshakeRefused, ConnectionClosed,
+    RemoteError, RequestTimeout, MalformedResult or UnsupportedVersion. Cancelling it gives up.
     """
     if reactor is None:
         from twisted.internet import reactor
+    target = Target.of(url, headers, subprotocols=subprotocols, origin=origin, endpoint=endpoint, tls=tls)
     factory = ClientFactory(
-        url,
+        target,
         config,
         requests=requests,
         notifications=notifications,
@@ -186,12 +186,8 @@ def connect(
         version=version,
         probe_timeout=probe_timeout,
         timeout=timeout,
-        headers=headers,
-        subprotocols=subprotocols,
-        origin=origin,
         reactor=reactor,
         observer=observer,
     )
-    if endpoint is None:
-        endpoint = endpoint_for(url, reactor, factory.config.timeout_seconds or NO_TIMEOUT, tls)
-    return Connecting(open_connection(endpoint, factory).addCallback(factory.session_on))
+    reached = endpoint_for(target, reactor, factory.config.timeout_seconds)
+    return Connecting(open_connection(reached, factory).addCallback(factory.session_on))

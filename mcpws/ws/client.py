@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from os import urandom
@@ -20,7 +20,6 @@ from twisted.python.failure import Failure
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
 from mcpws.errors import (
-    ConfigError,
     ConnectFailed,
     ConnectionClosed,
     HandshakeRefused,
@@ -33,7 +32,7 @@ from mcpws.errors import (
 from mcpws.http.request import END_OF_HEAD, MAX_HEAD
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request
-from mcpws.policy.urls import authority, resource, shown, split
+from mcpws.policy.urls import authority, resource, split
 from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Closing, MessageObserver, Observer, Party, tell
 from mcpws.turns.heartbeat import Heartbeat, period
@@ -41,8 +40,9 @@ from mcpws.turns.steady import steady
 from mcpws.ws.autobahn import AutobahnEnd
 from mcpws.ws.connection import NORMAL, Connection
 from mcpws.ws.options import set_client_options
+from mcpws.ws.target import Target
 from mcpws.ws.tuning import expect_messages_of
-from mcpws.ws.upgrade import Headers, Upgrade, after_interim, refusal
+from mcpws.ws.upgrade import Upgrade, after_interim, refusal
 
 log = Logger()
 
@@ -345,15 +345,11 @@ class ClientProtocol(AutobahnEnd, WebSocketClientProtocol):  # type: ignore[misc
 
 
 class ConnectionFactory(WebSocketClientFactory):
-    """Makes connections to one URL.
+    """Makes connections to one target.
 
-    :param url: `ws://` or `wss://`. It gives the Host header and the path; where to connect is the endpoint's affair.
-        Credentials in it are refused: they belong into a header.
+    :param target: the server, or its URL alone; where to connect is the affair of whoever does.
     :param receiver: called with each connection as it opens; returns what takes its messages.
     :param config: limits and timeouts.
-    :param headers: sent with the handshake, `Host` for example in place of our own; as pairs, a name may be repeated.
-    :param subprotocols: offered, in order of preference.
-    :param origin: sent as the Origin header, None for none.
     :param reactor: for time; the global one by default.
     :param observer: is told of the connections that open.
     """
@@ -363,32 +359,28 @@ class ConnectionFactory(WebSocketClientFactory):
 
     def __init__(
         self,
-        url: str,
+        target: str | Target,
         receiver: Callable[[ClientConnection], Receiver],
         config: WebSocketConfig | None = None,
         *,
-        headers: Headers | None = None,
-        subprotocols: Sequence[str] = ("mcp",),
-        origin: str | None = None,
         reactor: IReactorTime | None = None,
         observer: Observer | None = None,
     ) -> None:
-        parts = split(url)
-        if "#" in url:
-            raise ConfigError("url", shown(url), "must have no fragment (RFC 6455, section 3)")
-        if not all("!" <= character <= "~" for character in url):
-            raise ConfigError("url", shown(url), "must be ASCII without spaces; the rest goes in percent-encoded")
-        self.config = config or WebSocketConfig(url=url, server_mode=False)
+        self.target = target = Target.of(target)
+        self.config = config or WebSocketConfig(url=target.url, server_mode=False)
         # Without the URL, which Autobahn would read in a way of its own.
-        super().__init__(protocols=list(subprotocols), reactor=reactor)
-        self.url, self.shown_url = url, shown(url)
+        super().__init__(protocols=list(target.subprotocols), reactor=reactor)
+        self.url, self.shown_url = target.url, target.shown
         self.receiver = receiver
         self.observer = observer
         self.clock: IReactorTime = self.reactor
         self.time = steady(self.clock)
         set_client_options(self, self.config)
         offers = [offer.get_extension_string() for offer in self.perMessageCompressionOffers]
-        self.upgrade = Upgrade(resource(parts), authority(parts), headers or (), subprotocols, origin, offers)
+        parts = split(target.url)
+        self.upgrade = Upgrade(
+            resource(parts), authority(parts), target.headers, target.subprotocols, target.origin, offers
+        )
         expect_messages_of(self.config.max_message_size)
         self.mask_keys = _mask_keys()
         self._ids = count(1)

@@ -16,9 +16,10 @@ from twisted.internet.defer import Deferred, succeed
 from mcpws import cli
 from mcpws.cli import calling, commands, listing, reading
 from mcpws.cli.interrupt import ended_by_interrupt
-from mcpws.cli.options import Target, to_header, to_seconds, to_url
+from mcpws.cli.options import Remote, to_header, to_seconds, to_url
 from mcpws.testing import result_of
 from mcpws.version import __version__
+from mcpws.ws.target import Target
 
 
 def run(*arguments: str, input: str | bytes | None = None) -> Result:
@@ -29,16 +30,16 @@ NAMES = ("call", "connect", "prompt", "prompts", "read", "resources", "tool", "t
 
 
 @pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, str, dict[str, object]]]:
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Remote, str, dict[str, object]]]:
     """What the commands that ask would send, to a server without tools."""
-    calls: list[tuple[Target, str, dict[str, object]]] = []
+    calls: list[tuple[Remote, str, dict[str, object]]] = []
 
     class Session:
         def request(self, method: str, *_: object, type: Any, **__: object) -> object:
             return succeed(type([], None))
 
-    def ask(target: Target, method: str, params: Any, quiet: bool, era: str) -> Raw:
-        calls.append((target, method, result_of(Deferred.fromCoroutine(params(Session())))))
+    def ask(remote: Remote, method: str, params: Any, quiet: bool, era: str) -> Raw:
+        calls.append((remote, method, result_of(Deferred.fromCoroutine(params(Session())))))
         return Raw(b'{"contents": [], "messages": []}')
 
     monkeypatch.setattr(calling, "ask", ask)
@@ -126,13 +127,13 @@ def test_bad_json_is_named_on_the_command_line() -> None:
     assert "Invalid value for JSON: is no JSON: " in result.stderr
 
 
-def test_the_parameters_may_come_from_standard_input(called: list[tuple[Target, str, dict[str, object]]]) -> None:
+def test_the_parameters_may_come_from_standard_input(called: list[tuple[Remote, str, dict[str, object]]]) -> None:
     assert run("call", "8082", "tools/call", "-", input='{"name": "Grüße"}').exit_code == 0
     assert called[0][1:] == ("tools/call", {"name": Raw('"Grüße"'.encode())})
     assert run("call", "8082", "tools/call", "-", input=b"\xff").exit_code == 2
 
 
-def test_a_tool_is_called_by_its_name(called: list[tuple[Target, str, dict[str, object]]]) -> None:
+def test_a_tool_is_called_by_its_name(called: list[tuple[Remote, str, dict[str, object]]]) -> None:
     assert run("tool", "8082", "add", '{"a": 1}').exit_code == 0
     assert run("tool", "8082", "now").exit_code == 0
     assert run("tool", "8082", "add", '{"a": 1}', "b=2", "c=d").exit_code == 0
@@ -143,7 +144,7 @@ def test_a_tool_is_called_by_its_name(called: list[tuple[Target, str, dict[str, 
     ]
 
 
-def test_a_resource_is_read_and_a_prompt_filled_in(called: list[tuple[Target, str, dict[str, object]]]) -> None:
+def test_a_resource_is_read_and_a_prompt_filled_in(called: list[tuple[Remote, str, dict[str, object]]]) -> None:
     assert run("read", "8082", "file:///a").exit_code == 0
     assert run("prompt", "8082", "greet", "name=5").exit_code == 0
     assert [call[1:] for call in called] == [
@@ -184,7 +185,7 @@ def test_what_is_not_used_right_is_named(arguments: list[str], problem: str) -> 
     assert result.stderr.count("\n") == 1
 
 
-def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str, object]]]) -> None:
+def test_the_options_say_how_to_connect(called: list[tuple[Remote, str, dict[str, object]]]) -> None:
     assert run("call", "8082", "ping").exit_code == 0
     limits = ["--timeout", "0", "--max-message-size", "100"]
     handshake = ["--origin", "null", "--subprotocol", "a", "--subprotocol", "b", "-H", "A:b", "-H", "A:c"]
@@ -192,9 +193,9 @@ def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str
     assert run("call", "8082", "ping", "--subprotocol", "").exit_code == 0
     url = "ws://127.0.0.1:8082"
     assert [call[0] for call in called] == [
-        Target(url, (), None, ("mcp",), 30, 16 * 1024 * 1024, False),
-        Target(url, (("A", "b"), ("A", "c")), "null", ("a", "b"), None, 100, True),
-        Target(url, (), None, (), 30, 16 * 1024 * 1024, False),
+        Remote(Target(url), 30, 16 * 1024 * 1024),
+        Remote(Target(url, (("A", "b"), ("A", "c")), ("a", "b"), "null"), None, 100, True),
+        Remote(Target(url, subprotocols=()), 30, 16 * 1024 * 1024),
     ]
     config = called[1][0].config
     assert (config.url, config.timeout_seconds, config.max_message_size) == (url, None, 100)
@@ -215,7 +216,7 @@ def test_the_options_say_how_to_connect(called: list[tuple[Target, str, dict[str
 def test_the_era_may_be_said(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     eras: list[object] = []
 
-    def record(target: Target, work: object, era: str, equip: object = None) -> object:
+    def record(remote: Remote, work: object, era: str, equip: object = None) -> object:
         eras.append(era)
         return [] if command[0].endswith("s") else Raw(b'{"contents": [], "messages": []}')
 

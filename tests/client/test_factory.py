@@ -16,7 +16,6 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mcpws.client.endpoint import NO_TIMEOUT
 from mcpws.client.factory import ClientFactory, connect
 from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
@@ -26,6 +25,7 @@ from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
+from mcpws.ws.target import Target
 from tests.observing import MessageRecorder
 
 if TYPE_CHECKING:
@@ -157,26 +157,53 @@ def test_a_refused_handshake_says_why() -> None:
     assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "5")
 
 
-@pytest.mark.parametrize(("timeout", "waits"), [(7, 7), (None, NO_TIMEOUT)])
-def test_connect_finds_its_endpoint_and_reactor(
-    timeout: float | None, waits: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("timeout", [7, None])
+def test_connect_finds_its_endpoint_and_reactor(timeout: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     reactor = MemoryReactorClock()
-    asked: list[tuple[str, object, float]] = []
+    asked: list[tuple[str, object, float | None]] = []
 
     @implementer(IStreamClientEndpoint)
     class Dead:
         def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
             return fail(ConnectionRefusedError())
 
-    def recording(url: str, reactor: object, timeout: float, tls: object) -> Dead:
-        asked.append((url, reactor, timeout))
+    def recording(target: Target, reactor: object, timeout: float | None) -> Dead:
+        asked.append((target.url, reactor, timeout))
         return Dead()
 
     monkeypatch.setattr("mcpws.client.factory.endpoint_for", recording)
     config = WebSocketConfig(server_mode=False, timeout_seconds=timeout)
     assert isinstance(failure_of(connect(URL, reactor=reactor, config=config)), ConnectFailed)
-    assert asked == [(URL, reactor, waits)]
+    assert asked == [(URL, reactor, timeout)]
+
+
+def test_one_target_serves_for_many_connections() -> None:
+    backend = RecordingBackend()
+    service = Served(backend)
+    headers = ((name, "x") for name in ("Authorization", "X-Own"))
+    target = Target(URL, headers, ("a", "mcp"), "http://127.0.0.1:8082", service.network.endpoint(service.server))
+    sessions = []
+    for _ in range(2):
+        connecting = connect(target, reactor=service.clock)
+        service.flush()
+        sessions.append(result_of(connecting))
+    for conversation in backend.conversations:
+        identity = conversation.link.identity
+        assert (identity.headers["authorization"], identity.headers["x-own"], identity.subprotocol) == ("x", "x", "mcp")
+    assert "x" not in repr(target).replace(repr(URL), "")
+    for session in sessions:
+        session.close()
+    service.flush()
+
+
+def test_what_a_target_says_is_not_said_beside_it() -> None:
+    target = Target(URL, {"Authorization": "secret"})
+    for given in ({"headers": {"Authorization": "other"}}, {"origin": "null"}, {"subprotocols": ("a",)}):
+        for make in (connect, ClientFactory):
+            with pytest.raises(ConfigError) as error:
+                make(target, reactor=Clock(), **given)
+            assert error.value.key in given
+            assert "other" not in str(error.value)
 
 
 def test_connect_uses_the_global_reactor_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

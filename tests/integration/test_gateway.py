@@ -16,6 +16,7 @@ from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, 
 from mcpws.client.endpoint import endpoint_for
 from mcpws.jsonrpc.messages import to_raw
 from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.target import Target
 
 pytestmark = pytest.mark.integration
 
@@ -113,7 +114,7 @@ async def test_ten_clients_at_once_see_nothing_of_each_other(serve: Serve) -> No
         return chats[-1]
 
     factory = ConnectionFactory(service.url, receiver)
-    endpoint = endpoint_for(service.url, reactor)
+    endpoint = endpoint_for(Target(service.url), reactor)
     protocols: list[Any] = await gatherResults([endpoint.connect(factory) for _ in range(10)])
     await gatherResults([protocol.connection.when_open for protocol in protocols])
     await gatherResults([chat.begin(f"client {number}") for number, chat in enumerate(chats)])

@@ -25,6 +25,7 @@ from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
 from mcpws.ws.client import ClientProtocol, ConnectionFactory
+from mcpws.ws.target import Target
 
 URL = "ws://127.0.0.1:8082"
 KIB = 1024
@@ -62,9 +63,8 @@ class Rig:
         self.network = Network()
         self.recorder = Recorder()
         self.server = RawServer()
-        self.factory = ConnectionFactory(
-            url, lambda connection: self.recorder, config, reactor=self.network.clock, **arguments
-        )
+        target = Target(url, **arguments)
+        self.factory = ConnectionFactory(target, lambda connection: self.recorder, config, reactor=self.network.clock)
         endpoint = self.network.endpoint(Factory.forProtocol(lambda: self.server))
         self.connection = cast(ClientProtocol, result_of(endpoint.connect(self.factory))).connection
         self._outcomes: list[object] = []
@@ -191,7 +191,7 @@ def test_what_would_spoil_the_request_is_refused_by_name(
     arguments: dict[str, Any], key: str, config: WebSocketConfig | None
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        ConnectionFactory(**{"url": URL, "receiver": Recorder, "config": config, **arguments})
+        ConnectionFactory(Target(**{"url": URL, **arguments}), lambda connection: Recorder(), config)
     assert error.value.key == key
     assert "secret" not in str(error.value)
 
