@@ -66,7 +66,7 @@ def tells_modern(answer: Answer) -> bool:
 
 
 def unfit(answer: Answer) -> str | None:
-    """What an answer says against a server that has to serve the newest version; None if nothing does."""
+    """Case that an answer makes against a server that has to serve the newest version; None if it makes none."""
     if isinstance(answer, Error):
         said = f"{shown(answer.error.message)[:SHOWN]} (code {answer.error.code})"
         if answer.error.code == UnsupportedProtocol.code:
@@ -97,5 +97,5 @@ def _named_instead(code: int, data: Any) -> tuple[str, ...] | None:
 
 
 def _is_modern(versions: Sequence[str]) -> bool:
-    """Some servers answer `server/discover`, and then name only versions that begin with `initialize`."""
+    """Whether any of these begins without `initialize`: some servers answer, and then name only others."""
     return any(version not in LEGACY_VERSIONS for version in versions)

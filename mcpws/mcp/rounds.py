@@ -77,7 +77,7 @@ class InputRounds:
         self._longest_pause = longest_pause
 
     def next(self, type: str | None, result: Raw) -> Round | Unusable | None:
-        """What a result with the `resultType` that is `type`, None for none, asks for; None if it is final."""
+        """Verdict on a result whose `resultType` is `type`, None where it has none; None if it is final."""
         if type is None or type == COMPLETE_RESULT:
             return None
         if type != INPUT_REQUIRED:

@@ -30,7 +30,7 @@ class DualEra:
     """
 
     constants: ClassVar[Limits] = Limits()
-    """What is no setting. Worlds in which everything is scarce, for tests, have others."""
+    """Limits that are no settings. Worlds in which everything is scarce, for tests, have others."""
 
     def __init__(self, backend: Backend, *, clock: IReactorTime, settings: EraTranslation | None = None) -> None:
         limits = self.constants
@@ -43,22 +43,22 @@ class DualEra:
 
     @property
     def translated(self) -> int:
-        """How many conversations with servers had to be translated."""
+        """Number of conversations with servers that had to be translated."""
         return self._counters.translated
 
     @property
     def dropped(self) -> int:
-        """How many messages belonged nowhere in the era of whom they were for."""
+        """Number of messages that belonged nowhere in the era of whom they were for."""
         return self._counters.dropped
 
     @property
     def refused(self) -> int:
-        """How many requests of servers did not reach a client."""
+        """Number of requests of servers that did not reach a client."""
         return self._counters.refused
 
     @property
     def expired(self) -> int:
-        """How many calls were given up because the client did not come back with what it was asked."""
+        """Number of calls that were given up because the client did not come back with what it was asked."""
         return self._counters.expired
 
     def counted(self) -> dict[str, int]:
@@ -67,7 +67,7 @@ class DualEra:
         return own | counted_by(self._backend)
 
     def described(self) -> Description:
-        """As `backend` is."""
+        """The description of `backend`."""
         return description_of(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:

@@ -1,4 +1,4 @@
-"""One client's conversation, whichever eras its requests are of."""
+"""Conversation of one client, whichever eras its requests are of."""
 
 from __future__ import annotations
 
@@ -116,14 +116,14 @@ class EraRouter:
             self.server_lost(reason)
 
     def _begin_modern(self, request: Request, token: RequestId | None) -> None:
-        """With the first request that is."""
+        """Begin the modern half with its first request."""
         self._modern = ModernClient(self._link, self._conversations, self._shared)
         if self._legacy is not None:
             self._legacy.share(self._modern.requests)
         self._modern.take(request, token)
 
     def _begin_legacy(self, request: Request) -> None:
-        """With the first request that is not modern."""
+        """Begin the legacy half with its first request."""
         try:
             # A client that has found out that it cannot be modern here has no use for two servers.
             released = None if self._modern is None else self._modern.release()

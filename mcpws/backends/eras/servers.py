@@ -21,7 +21,7 @@ class ServerReceiver(Protocol):
         """Messages may go to the server."""
 
     def received(self, message: Message) -> None:
-        """From the server."""
+        """Take in what the server sends."""
 
     def lost(self, reason: McpwsError) -> None:
         """The server is gone, or never came; called once, and nothing after it."""
@@ -86,7 +86,7 @@ class ServerConversation:
         return passed
 
     def close(self, reason: str) -> None:
-        """Nobody needs it any more."""
+        """End it: nobody needs it any more."""
         self.receiver = None
         opening, channel, self._opening, self._channel = self._opening, self._channel, None, None
         self._end()
@@ -109,7 +109,7 @@ class ServerConversation:
     # interfaces.Link
 
     def _hear(self, message: Message) -> None:
-        """From the server, to the receiver if nobody else."""
+        """Give the receiver what the server sends."""
         if self.receiver is None:
             return
         probe = self._probe
@@ -203,7 +203,7 @@ class ServerConversations:
         return conversation
 
     def keep(self, conversation: ServerConversation, receiver: ServerReceiver) -> None:
-        """For whoever needs one next."""
+        """Keep one for whoever needs it next."""
         conversation.receiver = receiver
         self._spare = conversation
 
@@ -233,14 +233,14 @@ class ServerConversations:
             self._full.add(conversation)
 
     def emptied(self, conversation: ServerConversation) -> None:
-        """It has caught up, or is gone and the client has been told."""
+        """This server has caught up, or is gone and the client has been told."""
         if conversation in self._full:
             self._full.remove(conversation)
             if not self._full:
                 self.link.resumeProducing()
 
     def ended(self, conversation: ServerConversation) -> None:
-        """It is no more."""
+        """Forget a conversation that is no more."""
         self._all.discard(conversation)
         if conversation is self._spare:
             self._spare = None

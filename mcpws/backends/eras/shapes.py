@@ -72,7 +72,7 @@ def type_of(result: Members) -> str | None:
 
 
 def _value(raw: bytes | Raw) -> Any:
-    """What this JSON is; None if Python cannot hold it, as `1e999` and half a surrogate pair."""
+    """Value of this JSON; None if Python cannot hold it, as `1e999` and half a surrogate pair."""
     try:
         return _read_any(raw)
     except ValueError:
@@ -194,7 +194,7 @@ def _to_legacy_content(found: Members) -> None:
 
 
 def to_modern_error(error: ErrorObject) -> RpcError:
-    """What a legacy server answered, with a code that may stand in the modern era."""
+    """Error of a legacy server, with a code that may stand in the modern era."""
     code = error.code
     if code == RESOURCE_NOT_FOUND:
         code = INVALID_PARAMS
@@ -204,7 +204,7 @@ def to_modern_error(error: ErrorObject) -> RpcError:
 
 
 def to_legacy_error(method: str, params: Members, error: ErrorObject) -> RpcError:
-    """What a modern server answered; a resource that is not there has a code of its own in the legacy era."""
+    """Error of a modern server for a legacy client, which knows a code of its own for a resource that is not there."""
     if error.code == INVALID_PARAMS and method == RESOURCES_READ and not isinstance(error.data, UnsetType):
         uri = _value(params.get("uri", b"null"))
         data = _value(error.data)
@@ -214,7 +214,7 @@ def to_legacy_error(method: str, params: Members, error: ErrorObject) -> RpcErro
 
 
 def as_it_is(error: ErrorObject, code: int) -> RpcError:
-    """To be answered with the same words."""
+    """Error with the same words."""
     data = error.data
     return RpcError(error.message, None if isinstance(data, UnsetType) else data, code=code)
 
@@ -240,7 +240,7 @@ def offers(capabilities: Mapping[str, Raw], name: str, part: str) -> bool:
 
 
 def missing_capability(method: str, params: Members, capabilities: Members) -> Members | None:
-    """What a client would have to declare to be asked this, in the form of a declaration; None if it does."""
+    """Capabilities that a client would have to declare to be asked this; None if it does."""
     if method == ROOTS_LIST:
         return None if "roots" in capabilities else {"roots": {}}
     if method == CREATE_MESSAGE:

@@ -1,4 +1,4 @@
-"""What the conversations of one DualEra share: how far they may go, what they have come to, what is known."""
+"""Limits, counters and findings that the conversations of one DualEra share."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Limits(EraTranslation):
 
 @dataclass(slots=True)
 class Counters:
-    """What all conversations of a backend have come to so far, as DualEra explains it."""
+    """Counts of what all conversations of a backend have come to so far, as DualEra explains it."""
 
     translated: int = 0
     dropped: int = 0

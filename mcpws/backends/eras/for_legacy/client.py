@@ -40,7 +40,7 @@ class LegacyClient:
         self._translation: LegacyToModern | None = None
         self._conversation = conversations.get(self)
         self.receive: Callable[[Message], None] = self._receive
-        """From the client."""
+        """Function that takes what the client sends."""
 
     def begin(self) -> None:
         """Have the server there."""
@@ -130,7 +130,7 @@ class LegacyClient:
             self._translation.begin()
 
     def _hold(self, message: Message) -> None:
-        """Until the server is there; a client that waits for the answer to `initialize` has little more to say."""
+        """Keep it until the server is there; who waits for the answer to `initialize` has little more to say."""
         assert self._unsent is not None
         if len(self._unsent) < self._shared.limits.max_held:
             self._unsent.append(message)

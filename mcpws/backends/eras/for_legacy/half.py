@@ -1,4 +1,4 @@
-"""What the half of a conversation that begins with `initialize` has of its client, which may have another half."""
+"""The client as the half of a conversation that begins with `initialize` has it; there may be another half."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Half:
             self._asked.clear()
 
     def send(self, message: Message) -> None:
-        """To the client."""
+        """Send to the client."""
         if type(message) is Request:
             self._asked[message.id] = None
         elif not self._is_ours(message):
@@ -57,7 +57,7 @@ class Half:
             self._asked.pop(id, None)
 
     def take_back(self) -> None:
-        """Who has asked will not wait for the answers."""
+        """Withdraw what the client was asked: nobody waits for the answers."""
         asked, self._asked = self._asked, {}
         for id in asked:
             self._link.send(Notification(CANCELLED, to_raw({"requestId": id})))

@@ -98,7 +98,7 @@ class LegacySubscriptions:
             self._tell(subscription, None)
 
     def take(self, notification: Notification) -> None:
-        """What belongs to a subscription, from the server."""
+        """Take in what belongs to a subscription, from the server."""
         id = subscription_of(notification)
         subscription = None if id is None else self._by_id.get(id, self._opening)
         if subscription is None:
@@ -119,7 +119,7 @@ class LegacySubscriptions:
             self._ended(subscription, None)
 
     def close(self) -> None:
-        """Neither client nor server is there any more."""
+        """Stop all timers: neither client nor server is there any more."""
         for subscription in (*self._resources.values(), *([self._lists] if self._lists else [])):
             subscription.timer.stop()
 
@@ -151,7 +151,7 @@ class LegacySubscriptions:
         self._tell(subscription, None)
 
     def _catch_up(self, subscription: _Subscription) -> None:
-        """What changed while nobody listened, nobody knows: so all of it may have."""
+        """Tell the client that all of it may have changed: while nobody listened, nobody knows."""
         for uri in subscription.filter.uris:
             self._link.send(Notification(RESOURCE_UPDATED, put_together({"uri": uri})))
         for feature in subscription.filter.features:
@@ -175,7 +175,7 @@ class LegacySubscriptions:
             self._forget(subscription, RpcError("The server has ended the subscription"))
 
     def _forget(self, subscription: _Subscription, error: RpcError) -> None:
-        """It has come to nothing."""
+        """Drop a subscription that has come to nothing."""
         if subscription is self._lists:
             self._lists = None
         for uri in subscription.filter.uris:

@@ -44,7 +44,7 @@ MANY = 2**31
 """More requests than one conversation comes to."""
 
 _UNHEARD = (ROOTS_CHANGED, TASK_STATUS)
-"""What a client tells a server of, and the modern era does not know."""
+"""Notifications of a client that the modern era does not know."""
 
 
 class _Level(Struct, gc=False):
@@ -110,7 +110,7 @@ class LegacyToModern:
         self._link.send(Result(self._initialize.id, put_together(result)))
 
     def receive(self, message: Message) -> None:
-        """From the client."""
+        """Take in what the client sends."""
         ours = self._client.receive(message)
         if type(ours) is Request:
             try:
@@ -124,7 +124,7 @@ class LegacyToModern:
                 self._conversation.to_server(ours)
 
     def received(self, message: Message) -> None:
-        """From the server."""
+        """Take in what the server sends."""
         if type(message) is Notification:
             if message.method == CANCELLED:
                 self._subscriptions.cancelled(cancelled_id(message))

@@ -252,7 +252,7 @@ class InteractiveCalls:
             self._waiting.remove(call)
 
     def _dismiss(self, call: Call) -> None:
-        """What it was to ask the client cannot be asked over it any more."""
+        """Have its questions wait for another call, or refuse them: over this one nothing can be asked any more."""
         call.stop_timer()
         asks, call.asks = call.asks, []
         for ask in asks:

@@ -1,4 +1,4 @@
-"""One call of a modern client at a legacy server."""
+"""Call of a modern client at a legacy server."""
 
 from __future__ import annotations
 
@@ -119,6 +119,6 @@ def canonical(value: Raw) -> object:
 
 
 def digest(method: str, params: Members) -> bytes:
-    """What a request is about, to tell whether another is about the same; `params` as a legacy server gets them."""
+    """Digest of what a request is about, to know another about the same; `params` as a legacy server gets them."""
     salient = {name: canonical(value) for name, value in params.items() if name != "_meta"}
     return sha256(json.dumps([method, salient], sort_keys=True).encode()).digest()

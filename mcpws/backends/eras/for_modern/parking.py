@@ -38,16 +38,16 @@ class Parking:
         return token
 
     def find(self, token: str) -> Call | None:
-        """What waits under this token, if anything does. It stays there."""
+        """The call that waits under this token, if any does. It stays there."""
         place = self._places.get(token)
         return None if place is None else place.call
 
     def take(self, token: str) -> None:
-        """It waits no longer: a token is good for once."""
+        """End the wait under this token, which is good for once."""
         self._places.pop(token).expiry.cancel()
 
     def drop(self, unwanted: Callable[[Call], bool]) -> None:
-        """Nobody could go on with these."""
+        """End the wait of calls with which nobody could go on."""
         for token in [token for token, place in self._places.items() if unwanted(place.call)]:
             self.take(token)
 

@@ -135,7 +135,7 @@ class LegacyServers:
         return Work(request, legacy, read_meta(request).progress_token, level, call, answers)
 
     def _call(self, token: str | None, about: bytes) -> Call:
-        """What was parked under this token; it is not any more."""
+        """The call that was parked under this token; it is not any more."""
         call = None if token is None else self._seat.parking.find(token)
         if token is None or call is None:
             problem = "not given here, used before, or expired"
@@ -221,7 +221,7 @@ def _bad_meta(name: str, reason: str) -> InvalidParams:
 
 
 def _check_visited(actions: dict[str, _Response]) -> None:
-    """Nobody tries a request again, in the legacy era, whose URLs the user did not want to visit."""
+    """Raise RpcError if the user did not want to visit a URL: in the legacy era the request is then not tried again."""
     for response in actions.values():
         if response.action != "accept":
             raise RpcError("The elicitation was not accepted", {"action": response.action})

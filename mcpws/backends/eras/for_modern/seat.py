@@ -1,4 +1,4 @@
-"""What the parts of the translation for one modern client have in common."""
+"""Places that the parts of the translation for one modern client have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One legacy server that works for a modern client."""
+"""Legacy server that works for a modern client."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ class LegacyServer:
             self._held[id] = work
 
     def surrender(self) -> list[Request]:
-        """What it holds, for somebody else to do, who also looks after the conversation now."""
+        """The requests that it holds, for somebody else to do, who also looks after the conversation now."""
         self._timer.stop()
         held, self._held = self._held, {}
         return [work.request for work in held.values()]
 
     def close(self, reason: McpwsError) -> None:
-        """Nobody needs it any more; what is open is answered with `reason`."""
+        """End it: nobody needs it, and what is open is answered with `reason`."""
         self._end(reason)
         self.conversation.close(str(reason))
 

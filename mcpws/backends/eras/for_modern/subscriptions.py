@@ -24,7 +24,7 @@ _read_params = null_as_none(ListenParams[_Filter])
 
 
 class _State(Enum):
-    """Of a resource at the server. It has one request about it at a time: one that does not answer gets no more."""
+    """State of a resource at the server, which has one request about it at a time: one that is silent gets no more."""
 
     SUBSCRIBING = auto()
     SUBSCRIBED = auto()

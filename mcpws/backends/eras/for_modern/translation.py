@@ -29,7 +29,7 @@ from mcpws.mcp.schema import DiscoverResult, InitializeResult
 from mcpws.mcp.versions import MODERN_VERSIONS
 
 _UNHEARD = (ELICITATION_COMPLETE, TASK_STATUS)
-"""What a server tells a client of, and the modern era does not know."""
+"""Notifications of a server that the modern era does not know."""
 
 
 Welcome: TypeAlias = InitializeResult[Raw, dict[str, Raw]]
@@ -111,7 +111,7 @@ class ModernToLegacy:
         return to_modern_result(DISCOVER, put_together(result), self._server_info)
 
     def _set_level(self, level: int) -> None:
-        """Of all that is wanted now the lowest is what the server is to send; the rest is dropped here."""
+        """Have the server send from the lowest level that is wanted now; the rest is dropped here."""
         self._wanted_level = min([level, *self._desk.levels()])
         if "logging" in self._capabilities:
             self._tell_level()
