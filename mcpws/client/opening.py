@@ -1,4 +1,4 @@
-"""How a session begins: of which era the server is, which version both speak, and who the server is."""
+"""The beginning of a session: of which era the server is, which version both speak, and who the server is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VERSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a client wants sessions to begin, as ClientFactory explains it; ConfigError names what cannot be.
+    """A client's wishes for how sessions begin, as ClientFactory explains them; ConfigError names what cannot be.
 
     :param timeout: seconds for each answer but that to a probe; None to wait for ever.
     """
@@ -56,7 +56,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What both sides know in the end."""
+    """The facts that both sides know in the end."""
 
     era: Legacy | Modern
     server_info: dict[str, Any]

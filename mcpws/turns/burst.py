@@ -1,4 +1,4 @@
-"""What is written while one event is handled goes out together at its end: a system call costs more than a message.
+"""Bursts: what is written while one event is handled goes out together, for a system call costs more than a message.
 
 There is one `burst` for all transports, as there is one reactor: what one read from a child brings may be answers for
 many clients, and what one read from a client brings may be for several children.

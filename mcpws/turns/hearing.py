@@ -1,4 +1,4 @@
-"""What functions do because of the other end's notifications: nobody waits for it, so nothing else bounds it."""
+"""Bounds of what functions do because of the other end's notifications: nobody waits for it."""
 
 from __future__ import annotations
 

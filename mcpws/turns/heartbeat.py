@@ -15,7 +15,7 @@ log = Logger()
 
 
 class Swept(Protocol):
-    """What has timeouts of its own."""
+    """An object with timeouts of its own."""
 
     def sweep(self, now: float) -> None:
         """Do what is due at `now`."""

@@ -22,7 +22,7 @@ class Once(Generic[T]):
         return self._value is not None
 
     def fire(self, value: T) -> None:
-        """It happens, with `value`; does nothing after the first time."""
+        """The event happens, with `value`; does nothing after the first time."""
         if self._value is None:
             self._value = (value,)
             waiting, self._waiting = self._waiting, []

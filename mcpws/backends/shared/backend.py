@@ -131,7 +131,7 @@ class Shared:
         return self._mux.refused
 
     def counted(self) -> dict[str, int]:
-        """All of these numbers, and those that `backend` has counted."""
+        """The numbers of what is shared, and those that `backend` has counted."""
         dropped = {f"shared.dropped.{kind}": count for kind, count in self._mux.dropped.items()}
         own = {
             "shared.conversations": self.conversations,
