@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Raw, UnsetType
 from twisted.internet.interfaces import IDelayedCall
@@ -40,39 +40,37 @@ _WORDS = {
 }
 
 
+class Ends(NamedTuple):
+    """Both ends of a translation, and what all its requests have.
+
+    `server` numbers what goes to the server, `client` what the client is asked, and takes the answers to the client;
+    `meta` goes with every request, `capabilities` are the client's.
+    """
+
+    server: Peer
+    client: Peer
+    shared: Shared
+    meta: Callable[[], dict[str, Any]]
+    capabilities: Members
+
+
 class LegacyRequest:
     """Request of a legacy client at a modern server, from its arrival to its answer.
 
     When the server requires input (MCP 2026-07-28, multi round-trip requests), the client is asked for it in requests
     of the legacy era, and the request is sent again with what it says. What goes wrong on the way fails the request.
 
-    :param server: numbers what goes to the server.
-    :param client: numbers what the client is asked, and takes the answer.
-    :param meta: what goes with every request.
-    :param capabilities: of the client.
     :raises ValueError: the parameters are no object.
     """
 
-    def __init__(
-        self,
-        request: Request,
-        server: Peer,
-        client: Peer,
-        shared: Shared,
-        meta: Callable[[], dict[str, Any]],
-        capabilities: Members,
-    ) -> None:
+    def __init__(self, request: Request, ends: Ends) -> None:
         self._request = request
         self._params = members(request.params)
         # Checks `_meta`, too.
         to_modern_params(self._params, {})
-        self._server = server
-        self._client = client
-        self._shared = shared
-        self._meta = meta
-        self._capabilities = capabilities
+        self._server, self._client, self._shared, self._meta, self._capabilities = ends
         self._sent: RequestId | None = None
-        self._rounds = InputRounds(request.method, shared.limits.max_rounds, LONGEST_PAUSE)
+        self._rounds = InputRounds(request.method, ends.shared.limits.max_rounds, LONGEST_PAUSE)
         self._round: Round | None = None
         self._asked: list[RequestId] = []
         self._unanswered = 0

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from twisted.logger import Logger
 
 from mcpws.backends.eras.for_legacy.half import Half
-from mcpws.backends.eras.for_legacy.request import LegacyRequest
+from mcpws.backends.eras.for_legacy.request import Ends, LegacyRequest
 from mcpws.backends.eras.for_legacy.subscriptions import Filter, LegacySubscriptions
 from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
@@ -93,6 +93,7 @@ class LegacyToModern:
         self._server = Peer(
             conversation.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id, put_together
         )
+        self._ends = Ends(self._server, self._client, shared, self._meta, self._capabilities)
         self._subscriptions = LegacySubscriptions(self._server, link, shared, self._meta)
 
     def begin(self) -> None:
@@ -169,7 +170,7 @@ class LegacyToModern:
             elif method == RESOURCES_UNSUBSCRIBE:
                 self._unsubscribe(request)
             else:
-                LegacyRequest(request, self._server, self._client, self._shared, self._meta, self._capabilities).begin()
+                LegacyRequest(request, self._ends).begin()
         except ValueError as error:
             raise InvalidParams("Invalid params", {"reason": str(error)}) from None
 
