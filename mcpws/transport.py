@@ -28,7 +28,7 @@ from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
 from mcpws.policy.urls import shown, split
 from mcpws.seam.interfaces import Channel, Link, Producer
 from mcpws.service.listen import WebSocketService
-from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory
 from mcpws.ws.connection import NO_STATUS, NORMAL
 from mcpws.ws.server import ServerFactory
 from mcpws.ws.target import Target
@@ -276,7 +276,7 @@ class _Client:
                 raise ConfigError(key, getattr(config, key), "nothing reconnects by itself yet; leave the default")
         self._inbox = inbox
         target = Target(config.url, tls=tls)
-        self._factory = ConnectionFactory(target, lambda connection: self, config, reactor=reactor)
+        self._factory = ClientConnectionFactory(target, lambda connection: self, config, reactor=reactor)
         self._endpoint = endpoint_for(target, reactor, config.timeout_seconds)
         self._connection: ClientConnection | None = None
         self._connecting: Deferred[Any] | None = None

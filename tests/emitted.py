@@ -355,7 +355,7 @@ PLACES: Mapping[str, Callable[[Any, Report], None]] = {
     "mcpws.fronts.front": lambda module, report: _watch_front(module.Front, report),
     "mcpws.fronts.stdio": lambda module, report: _observe(module.StdioFront, report),
     "mcpws.ws.server": lambda module, report: _observe(module.ServerFactory, report),
-    "mcpws.ws.client": lambda module, report: _observe(module.ConnectionFactory, report),
+    "mcpws.ws.client": lambda module, report: _observe(module.ClientConnectionFactory, report),
     "mcpws.backends.app.application": lambda module, report: _watch_answers(module.App, report),
     "mcpws.backends.eras.backend": lambda module, report: _watch_around(module.DualEra, report),
     "mcpws.backends.stdio.backend": lambda module, report: _observe(module.Stdio, report),

@@ -16,7 +16,7 @@ from mcpws.errors import McpwsError, MessageTooLarge, ResultTooLarge, RpcError, 
 from mcpws.jsonrpc.messages import Error, Message, Request, Result
 from mcpws.policy.urls import shown, split
 from mcpws.seam.interfaces import Channel, Description, Link
-from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory
 from mcpws.ws.connection import NORMAL
 from mcpws.ws.target import Target
 from mcpws.ws.upgrade import Headers
@@ -80,7 +80,7 @@ class Upstream:
         return result
 
 
-class _Factory(ConnectionFactory):
+class _Factory(ClientConnectionFactory):
     """Knows all the connections of an Upstream, those included that are not open yet, or not gone."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

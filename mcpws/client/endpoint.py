@@ -15,7 +15,7 @@ from mcpws.client.names import with_names
 from mcpws.errors import ConfigError, ConnectFailed, McpwsError
 from mcpws.policy.origin import is_localhost
 from mcpws.policy.urls import DEFAULT_PORTS, address, split
-from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory
 from mcpws.ws.target import Target
 
 NO_TIMEOUT = 365 * 86_400.0
@@ -47,7 +47,7 @@ def endpoint_for(target: Target, reactor: Any, timeout: float | None = 30) -> IS
         raise ConfigError("url", target.shown, f"has a host name that no certificate can have: {error}") from None
 
 
-def open_connection(endpoint: IStreamClientEndpoint, factory: ConnectionFactory) -> Deferred[ClientConnection]:
+def open_connection(endpoint: IStreamClientEndpoint, factory: ClientConnectionFactory) -> Deferred[ClientConnection]:
     """Connect; fires with the connection once its handshake is complete, or fails as that does.
 
     To look the name up and to connect takes no longer than the factory's `timeout_seconds`; its handshake has as many.

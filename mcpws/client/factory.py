@@ -23,14 +23,14 @@ from mcpws.client.session import Session
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError, ConnectFailed, ConnectionClosed, McpwsError
 from mcpws.seam.observer import Observer
-from mcpws.ws.client import ClientConnection, ClientProtocol, ConnectionFactory
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory, ClientProtocol
 from mcpws.ws.target import Target
 from mcpws.ws.upgrade import Headers
 
 log = Logger()
 
 
-class ClientFactory(ConnectionFactory):
+class ClientFactory(ClientConnectionFactory):
     """Makes sessions with the server at `url`: for endpoints and ClientServices of your own.
 
     :param url: a Target may stand for it, which has `headers`, `subprotocols` and `origin` in it. Its endpoint and TLS
@@ -46,7 +46,7 @@ class ClientFactory(ConnectionFactory):
     :param probe_timeout: seconds for the answer to `server/discover`, in `auto`.
     :param timeout: seconds for the answer to each request that does not say otherwise; None to wait for ever.
 
-    Further arguments as for Target and ConnectionFactory.
+    Further arguments as for Target and ClientConnectionFactory.
     """
 
     def __init__(

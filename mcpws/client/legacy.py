@@ -30,7 +30,7 @@ class _Wish:
     uris: set[str]
 
 
-class Legacy:
+class LegacyDialect:
     """The legacy way in which a session asks and listens.
 
     :param version: that both settled on.

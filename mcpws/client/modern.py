@@ -24,7 +24,7 @@ from mcpws.mcp.versions import newest
 from mcpws.turns.caller import Caller
 
 
-class Modern:
+class ModernDialect:
     """The modern way in which a session asks and listens.
 
     :param functions: what answers the server when it wants input, by method.

@@ -10,8 +10,8 @@ from msgspec import to_builtins
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.client.identity import ClientIdentity, RequestFunction
-from mcpws.client.legacy import Legacy
-from mcpws.client.modern import Modern
+from mcpws.client.legacy import LegacyDialect
+from mcpws.client.modern import ModernDialect
 from mcpws.errors import ConfigError, MalformedResult, RemoteError, RequestTimeout, UnsupportedVersion
 from mcpws.mcp.discovery import spoken_instead
 from mcpws.mcp.methods import DISCOVER, INITIALIZE, INITIALIZED
@@ -58,7 +58,7 @@ class Terms:
 class Greeting:
     """The facts that both sides know in the end."""
 
-    era: Legacy | Modern
+    era: LegacyDialect | ModernDialect
     server_info: dict[str, Any]
     capabilities: dict[str, Any]
     instructions: str | None
@@ -110,7 +110,7 @@ class Opening:
 
     async def _discover(self, timeout: float | None) -> Greeting:
         versions = MODERN_VERSIONS if self._terms.version is None else (self._terms.version,)
-        modern = Modern(self._caller, self._clock, self._functions, self._terms.identity, versions)
+        modern = ModernDialect(self._caller, self._clock, self._functions, self._terms.identity, versions)
         found: _Discovered = await modern.request(DISCOVER, timeout=timeout, type=_Discovered)
         version = newest(versions, found.supported_versions)
         if version is None:
@@ -131,5 +131,5 @@ class Opening:
             raise UnsupportedVersion((version,), LEGACY_VERSIONS)
         self._caller.notify(INITIALIZED)
         capabilities = found.capabilities or {}
-        legacy = Legacy(self._caller, version, capabilities)
+        legacy = LegacyDialect(self._caller, version, capabilities)
         return Greeting(legacy, found.server_info, capabilities, found.instructions)

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.client.identity import NotificationFunction, RequestFunction
-from mcpws.client.legacy import Legacy
+from mcpws.client.legacy import LegacyDialect
 from mcpws.client.methods import Methods, Timeout
-from mcpws.client.modern import Modern
+from mcpws.client.modern import ModernDialect
 from mcpws.client.opening import Opening, Terms
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.lifecycle import ConnectionState
@@ -68,7 +68,7 @@ class Session(Methods):
         self._hearing = Hearing(connection.peer, *connection.notification_limits)
         # Bytes of the notification that is being heard.
         self._size = 0
-        self._era: Legacy | Modern = Legacy(self._caller, "", {})
+        self._era: LegacyDialect | ModernDialect = LegacyDialect(self._caller, "", {})
         # Whether the server fell behind and has not caught up yet; only then has `_is_stalled` to look how far.
         self._behind = False
         self._lost: Once[McpwsError] = Once()

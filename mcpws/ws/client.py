@@ -73,7 +73,7 @@ class Receiver(Protocol):
 class ClientConnection(Connection):
     """One connection to a server."""
 
-    def __init__(self, protocol: Any, id: int, factory: ConnectionFactory) -> None:
+    def __init__(self, protocol: Any, id: int, factory: ClientConnectionFactory) -> None:
         super().__init__(protocol, id, factory.config, factory.time)
         self._factory = factory
         self.mask_key = factory.mask_keys.__next__
@@ -256,7 +256,7 @@ class ClientConnection(Connection):
 class WatchedConnection(ClientConnection):
     """One of which an Observer is told."""
 
-    def __init__(self, protocol: Any, id: int, factory: ConnectionFactory, observer: Observer) -> None:
+    def __init__(self, protocol: Any, id: int, factory: ClientConnectionFactory, observer: Observer) -> None:
         super().__init__(protocol, id, factory)
         self._party = Party("server", id, Identity(factory.shown_url, connection=id))
         self._observer = observer
@@ -344,7 +344,7 @@ class ClientProtocol(AutobahnEnd, WebSocketClientProtocol):  # type: ignore[misc
         self.dropConnection(abort=True)
 
 
-class ConnectionFactory(WebSocketClientFactory):
+class ClientConnectionFactory(WebSocketClientFactory):
     """Makes connections to one target.
 
     :param target: the server, or its URL alone; where to connect is the affair of whoever does.

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, Result, Session, connect
 from mcpws.client.endpoint import endpoint_for
 from mcpws.jsonrpc.messages import to_raw
-from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory
 from mcpws.ws.target import Target
 
 pytestmark = pytest.mark.integration
@@ -113,7 +113,7 @@ async def test_ten_clients_at_once_see_nothing_of_each_other(serve: Serve) -> No
         chats.append(Chat(connection))
         return chats[-1]
 
-    factory = ConnectionFactory(service.url, receiver)
+    factory = ClientConnectionFactory(service.url, receiver)
     endpoint = endpoint_for(Target(service.url), reactor)
     protocols: list[Any] = await gatherResults([endpoint.connect(factory) for _ in range(10)])
     await gatherResults([protocol.connection.when_open for protocol in protocols])

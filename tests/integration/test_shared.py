@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 
 from mcpws import Error, McpwsError, Message, Notification, Request, RequestId, Result
 from mcpws.jsonrpc.messages import to_raw
-from mcpws.ws.client import ClientConnection, ConnectionFactory
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory
 from tests.integration.live import Waiting, bounded
 
 pytestmark = pytest.mark.integration
@@ -113,7 +113,7 @@ async def connected(service: Any, number: int) -> list[Client]:
         clients.append(Client(connection))
         return clients[-1]
 
-    factory = ConnectionFactory(service.url, receiver)
+    factory = ClientConnectionFactory(service.url, receiver)
     endpoint = HostnameEndpoint(reactor, "127.0.0.1", service.port)
     protocols: list[Any] = await gatherResults([endpoint.connect(factory) for _ in range(number)])
     await gatherResults([protocol.connection.when_open for protocol in protocols])

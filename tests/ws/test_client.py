@@ -24,7 +24,7 @@ from mcpws.errors import (
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, Result, to_raw
 from mcpws.testing import Network, RawServer, RecordingBackend, Served, result_of
 from mcpws.testing.raw import CLOSE, TEXT
-from mcpws.ws.client import ClientProtocol, ConnectionFactory
+from mcpws.ws.client import ClientConnectionFactory, ClientProtocol
 from mcpws.ws.target import Target
 
 URL = "ws://127.0.0.1:8082"
@@ -64,7 +64,9 @@ class Rig:
         self.recorder = Recorder()
         self.server = RawServer()
         target = Target(url, **arguments)
-        self.factory = ConnectionFactory(target, lambda connection: self.recorder, config, reactor=self.network.clock)
+        self.factory = ClientConnectionFactory(
+            target, lambda connection: self.recorder, config, reactor=self.network.clock
+        )
         endpoint = self.network.endpoint(Factory.forProtocol(lambda: self.server))
         self.connection = cast(ClientProtocol, result_of(endpoint.connect(self.factory))).connection
         self._outcomes: list[object] = []
@@ -191,7 +193,7 @@ def test_what_would_spoil_the_request_is_refused_by_name(
     arguments: dict[str, Any], key: str, config: WebSocketConfig | None
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        ConnectionFactory(Target(**{"url": URL, **arguments}), lambda connection: Recorder(), config)
+        ClientConnectionFactory(Target(**{"url": URL, **arguments}), lambda connection: Recorder(), config)
     assert error.value.key == key
     assert "secret" not in str(error.value)
 
@@ -648,7 +650,7 @@ def test_a_factory_has_a_timer_only_while_it_has_connections() -> None:
 
 
 def test_the_url_is_enough_for_a_factory() -> None:
-    factory = ConnectionFactory(URL, lambda connection: Recorder())
+    factory = ClientConnectionFactory(URL, lambda connection: Recorder())
     assert factory.config == WebSocketConfig(url=URL, server_mode=False)
     assert factory.clock is factory.reactor
     protocol = factory.protocol

@@ -16,7 +16,7 @@ from mcpws.jsonrpc.messages import Message, Notification
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend, Served, connected
 from mcpws.testing.network import result_of
 from mcpws.testing.raw import CLOSE, CONTINUATION, TEXT
-from mcpws.ws.client import ClientProtocol, ConnectionFactory
+from mcpws.ws.client import ClientConnectionFactory, ClientProtocol
 from mcpws.ws.compression import accept_offer
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
@@ -322,7 +322,7 @@ def test_our_client_takes_what_rfc_7692_lets_a_server_answer(answer: str, served
     network, server = Network(), RawServer()
     received: list[Message] = []
     config = WebSocketConfig(compression=True, server_mode=False)
-    factory = ConnectionFactory(config.url, lambda connection: Receiving(received), config, reactor=network.clock)
+    factory = ClientConnectionFactory(config.url, lambda connection: Receiving(received), config, reactor=network.clock)
     client = cast(ClientProtocol, result_of(network.endpoint(Factory.forProtocol(lambda: server)).connect(factory)))
     client.connection.when_open.addErrback(lambda failure: failure.trap(HandshakeRefused))
     network.flush()

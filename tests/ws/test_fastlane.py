@@ -14,7 +14,7 @@ from mcpws.config import WebSocketConfig
 from mcpws.errors import McpwsError
 from mcpws.jsonrpc.messages import Message
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
-from mcpws.ws.client import ClientProtocol, ConnectionFactory
+from mcpws.ws.client import ClientConnectionFactory, ClientProtocol
 from mcpws.ws.fastlane import FastLane, frame, head
 from mcpws.ws.server import ServerFactory, ServerProtocol
 
@@ -131,7 +131,7 @@ def seen_by_a_server(pieces: list[bytes], fast_lane: bool) -> tuple[Events, byte
 def seen_by_a_client(pieces: list[bytes], fast_lane: bool) -> tuple[Events, int]:
     network, events = Network(), Events()
     config = WebSocketConfig(max_message_size=LIMIT, fast_lane=fast_lane, server_mode=False)
-    factory = ConnectionFactory("ws://127.0.0.1:8082", lambda connection: Nobody(), config, reactor=network.clock)
+    factory = ClientConnectionFactory("ws://127.0.0.1:8082", lambda connection: Nobody(), config, reactor=network.clock)
     factory.protocol = events.protocol(ClientProtocol)
     protocol: Any = factory.buildProtocol(None)
     protocol.connection.when_open.addErrback(lambda failure: None)

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory
 
 from mcpws.config import WebSocketConfig
 from mcpws.testing import Network, RawClient, RawServer, RecordingBackend
-from mcpws.ws.client import ClientConnection, ConnectionFactory, Receiver
+from mcpws.ws.client import ClientConnection, ClientConnectionFactory, Receiver
 from mcpws.ws.server import ServerFactory
 
 CONFIG = WebSocketConfig(max_message_size=4321)
@@ -76,7 +76,7 @@ def never(connection: ClientConnection) -> Receiver:
 
 def client_protocol() -> Any:
     network = Network()
-    factory = ConnectionFactory("ws://127.0.0.1:8082", never, CONFIG, reactor=network.clock)
+    factory = ClientConnectionFactory("ws://127.0.0.1:8082", never, CONFIG, reactor=network.clock)
     protocol = factory.buildProtocol(None)
     protocol.connection.when_open.addErrback(lambda failure: None)
     network.join(protocol, Factory.forProtocol(RawServer))

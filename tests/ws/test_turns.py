@@ -13,7 +13,7 @@ from mcpws.jsonrpc.messages import Message, Notification
 from mcpws.testing import Frame, Network, RawServer, RecordingBackend, Served
 from mcpws.testing.raw import CLOSE, CONTINUATION, PING, PONG, TEXT
 from mcpws.ws.autobahn import AutobahnEnd
-from mcpws.ws.client import ConnectionFactory
+from mcpws.ws.client import ClientConnectionFactory
 from mcpws.ws.fastlane import FastLane, frame
 
 pytestmark = pytest.mark.not_mcp("what is said stands for any payload")
@@ -260,7 +260,7 @@ def test_a_client_takes_turns_with_its_servers_as_well() -> None:
         def resume_sending(self) -> None: ...
         def lost(self, reason: object) -> None: ...
 
-    factory = ConnectionFactory("ws://127.0.0.1:8082", lambda connection: Hearing(), reactor=clock)
+    factory = ClientConnectionFactory("ws://127.0.0.1:8082", lambda connection: Hearing(), reactor=clock)
     protocol: Any = factory.buildProtocol(None)
     protocol.connection.when_open.addErrback(lambda failure: None)
     server = RawServer()

@@ -12,14 +12,14 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.app.away import On
 from mcpws.backends.app.catalog import Catalog
-from mcpws.backends.app.channel import AppChannel, Listener, Method, Stateless
+from mcpws.backends.app.channel import AnswersModern, AppChannel, Listener, Method
 from mcpws.backends.app.content import UNCACHED, CacheHint
 from mcpws.backends.app.custom import RpcFunction
 from mcpws.backends.app.failures import Failures
 from mcpws.backends.app.in_flight import InFlight
 from mcpws.backends.app.input_required import Safe
 from mcpws.backends.app.methods import METHODS, MODERN_METHODS, NOTIFICATIONS, RESERVED
-from mcpws.backends.app.modern_answers import Modern, ModernMethod
+from mcpws.backends.app.modern_answers import ModernAnswers, ModernMethod
 from mcpws.backends.app.places import Places
 from mcpws.backends.app.prompts import Completion, Prompt
 from mcpws.backends.app.registering import check_first, check_function, check_options
@@ -136,7 +136,7 @@ class App:
         self._modern_methods: dict[str, ModernMethod] = dict(MODERN_METHODS)
         self._notifications: dict[str, Listener] = dict(NOTIFICATIONS)
         safe = Safe(Seal(secrets.token_bytes(MIN_KEY) if state_key is None else state_key), name, now)
-        self._stateless: Stateless = Modern(self._catalog.info, self._modern_methods, safe, cache).answer
+        self._answer_modern: AnswersModern = ModernAnswers(self._catalog.info, self._modern_methods, safe, cache).answer
         self._subscriptions: Subscriptions[Subscriber] = Subscriptions()
         self._in_flight = InFlight()
         self._places = Places(on, self._in_flight, max_threads, max_thread_queue)
@@ -360,7 +360,7 @@ class App:
             self._catalog,
             self._methods,
             self._notifications,
-            self._stateless,
+            self._answer_modern,
             subscriptions=self._subscriptions,
             in_flight=self._in_flight,
             hearing=Hearing(link.identity.peer, self._max_notifications, self._max_notification_bytes),

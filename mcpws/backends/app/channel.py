@@ -41,7 +41,7 @@ GOING_AWAY = 1001
 """The close code of a conversation whose one end has left (RFC 6455, section 7.4.1)."""
 
 
-class HandshakenClient(ClientState):
+class LegacyClientState(ClientState):
     """State of a legacy client: all that it has said since `initialize`.
 
     `features` are the capabilities that it was told the server has; `subscriptions` are URIs as it spelled them, by
@@ -88,12 +88,13 @@ class AppChannel:
 
     :param methods: what answers these requests, by name.
     :param notifications: what listens to notifications, by name; others are of no interest.
-    :param stateless: what answers requests that stand for themselves.
+    :param answer_modern: what answers requests that stand for themselves.
     :param failures: what clients are told of functions that failed.
     :param ended: called with this channel once it is closed.
     """
 
     __slots__ = (
+        "_answer_modern",
         "_answerer",
         "_closed",
         "_contexts",
@@ -103,7 +104,6 @@ class AppChannel:
         "_methods",
         "_notifications",
         "_peer",
-        "_stateless",
         "_subscriptions",
         "caller",
         "catalog",
@@ -123,7 +123,7 @@ class AppChannel:
         catalog: Catalog,
         methods: Mapping[str, Method],
         notifications: Mapping[str, Listener],
-        stateless: Stateless,
+        answer_modern: AnswersModern,
         *,
         subscriptions: Subscriptions[Subscriber],
         in_flight: InFlight,
@@ -134,7 +134,7 @@ class AppChannel:
         ended: Callable[[AppChannel], None],
     ) -> None:
         self.catalog = catalog
-        self.client = HandshakenClient()
+        self.client = LegacyClientState()
         self._peer = Peer(link.send, max_pending)
         self._answerer = Answerer(self._peer, link.send)
         self.caller = Caller(self._peer, clock)
@@ -148,7 +148,7 @@ class AppChannel:
         self._link = link
         self._methods = methods
         self._notifications = notifications
-        self._stateless = stateless
+        self._answer_modern = answer_modern
         self._subscriptions = subscriptions
         self._failures = failures
         self._ended = ended
@@ -253,7 +253,7 @@ class AppChannel:
         if type(ours) is Request:
             meta = read_modern(ours)
             if meta is not None:
-                self._answerer.answer(ours, self._stateless, self, ours, meta)
+                self._answerer.answer(ours, self._answer_modern, self, ours, meta)
             else:
                 self._answerer.answer(ours, self._methods.get(ours.method, _not_found), self, ours)
         elif type(ours) is Notification:
@@ -326,7 +326,7 @@ class AppChannel:
 Method: TypeAlias = Callable[[AppChannel, Request], object]
 """Answers a request: returns its result, a Deferred of it, or raises."""
 
-Stateless: TypeAlias = Callable[[AppChannel, Request, RequestMeta], object]
+AnswersModern: TypeAlias = Callable[[AppChannel, Request, RequestMeta], object]
 """A Method that is told what it is to know, by the request's `_meta`."""
 
 Listener: TypeAlias = Callable[[AppChannel, Notification], None]

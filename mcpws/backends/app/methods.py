@@ -19,7 +19,7 @@ from mcpws.backends.app.catalog import Catalog
 from mcpws.backends.app.channel import AppChannel, Listener, Method, Scope
 from mcpws.backends.app.listen import Filter, available
 from mcpws.backends.app.modern_answers import ModernMethod
-from mcpws.backends.app.modern_call import StatelessCall
+from mcpws.backends.app.modern_call import ModernCall
 from mcpws.backends.app.prompts import completed
 from mcpws.backends.app.registry import Registry
 from mcpws.backends.app.resources import Resource
@@ -132,7 +132,7 @@ def _read_resource(scope: Scope, request: Request) -> object:
     return _run_resource(scope, request, uri, *_find_resource(scope, uri))
 
 
-def _read_kept_resource(call: StatelessCall, request: Request) -> object:
+def _read_kept_resource(call: ModernCall, request: Request) -> object:
     uri = _read_uri(request).uri
     resource, variables = _find_resource(call, uri)
     call.cache = resource.cache
@@ -199,11 +199,11 @@ def _ready(channel: AppChannel, notification: Notification) -> None:
     channel.client.initialized = True
 
 
-def _discover(call: StatelessCall, request: Request) -> DiscoverResult[Any, Implementation]:
+def _discover(call: ModernCall, request: Request) -> DiscoverResult[Any, Implementation]:
     return DiscoverResult(SUPPORTED_VERSIONS, call.catalog.capabilities(), call.catalog.instructions)
 
 
-def _listen(call: StatelessCall, request: Request) -> Deferred[dict[str, Any]]:
+def _listen(call: ModernCall, request: Request) -> Deferred[dict[str, Any]]:
     wanted = _read_listen(request).notifications
     return call.channel.listens.open(request.id, available(wanted, call.catalog))
 

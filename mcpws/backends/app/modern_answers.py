@@ -15,7 +15,7 @@ from mcpws.backends.app.content import CacheHint
 from mcpws.backends.app.context import ClientState
 from mcpws.backends.app.failures import MalformedAnswer
 from mcpws.backends.app.input_required import Safe
-from mcpws.backends.app.modern_call import StatelessCall
+from mcpws.backends.app.modern_call import ModernCall
 from mcpws.backends.app.prompts import CompleteResult, GetPromptResult
 from mcpws.backends.app.resources import ReadResourceResult
 from mcpws.errors import (
@@ -40,7 +40,7 @@ from mcpws.turns.outcome import as_deferred, cause_of
 
 T = TypeVar("T")
 
-ModernMethod: TypeAlias = Callable[[StatelessCall, Request], object]
+ModernMethod: TypeAlias = Callable[[ModernCall, Request], object]
 """Answers a request that stands for itself: returns its result, a Deferred of it, or raises."""
 
 MAX_DESCRIPTION = 4 * 1024
@@ -62,7 +62,7 @@ _OURS = frozenset({ToolResult, GetPromptResult, ReadResourceResult, CompleteResu
 """Results in which nothing stands that every result has, but for the `meta` of a ToolResult."""
 
 
-class Modern:
+class ModernAnswers:
     """Answers requests that stand for themselves, of all conversations of an App.
 
     :param info: of the server; it goes with every result.
@@ -83,7 +83,7 @@ class Modern:
         method = self._methods.get(request.method)
         if method is None:
             raise MethodNotFound(request.method)
-        call = StatelessCall(channel, request, client, meta.progress_token, self._safe, self._cache)
+        call = ModernCall(channel, request, client, meta.progress_token, self._safe, self._cache)
         try:
             outcome = method(call, request)
         except _LEGACY_TERMS as error:
@@ -93,7 +93,7 @@ class Modern:
             return self._complete(outcome, call)
         return later.addCallbacks(self._complete, _failed, callbackArgs=(call,))
 
-    def _complete(self, result: Any, call: StatelessCall) -> Raw:
+    def _complete(self, result: Any, call: ModernCall) -> Raw:
         """Result that a method returned, with the members that every result has."""
         if type(result) is InputRequiredResult:
             return _joined(b"{" + self._meta, result)

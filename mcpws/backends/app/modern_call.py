@@ -26,7 +26,7 @@ from mcpws.turns.outcome import as_deferred, cause_of
 log = Logger()
 
 
-class StatelessCall:
+class ModernCall:
     """A modern request in the place of the channel, for the method that answers it: it rests on nothing said before.
 
     :param client: as the request tells of it.
@@ -210,12 +210,12 @@ class StatelessContext(Context):
 
     __slots__ = ("_call",)
 
-    def __init__(self, call: StatelessCall, token: RequestId | None) -> None:
+    def __init__(self, call: ModernCall, token: RequestId | None) -> None:
         channel = call.channel
         super().__init__(channel.caller, call.client, channel.identity, channel.gate, None)
         self.request_id = call.request.id
         self._token = token
-        self._call: StatelessCall | None = call
+        self._call: ModernCall | None = call
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         if self._call is not None:
