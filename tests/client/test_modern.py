@@ -107,6 +107,7 @@ def test_a_result_is_what_the_server_sent(method: str, result: dict[str, object]
     ("result", "problem"),
     [
         ({"resultType": "half-done"}, "there is no resultType 'half-done'"),
+        ({"resultType": ""}, "there is no resultType ''"),
         ({"resultType": 1}, r"at `\$.resultType`"),
         ([], "Expected `object`"),
         (3, "Expected `object`"),
