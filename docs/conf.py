@@ -36,7 +36,7 @@ pygments_dark_style = "monokai"
 
 # Types of others, whose pages are not asked for while these are made; and types of ours that are not exported.
 nitpick_ignore_regex = [
-    ("py:.*", r"(twisted|zope|msgspec|autobahn|collections|typing|asyncio|enum|types)\..*"),
+    ("py:.*", r"(twisted|zope|msgspec|autobahn|websockets|collections|typing|asyncio|enum|types|http)\..*"),
     ("py:.*", r"I[A-Z]\w+"),
     ("py:.*", r"(tuple\[)?<InterfaceClass .*|ProcessReactor"),
     ("py:.*", r"mcpws\.[a-z_.]+\.[A-Z]\w*"),
