@@ -16,6 +16,7 @@ from mcpws.errors import McpwsError, MessageTooLarge, ResultTooLarge, RpcError, 
 from mcpws.jsonrpc.messages import Error, Message, Request, Result
 from mcpws.policy.urls import shown, split
 from mcpws.seam.interfaces import Channel, Description, Link
+from mcpws.turns.once import Once
 from mcpws.ws.client import ClientConnection, ClientConnectionFactory
 from mcpws.ws.connection import NORMAL
 from mcpws.ws.target import Target
@@ -85,27 +86,25 @@ class _Factory(ClientConnectionFactory):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._stopped: list[Deferred[None]] = []
+        self._stopping = False
+        self._stopped: Once[None] = Once()
 
     def stop(self) -> Deferred[None]:
         """Close all; fires when none is left."""
         for connection in list(self._connections.values()):
             if isinstance(connection.receiver, _Downward):
                 connection.receiver.stop()
-        stopped: Deferred[None] = Deferred(self._stopped.remove)
-        self._stopped.append(stopped)
+        self._stopping = True
         self._fire_stopped()
-        return stopped
+        return self._stopped.when()
 
     def connection_gone(self, connection: ClientConnection) -> None:
         super().connection_gone(connection)
         self._fire_stopped()
 
     def _fire_stopped(self) -> None:
-        if not self._connections:
-            waiting, self._stopped = self._stopped, []
-            for stopped in waiting:
-                stopped.callback(None)
+        if self._stopping and not self._connections:
+            self._stopped.fire(None)
 
 
 class _Downward:

@@ -24,6 +24,7 @@ from mcpws.log.events import log_limit
 from mcpws.policy.backoff import Backoff
 from mcpws.seam.interfaces import Channel, Description, Link
 from mcpws.seam.observer import Observer, Party, tell
+from mcpws.turns.once import Once
 from mcpws.turns.steady import steady
 from mcpws.turns.timer import Timer
 
@@ -125,7 +126,7 @@ class Stdio:
         self._look_after = min(LOOK, stall_timeout / 4)
         self._look = Timer(self._clock)
         self._stopping = False
-        self._stopped: list[Deferred[None]] = []
+        self._stopped: Once[None] = Once()
 
     @property
     def children(self) -> int:
@@ -182,13 +183,11 @@ class Stdio:
     def stop(self) -> Deferred[None]:
         """End all conversations with ShuttingDown; fires when every child has been reaped."""
         self._stopping = True
-        stopped: Deferred[None] = Deferred()
-        self._stopped.append(stopped)
         self._room.close(ShuttingDown())
         for child in list(self._children):
             child.stop(ShuttingDown())
         self._fire_stopped()
-        return stopped
+        return self._stopped.when()
 
     @property
     def stop_seconds(self) -> float:
@@ -253,10 +252,8 @@ class Stdio:
         self._fire_stopped()
 
     def _fire_stopped(self) -> None:
-        if not self._children:
-            waiting, self._stopped = self._stopped, []
-            for stopped in waiting:
-                stopped.callback(None)
+        if self._stopping and not self._children:
+            self._stopped.fire(None)
 
     def _check(self) -> None:
         """Find out now what would otherwise fail with every client."""
