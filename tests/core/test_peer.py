@@ -327,6 +327,12 @@ def test_the_loss_fails_what_is_pending_and_cancels_what_is_worked_on(end: End) 
     assert (end.peer.pending, end.peer.working) == (0, 0)
 
 
+def test_the_first_reason_of_a_loss_is_the_one_that_counts(end: End) -> None:
+    end.peer.lost(GONE)
+    end.peer.lost(ConnectionClosed(1001, "again"))
+    assert end.peer.gone is GONE
+
+
 def test_work_that_begins_after_the_loss_is_cancelled_at_once(end: End) -> None:
     end.peer.lost(GONE)
     end.begin(1)

@@ -28,6 +28,15 @@ from mcpws.jsonrpc.messages import (
 )
 
 
+def test_what_is_kept_with_a_request_is_no_part_of_it() -> None:
+    data = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    request, kept = (Request(1, "ping", None, data, kept) for kept in (UNSET, object()))
+    assert request == kept
+    assert encode(kept) == data
+    assert request != Request(2, "ping", None, data)
+    assert request != Notification("ping", None, data)
+
+
 @dataclass
 class Point:
     x: int
