@@ -69,6 +69,8 @@ class WebSocketTransport:
         self._inbox = _Inbox(MAX_INCOMING)
         self._end: _Server | _Client
         if config.server_mode:
+            if tls is not None:
+                raise ConfigError("tls", tls, "a server has no TLS yet; put a TLS proxy in front of it")
             self._end = _Server(config, self._inbox, reactor)
         else:
             self._end = _Client(config, self._inbox, reactor, tls)

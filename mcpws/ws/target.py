@@ -24,7 +24,8 @@ class Target:
     :param origin: sent as the Origin header, None for none.
     :param endpoint: where to connect, if not where the URL says. It brings its own TLS.
     :param tls: trust and certificate for a `wss:` URL, as from `twisted.internet.ssl.optionsForClientTLS`.
-    :raises ConfigError: the URL cannot be one, or `endpoint` and `tls` are both given.
+    :raises ConfigError: the URL cannot be one, or `tls` is given where it has no effect: with an `endpoint`, or a `ws:`
+        URL.
     """
 
     url: str
@@ -35,13 +36,15 @@ class Target:
     tls: IOpenSSLClientConnectionCreator | None = None
 
     def __post_init__(self) -> None:
-        split(self.url)
+        scheme = split(self.url).scheme
         if "#" in self.url:
             raise ConfigError("url", self.shown, "must have no fragment (RFC 6455, section 3)")
         if not all("!" <= character <= "~" for character in self.url):
             raise ConfigError("url", self.shown, "must be ASCII without spaces; the rest goes in percent-encoded")
-        if self.endpoint is not None and self.tls is not None:
+        if self.tls is not None and self.endpoint is not None:
             raise ConfigError("tls", self.tls, "has no effect on an endpoint, which brings its own TLS; leave one out")
+        if self.tls is not None and scheme == "ws":
+            raise ConfigError("tls", self.tls, f"has no effect on {self.shown}; make it a wss: URL, or leave it out")
         # Pairs may come but once, as from a generator.
         pairs = self.headers.items() if isinstance(self.headers, Mapping) else self.headers
         object.__setattr__(self, "headers", tuple(pairs))

@@ -12,7 +12,9 @@ from twisted.internet.testing import MemoryReactorClock
 
 from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import connect
+from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
+from mcpws.transport import WebSocketTransport
 from mcpws.ws.target import Target
 
 URL = "wss://example.com/mcp"
@@ -28,6 +30,24 @@ def test_tls_of_its_own_is_refused_where_an_endpoint_brings_its(make: Callable[.
     assert error.value.key == "tls"
     assert "endpoint" in str(error.value)
     assert reactor.tcpClients == []
+
+
+@pytest.mark.parametrize("make", [Target, connect, Upstream])
+@pytest.mark.parametrize("url", ["ws://example.com", "WS://example.com:443"])
+def test_tls_is_refused_where_the_url_wants_none(make: Callable[..., object], url: str) -> None:
+    reactor = MemoryReactorClock()
+    further: dict[str, Any] = {} if make is Target else {"reactor": reactor}
+    with pytest.raises(ConfigError, match="tls: has no effect on ") as error:
+        make(url, tls=optionsForClientTLS("example.com"), **further)
+    assert error.value.key == "tls"
+
+
+@pytest.mark.parametrize("server_mode", [True, False])
+def test_a_transport_refuses_tls_that_has_no_effect(server_mode: bool) -> None:
+    config = WebSocketConfig(url="ws://127.0.0.1:8082", server_mode=server_mode)
+    with pytest.raises(ConfigError) as error:
+        WebSocketTransport(config, reactor=MemoryReactorClock(), tls=optionsForClientTLS("example.com"))
+    assert error.value.key == "tls"
 
 
 def test_a_target_tells_no_secrets() -> None:
