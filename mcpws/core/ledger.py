@@ -225,7 +225,7 @@ class Ledger:
         self.check_size(request, token)
         if token is not None and token in self._tokens:
             raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=id)
-        if meta is not NOTHING and meta.is_modern:
+        if meta.protocol_version is not UNSET:
             self.stateless = True
             if method == LISTEN:
                 self.listening[id] = None

@@ -92,8 +92,10 @@ def read_modern(request: Request) -> RequestMeta | None:
     # Every message of a legacy client is asked.
     if data is not None and _V not in data and _ESCAPE not in data:
         return None
-    meta = read_meta(request)
-    return meta if meta is not NOTHING and meta.is_modern else None
+    # Past `read_meta` and `is_modern`: a modern request is asked here after it was read for the ledger.
+    kept = request.kept
+    meta = kept if type(kept) is RequestMeta else read_meta(request)
+    return None if meta.protocol_version is UNSET else meta
 
 
 def _read_slowly(params: Raw) -> RequestMeta:

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from mcpws.core.peer import Peer
 from mcpws.errors import CapabilityMissing, InternalError, ResultTooLarge, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Message, Request, RequestId, Result
-from mcpws.turns.outcome import as_deferred, cause_of
+from mcpws.turns.outcome import PLAIN, as_deferred, cause_of
 
 log = Logger()
 
@@ -61,7 +61,7 @@ class Answerer:
             return
         try:
             outcome = method(*arguments)
-            later = None if isinstance(outcome, Struct) else as_deferred(outcome)
+            later = None if isinstance(outcome, Struct) or type(outcome) in PLAIN else as_deferred(outcome)
             if later is None:
                 answer = Result.answering(request.id, outcome)
                 # It may be large, and is not needed while the answer is written.

@@ -88,7 +88,7 @@ class ModernAnswers:
             outcome = method(call, request)
         except _LEGACY_TERMS as error:
             raise _in_modern_terms(error) from None
-        later = as_deferred(outcome)
+        later = None if isinstance(outcome, Struct) else as_deferred(outcome)
         if later is None:
             return self._complete(outcome, call)
         return later.addCallbacks(self._complete, _failed, callbackArgs=(call,))
