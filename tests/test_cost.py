@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Functions called for one request and its answer, sixteen of which come in one read.
-OF_AN_APP = 45.7
-OF_WHAT_IS_PASSED_ON = 29.7
+OF_AN_APP = 44.6
+OF_WHAT_IS_PASSED_ON = 28.6
 # One of them sees whether it may be sent at all.
 SENT_BY_A_SESSION = 26.3
 ANSWERED_TO_A_SESSION = 18.9
