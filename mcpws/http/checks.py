@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 from websockets.exceptions import InvalidHeader
@@ -56,26 +56,38 @@ goes first."""
 
 
 def examine(request: HttpRequest, checks: Sequence[Check]) -> Verdict | Deferred[Verdict]:
-    """The first refusal, else the last Principal that a check named; later, if a check takes its time."""
+    """The first refusal, else the last Principal that a check named; later, if a check takes its time.
+
+    Fails with what a check raises, and with TypeError where it returns anything else.
+    """
     return _go_on(request, iter(checks), None)
 
 
-def _go_on(request: HttpRequest, checks: Iterator[Check], principal: Verdict) -> Verdict | Deferred[Verdict]:
+def _go_on(request: HttpRequest, checks: Iterator[Check], principal: Principal | None) -> Verdict | Deferred[Verdict]:
     for check in checks:
-        verdict = check(request)
-        later = as_deferred(verdict)
+        said = check(request)
+        later = as_deferred(said)
         if later is not None:
-            return later.addCallback(_went_on, request, checks, principal)
+            return later.addCallback(_went_on, check, request, checks, principal)
+        verdict = _understood(said, check)
         if isinstance(verdict, Refusal):
             return verdict
-        principal = cast(Verdict, verdict) or principal
+        principal = verdict or principal
     return principal
 
 
 def _went_on(
-    verdict: Verdict, request: HttpRequest, checks: Iterator[Check], principal: Verdict
+    said: object, check: Check, request: HttpRequest, checks: Iterator[Check], principal: Principal | None
 ) -> Verdict | Deferred[Verdict]:
+    verdict = _understood(said, check)
     return verdict if isinstance(verdict, Refusal) else _go_on(request, checks, verdict or principal)
+
+
+def _understood(said: object, check: Check) -> Verdict:
+    # False of a check that should say no lets nobody in.
+    if said is None or isinstance(said, (Refusal, Principal)):
+        return said
+    raise TypeError(f"{check!r} returned {said!r}, which is no Refusal, no Principal and not None")
 
 
 def select_subprotocol(offered: Sequence[str]) -> str | None:

@@ -129,6 +129,7 @@ class Pages:
     :param hosts: that they are served under, but for those that name others.
     :param elsewhere: what is said of paths that have no page, on a connection that has asked for one.
     :param limit: connections at a time.
+    :param timeout: seconds for the checks of a request together; None or 0 for as long as they take.
     :raises ConfigError: a path does not begin with a slash, or what should be a page is none.
     """
 
@@ -138,6 +139,7 @@ class Pages:
         hosts: Sequence[str],
         elsewhere: Sequence[Check],
         limit: int,
+        timeout: float | None,
         clock: IReactorTime,
     ) -> None:
         self._pages: dict[tuple[bytes, ...], tuple[Sequence[Check], IResource]] = {}
@@ -148,6 +150,7 @@ class Pages:
         self._deepest = max(map(len, self._pages), default=0)
         self._elsewhere = (*elsewhere, lambda request: OWN_CONNECTION)
         self._limit = limit
+        self._timeout = timeout
         self._clock = clock
         self._site = _Site(self, clock)
         self._open: set[PageChannel] = set()
@@ -166,7 +169,10 @@ class Pages:
     def examine(self, request: HttpRequest) -> tuple[Found | None, Verdict | Deferred[Verdict]]:
         """The page for `request`, and what its checks say; without a page they do not let it pass."""
         found = self.find(request.path)
-        return found, examine(request, self._elsewhere if found is None else found.checks)
+        verdict = examine(request, self._elsewhere if found is None else found.checks)
+        if self._timeout and isinstance(verdict, Deferred):
+            verdict.addTimeout(self._timeout, self._clock)
+        return found, verdict
 
     @property
     def free(self) -> int:

@@ -333,7 +333,7 @@ class ServerFactory(WebSocketServerFactory):
 
         config = self.config
         elsewhere = path_is_served(config.paths), is_upgrade
-        return Pages(pages, config.hosts, elsewhere, config.max_connections, self.clock)
+        return Pages(pages, config.hosts, elsewhere, config.max_connections, config.timeout_seconds, self.clock)
 
     def _drained(self, _: None, seconds: float | None) -> Deferred[None]:
         if self.pages is None:

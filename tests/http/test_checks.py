@@ -94,6 +94,16 @@ def test_the_first_refusal_counts_and_else_the_last_principal(verdicts: Any, res
     assert (found.result if isinstance(found, Deferred) else found) == result
 
 
+@pytest.mark.parametrize("said", [False, True, "no", HTTPStatus.FORBIDDEN, Refusal, {"name": "ann"}])
+@pytest.mark.parametrize("later", [False, True])
+def test_a_check_that_says_something_else_lets_nobody_in(
+    said: object, later: bool, logged_errors: LoggedErrors
+) -> None:
+    door = Door(*of(succeed(said) if later else said))
+    assert door.answer(door.knock()) == "HTTP/1.1 500 Internal Server Error"
+    assert len(logged_errors.flush(TypeError)) == 1
+
+
 def test_no_check_is_asked_after_a_refusal() -> None:
     later = Later()
     assert examine(REQUEST, [*of(NO), later]) is NO

@@ -4,7 +4,8 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.protocols.policies import WrappingFactory
 from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
@@ -328,6 +329,34 @@ def test_a_check_of_a_page_may_take_its_time() -> None:
     service.flush()
     assert client.take_head()[0] == "HTTP/1.1 200 OK"
     assert client.received == b"at last"
+
+
+def test_a_check_of_a_page_has_as_long_as_a_handshake(logged_errors: LoggedErrors) -> None:
+    cancelled: list[object] = []
+    verdict: Deferred[Any] = Deferred(cancelled.append)
+    pages = {"/slow": Page(Data(b"at last", "text/plain"), [lambda request: verdict])}
+    service = served(pages, timeout_seconds=10)
+    client = service.raw()
+    client.send(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n")
+    service.advance(12)
+    assert cancelled == [verdict]
+    assert client.take_head()[0] == "HTTP/1.1 500 Internal Server Error"
+    assert len(logged_errors.flush(TimeoutError)) == 1
+
+
+@pytest.mark.parametrize("said", [False, True, "no"])
+def test_a_check_of_a_page_that_says_something_else_lets_nobody_in(said: Any, logged_errors: LoggedErrors) -> None:
+    service = served({"/": Page(Data(b"", "text/plain"), [lambda request: said])})
+    assert asks(service, "/")[1] == "500 Internal Server Error"
+    assert len(logged_errors.flush(TypeError)) == 1
+
+
+def test_a_wrapped_connection_may_ask_for_pages() -> None:
+    service = served()
+    client = RawClient()
+    service.network.join(client, WrappingFactory(service.server))
+    for _ in range(2):
+        assert asks(service, "/about", client=client)[1:] == ("200 OK", "all about it")
 
 
 def test_a_check_whose_client_goes_is_cancelled() -> None:
