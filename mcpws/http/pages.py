@@ -231,6 +231,8 @@ class _Site(Site):
     def getResourceFor(self, request: Request) -> IResource:
         request.site = self
         request.sitepath = []  # type: ignore[attr-defined]  # as Site has it, for the names of session cookies
+        # As refusals have it: the version of Twisted is nobody's business.
+        request.setHeader("server", "mcpws")
         asked = cast(PageRequest, request)
         found: Found | None = None
         verdict: Verdict | Deferred[Verdict]

@@ -84,6 +84,7 @@ async def serving(encrypted: bool, **config: Any) -> AsyncIterator[Callable[[], 
 def asked(client: http.client.HTTPConnection, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     client.request("GET" if body is None else "POST", path, body)
     answer = client.getresponse()
+    assert answer.headers["Server"] == "mcpws"
     return answer.status, answer.read()
 
 
