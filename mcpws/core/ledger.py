@@ -16,7 +16,7 @@ from mcpws.core.lifecycle import Phase
 from mcpws.errors import InvalidRequest
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, with_id
 from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.meta import NOTHING, PROGRESS_TOKEN, RequestMeta, read_meta
+from mcpws.mcp.meta import NO_META, PROGRESS_TOKEN, RequestMeta, read_meta
 from mcpws.mcp.methods import (
     BY_URI,
     CANCELLED,
@@ -209,7 +209,7 @@ class Ledger:
             raise InvalidRequest.in_use(id)
         meta = read_meta(request)
         method = request.method
-        if meta is NOTHING and type(id) is self._common_id and (method == _COMMON or method not in _UNCOMMON):
+        if meta is NO_META and type(id) is self._common_id and (method == _COMMON or method not in _UNCOMMON):
             self.inbound[id] = None
             return True
         token = meta.progress_token

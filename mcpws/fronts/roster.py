@@ -13,7 +13,7 @@ from mcpws.core.counters import Counters
 from mcpws.jsonrpc.messages import Notification
 from mcpws.log.events import REFUSED_PER_SECOND, log_more_refused, log_refused
 from mcpws.policy.pace import Pace
-from mcpws.policy.stats import NOTHING, ConnectionStatistics, ServerStatistics, Totals
+from mcpws.policy.stats import NO_NUMBERS, ConnectionStatistics, ServerStatistics, Totals
 from mcpws.seam.observer import Refused
 from mcpws.turns.heartbeat import Heartbeat, Swept
 from mcpws.turns.once import Once
@@ -146,7 +146,7 @@ class Roster:
 
     # What the program asks for.
 
-    def statistics(self, backend: Mapping[str, int] = NOTHING) -> ServerStatistics:
+    def statistics(self, backend: Mapping[str, int] = NO_NUMBERS) -> ServerStatistics:
         """A snapshot of all members, of the totals since the start, and of what the backend has counted."""
         now = self.time.seconds()
         return self._totals.snapshot(tuple(one.statistics(now) for one in self.members), now, backend)

@@ -40,7 +40,7 @@ class Outline(NamedTuple):
     answers: RequestId | None = None
 
 
-NOTHING = Outline()
+NO_OUTLINE = Outline()
 
 _BRACKETS = frozenset({b"{", b"}", b"[", b"]"})
 _OF_REQUESTS = frozenset({b'"method"', b'"params"'})
@@ -55,7 +55,7 @@ def outline(begins: bytes, ends: bytes) -> Outline:
     """
     at = begins.find(b"{")
     if at < 0:
-        return NOTHING
+        return NO_OUTLINE
     tokens, is_whole = _of_object(found[0] for found in islice(_forward(begins, at), _TOKENS))
     id, names = _members(tokens)
     if id is None and ends.rstrip().endswith(b"}"):
@@ -66,7 +66,7 @@ def outline(begins: bytes, ends: bytes) -> Outline:
         names = others if is_whole else names | others
     if id is None or names.isdisjoint(_OF_MESSAGES):
         # Programs write other things that have an id.
-        return NOTHING
+        return NO_OUTLINE
     return Outline(
         id if names.isdisjoint(_OF_ANSWERS) else None,
         id if names.isdisjoint(_OF_REQUESTS) else None,

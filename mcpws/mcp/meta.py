@@ -45,7 +45,7 @@ class RequestMeta(Struct, frozen=True, gc=False):
         return self.protocol_version is not UNSET
 
 
-NOTHING = RequestMeta()
+NO_META = RequestMeta()
 
 # `_meta` has the first of these, and the name of whatever may be of interest in it one of the next two, unless
 # a name is spelled with an escape.
@@ -62,23 +62,23 @@ _read_members = reader(dict[str, Raw])
 
 
 def read_meta(request: Request) -> RequestMeta:
-    """Members of the request's `_meta`; NOTHING where there is none that is an object.
+    """Members of the request's `_meta`; NO_META where there is none that is an object.
 
-    It may be NOTHING as well where there is neither a progress token nor a protocol version: the rest goes with one.
+    It may be NO_META as well where there is neither a progress token nor a protocol version: the rest goes with one.
     What was read is kept with a request that came from a peer, as several ask for it one after the other.
     """
     params, data = request.params, request.data
     if params is None:
-        return NOTHING
+        return NO_META
     # To look for a byte costs next to nothing, whatever the size.
     if data is not None and _ESCAPE not in data and (_UNDERSCORE not in data or (_T not in data and _V not in data)):
-        return NOTHING
+        return NO_META
     kept = request.kept
     if type(kept) is RequestMeta:
         return kept
     try:
         found = _decode_params(params).meta
-        meta = NOTHING if isinstance(found, UnsetType) else found
+        meta = NO_META if isinstance(found, UnsetType) else found
     except ValueError:
         meta = _read_slowly(params)
     if data is not None:
@@ -103,7 +103,7 @@ def _read_slowly(params: Raw) -> RequestMeta:
     try:
         members = _read_members(_read_members(params).get("_meta", b"{}"))
     except ValueError:
-        return NOTHING
+        return NO_META
     try:
         meta = _read_params(params).meta
         token = None if isinstance(meta, UnsetType) else meta.progress_token

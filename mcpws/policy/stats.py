@@ -9,7 +9,7 @@ from types import MappingProxyType
 from mcpws.core.counters import COUNTED, Counters, Counts
 from mcpws.core.lifecycle import ConnectionState
 
-NOTHING: Mapping[str, int] = MappingProxyType({})
+NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
 """What a backend has counted that does not count."""
 
 
@@ -70,7 +70,7 @@ class Totals:
             self._closed[name] += getattr(counters, name)
 
     def snapshot(
-        self, open: tuple[ConnectionStatistics, ...], now: float, backend: Mapping[str, int] = NOTHING
+        self, open: tuple[ConnectionStatistics, ...], now: float, backend: Mapping[str, int] = NO_NUMBERS
     ) -> ServerStatistics:
         """The whole, with the connections that are open now, and what the backend has counted."""
         sums = {name: total + sum(getattr(one, name) for one in open) for name, total in self._closed.items()}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mcpws.jsonrpc.outline import NOTHING, Outline, outline
+from mcpws.jsonrpc.outline import NO_OUTLINE, Outline, outline
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.integers() | st.text(),
@@ -40,7 +40,7 @@ def test_no_other_id_is_taken_for_it(value: Any, kept: int) -> None:
     text = json.dumps(
         {"result": {"id": 7, "x": value, "id ": ["x" * 500, ',"id":8}', {"id": 9}]}, "jsonrpc": "2.0"}
     ).encode()
-    assert both(text, kept) == NOTHING
+    assert both(text, kept) == NO_OUTLINE
 
 
 @settings(deadline=None)
@@ -76,13 +76,13 @@ def test_an_id_is_found_wherever_it_stands(id: Any, result: Any, meta: Any, othe
         (b'{"id":1,"params":{"v":NaN},"method":"a","jsonrpc":"2.0"}', (1, None)),
         (b'{"jsonrpc":"2.0","id":1,"error":{', (None, 1)),
         (b'{"jsonrpc":"2.0","id":1,"extra":{', (1, 1)),
-        (b'{"jsonrpc":"2.0","id":1', NOTHING),
-        (b'{"jsonrpc":"2.0","id":"1', NOTHING),
-        (b'{"jsonrpc":"2.0","id":[1],"result":{', NOTHING),
-        (b'{"level":"info","id":1,"took":NaN}', NOTHING),
+        (b'{"jsonrpc":"2.0","id":1', NO_OUTLINE),
+        (b'{"jsonrpc":"2.0","id":"1', NO_OUTLINE),
+        (b'{"jsonrpc":"2.0","id":[1],"result":{', NO_OUTLINE),
+        (b'{"level":"info","id":1,"took":NaN}', NO_OUTLINE),
         (b'{"result":{"a":[{},"id":1}', (None, 1)),
-        (b'{"result":"id":1}', NOTHING),
-        (b'{"result":[1\\"id":1}', NOTHING),
+        (b'{"result":"id":1}', NO_OUTLINE),
+        (b'{"result":[1\\"id":1}', NO_OUTLINE),
         (b'{"result":{"v":NaN},"id":1,"x":[1,{"id":2}],"jsonrpc":"2.0"}', (None, 1)),
         (b'{"jsonrpc":"2.0","result":{"v":NaN},"id":1,"_meta":{"id":2}}', (None, 1)),
         (b'{"result":{"path":"C:\\dir\\"},"id":1,"_meta":{"a":"\\"b\\\\"},"jsonrpc":"2.0"}', (None, 1)),
@@ -93,9 +93,9 @@ def test_an_id_is_found_wherever_it_stands(id: Any, result: Any, meta: Any, othe
         (b'INFO {name} {"jsonrpc":"2.0","id":1,"result":{}}', (None, 1)),
         (b'INFO {"method":"GET"} {"jsonrpc":"2.0","result":{},"id":1}', (None, 1)),
         (b'{"jsonrpc":"2.0","method":"a"}{"jsonrpc":"2.0","id":1,"result":{}}', (None, 1)),
-        (b'{"a":1} {"result":{"id":1}}', NOTHING),
-        (b"no JSON", NOTHING),
-        (b"", NOTHING),
+        (b'{"a":1} {"result":{"id":1}}', NO_OUTLINE),
+        (b"no JSON", NO_OUTLINE),
+        (b"", NO_OUTLINE),
     ],
 )
 def test_what_a_text_may_be_is_told_by_the_names_of_its_members(text: bytes, expected: tuple[Any, Any]) -> None:

@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw
 
 from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Request, to_raw
-from mcpws.mcp.meta import NOTHING, RequestMeta, read_meta, read_modern
+from mcpws.mcp.meta import NO_META, RequestMeta, read_meta, read_modern
 
 EVERYTHING = (
     b'{"progressToken":7,'
@@ -34,7 +34,7 @@ def test_what_the_protocol_defines_is_read_and_left_as_it_came() -> None:
 
 
 def test_what_is_missing_is_unset() -> None:
-    assert meta_of(b"{}") == NOTHING == RequestMeta(None, UNSET, UNSET, UNSET, UNSET)
+    assert meta_of(b"{}") == NO_META == RequestMeta(None, UNSET, UNSET, UNSET, UNSET)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_is_missing_is_unset() -> None:
     [None, b"{}", b"[]", b'["_meta"]', b'{"_meta":null}', b'{"_meta":[]}', b'{"_meta":"protocolVersion"}', b'{"_meta'],
 )
 def test_where_no_meta_is_there_is_nothing(params: bytes | None) -> None:
-    assert read_meta(Request(1, "a", None if params is None else Raw(params))) is NOTHING
+    assert read_meta(Request(1, "a", None if params is None else Raw(params))) is NO_META
 
 
 @pytest.mark.proves("V-1")
@@ -67,7 +67,7 @@ def test_a_token_of_no_use_takes_nothing_else_with_it(token: bytes) -> None:
         None, *(getattr(meta_of(EVERYTHING), name) for name in RequestMeta.__struct_fields__[1:])
     )
     assert meta.is_modern
-    assert meta_of(b'{"progressToken":%b}' % token) == NOTHING
+    assert meta_of(b'{"progressToken":%b}' % token) == NO_META
 
 
 json_values = st.recursive(
@@ -101,7 +101,7 @@ def test_what_is_of_interest_is_found_however_it_is_spelled(member: bytes, lette
     params = b'{"_meta":{%b}}' % named
     data = b'{"jsonrpc":"2.0","id":1,"method":"m","params":%b}' % params
     meta = read_meta(Request(1, "m", Raw(params), data))
-    assert meta == meta_of(b"{%b}" % member) != NOTHING
+    assert meta == meta_of(b"{%b}" % member) != NO_META
     assert (read_modern(Request(1, "m", Raw(params), data)) == meta) is (member is VERSION)
 
 
@@ -129,7 +129,7 @@ def test_no_other_request_is_modern(params: bytes) -> None:
 
 @pytest.mark.parametrize("params", [["_meta", "_T"], {"_meta": "_T"}, {"_meta": 5, "T": 1}])
 def test_where_no_object_is_nothing_is_said(params: Any) -> None:
-    assert read_meta(Request(1, "tools/call", to_raw(params))) is NOTHING
+    assert read_meta(Request(1, "tools/call", to_raw(params))) is NO_META
 
 
 @pytest.mark.parametrize(("token", "read"), [("", None), ('"progressToken":"t",', "t"), ('"progressToken":7,', 7)])

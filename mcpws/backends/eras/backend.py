@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.eras.router import EraRouter
-from mcpws.backends.eras.shared import Counters, EraTranslation, Known, Limits, Shared
+from mcpws.backends.eras.shared import EraTranslation, Known, SharedState, TranslationCounters, TranslationLimits
 from mcpws.errors import ShuttingDown
 from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
 from mcpws.settings import settings_of
@@ -29,7 +29,7 @@ class DualEra:
         them among its own.
     """
 
-    constants: ClassVar[Limits] = Limits()
+    constants: ClassVar[TranslationLimits] = TranslationLimits()
     """Limits that are no settings. Worlds in which everything is scarce, for tests, have others."""
 
     def __init__(self, backend: Backend, *, clock: IReactorTime, settings: EraTranslation | None = None) -> None:
@@ -37,8 +37,8 @@ class DualEra:
         if settings is not None:
             limits = replace(limits, **{name: getattr(settings, name) for name in settings_of(EraTranslation)})
         self._backend = backend
-        self._counters = Counters()
-        self._shared = Shared(steady(clock), limits, self._counters, Known())
+        self._counters = TranslationCounters()
+        self._shared = SharedState(steady(clock), limits, self._counters, Known())
         self._conversations: set[EraRouter] = set()
 
     @property

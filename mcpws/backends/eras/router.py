@@ -11,7 +11,7 @@ from mcpws.backends.eras.for_legacy.client import LegacyClient
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_modern.client import ModernClient
 from mcpws.backends.eras.servers import ServerConversations
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.errors import BackendLost, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId
 from mcpws.mcp.meta import read_modern
@@ -28,7 +28,7 @@ class EraRouter:
     :param on_end: called once, when nothing is left of the conversation.
     """
 
-    def __init__(self, backend: Backend, link: Link, shared: Shared, on_end: Callable[[EraRouter], None]) -> None:
+    def __init__(self, backend: Backend, link: Link, shared: SharedState, on_end: Callable[[EraRouter], None]) -> None:
         self._link = link
         self._ended = False
         self._shared = shared

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mcpws.backends.eras.probe import Probe
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.errors import McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Message
 from mcpws.seam.interfaces import Backend, Channel, Link
@@ -167,7 +167,7 @@ class ServerConversations:
     then need not wait for a process to start.
     """
 
-    def __init__(self, backend: Backend, link: Link, shared: Shared) -> None:
+    def __init__(self, backend: Backend, link: Link, shared: SharedState) -> None:
         self.backend = backend
         self.link = link
         self.shared = shared

@@ -38,7 +38,7 @@ class EraTranslation(Group, table="translation", title="Translation between the 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits(EraTranslation):
+class TranslationLimits(EraTranslation):
     """The settings, and constants: limits that no peer of good will comes near.
 
     :param initialize_timeout: seconds for a legacy server to answer `initialize` on behalf of a modern client.
@@ -62,7 +62,7 @@ class Limits(EraTranslation):
 
 
 @dataclass(slots=True)
-class Counters:
+class TranslationCounters:
     """Counts of what all conversations of a backend have come to so far, as DualEra explains it."""
 
     translated: int = 0
@@ -84,10 +84,10 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedState:
     """Limits, counters and findings, with the clock, that all conversations of one DualEra have."""
 
     clock: IReactorTime
-    limits: Limits
-    counters: Counters
+    limits: TranslationLimits
+    counters: TranslationCounters
     known: Known

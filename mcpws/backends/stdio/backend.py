@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.logger import Logger
 
-from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, Counters, Limits
+from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, ChildCounters, ChildLimits
 from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
 from mcpws.backends.stdio.naming import name_of
 from mcpws.backends.stdio.room import Relapses, Room
@@ -98,7 +98,7 @@ class Stdio:
         python: str | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._limits = Limits(
+        self._limits = ChildLimits(
             max_line=max_line,
             max_stderr_line=max_stderr_line,
             stderr_lines_per_second=stderr_lines_per_second,
@@ -118,7 +118,7 @@ class Stdio:
         self._check()
         self._python = interpreter() if python is None else check_interpreter(python)
         self._launcher = launcher()
-        self._counters = Counters()
+        self._counters = ChildCounters()
         self._children: set[Child] = set()
         self._relapses = None if backoff is None else Relapses(backoff, random or Random().random)
         self._max_children = max_children

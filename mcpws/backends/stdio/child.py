@@ -54,7 +54,7 @@ _BEGINNINGS = frozenset(b"{[ \t\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ChildLimits:
     """Limits of one child, as Stdio explains them; ConfigError names what is not above 0."""
 
     max_line: int
@@ -70,7 +70,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Counters:
+class ChildCounters:
     """Numbers of all children of a backend so far."""
 
     started: int = 0
@@ -95,9 +95,9 @@ class Child(ProcessProtocol):
     def __init__(
         self,
         link: Link,
-        limits: Limits,
+        limits: ChildLimits,
         clock: IReactorTime,
-        counters: Counters,
+        counters: ChildCounters,
         on_end: Callable[[Child], None],
     ) -> None:
         self._link: Link | None = link

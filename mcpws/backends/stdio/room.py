@@ -9,7 +9,7 @@ from math import ceil
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.backends.stdio.child import Child, Counters
+from mcpws.backends.stdio.child import Child, ChildCounters
 from mcpws.errors import BackendLost, ConfigError, McpwsError
 from mcpws.policy.backoff import Backoff, Failures
 from mcpws.seam.interfaces import Channel, Identity, Link
@@ -30,7 +30,13 @@ class Room:
     """
 
     def __init__(
-        self, most: int, timeout: float, start: Start, count: Callable[[], int], clock: IReactorTime, counters: Counters
+        self,
+        most: int,
+        timeout: float,
+        start: Start,
+        count: Callable[[], int],
+        clock: IReactorTime,
+        counters: ChildCounters,
     ) -> None:
         for key, value in (("max_children", most), ("room_timeout", timeout)):
             if not value > 0:

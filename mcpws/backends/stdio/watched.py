@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from mcpws.backends.stdio.child import Child, Counters, Limits
+from mcpws.backends.stdio.child import Child, ChildCounters, ChildLimits
 from mcpws.errors import McpwsError
 from mcpws.jsonrpc.messages import Message
 from mcpws.seam.interfaces import Identity, Link
@@ -21,9 +21,9 @@ class WatchedChild(Child):
     def __init__(
         self,
         link: Link,
-        limits: Limits,
+        limits: ChildLimits,
         clock: IReactorTime,
-        counters: Counters,
+        counters: ChildCounters,
         on_end: Callable[[Child], None],
         observer: Observer,
     ) -> None:

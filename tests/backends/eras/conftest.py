@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from mcpws.backends.eras import DualEra
 from mcpws.backends.eras.servers import ServerConversation
-from mcpws.backends.eras.shared import Limits
+from mcpws.backends.eras.shared import TranslationLimits
 from mcpws.errors import McpwsError
 from mcpws.jsonrpc.codec import decode, encode
 from mcpws.jsonrpc.messages import Message, RequestId
@@ -240,7 +240,7 @@ class World:
     def __init__(self, clock: Clock, **limits: Any) -> None:
         self.clock = clock
         self.within = Within()
-        limited = type("Limited", (DualEra,), {"constants": Limits(**limits)})
+        limited = type("Limited", (DualEra,), {"constants": TranslationLimits(**limits)})
         self.backend: DualEra = limited(self.within, clock=clock)
 
     @property

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from mcpws.backends.stdio.child import Child, Counters
+from mcpws.backends.stdio.child import Child, ChildCounters
 from mcpws.backends.stdio.room import MAX_REMEMBERED, Relapses, Room
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.policy.backoff import Backoff
@@ -20,7 +20,7 @@ class House:
 
     def __init__(self, clock: Clock, most: int = 2, timeout: float = 15) -> None:
         self.inside: list[Link] = []
-        self.counters = Counters()
+        self.counters = ChildCounters()
         self.refusal: BackendLost | None = None
         self.room = Room(most, timeout, self._start, self.inside.__len__, clock, self.counters)
 

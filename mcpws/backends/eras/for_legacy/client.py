@@ -8,7 +8,7 @@ from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.for_legacy.translation import LegacyToModern
 from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.servers import ServerConversations
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Request, RequestId, Result, alike
 from mcpws.mcp.discovery import read_discovery
@@ -28,7 +28,7 @@ class LegacyClient:
     """
 
     def __init__(
-        self, link: Half, conversations: ServerConversations, shared: Shared, lost: Callable[[McpwsError], None]
+        self, link: Half, conversations: ServerConversations, shared: SharedState, lost: Callable[[McpwsError], None]
     ) -> None:
         self._link = link
         self._shared = shared

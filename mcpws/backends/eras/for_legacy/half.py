@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcpws.backends.eras.open_requests import OpenRequests
-from mcpws.backends.eras.shared import Counters
+from mcpws.backends.eras.shared import TranslationCounters
 from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, alike, to_raw
 from mcpws.mcp.methods import CANCELLED, PROGRESS
@@ -16,7 +16,7 @@ class Half:
     It knows what the client was asked through it and has not answered. Only this half may ask.
     """
 
-    def __init__(self, link: Link, counters: Counters) -> None:
+    def __init__(self, link: Link, counters: TranslationCounters) -> None:
         self.identity = link.identity
         self._link = link
         self._other: OpenRequests | None = None

@@ -21,7 +21,7 @@ from mcpws.backends.eras.shapes import (
     to_modern_params,
     type_of,
 )
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.core.peer import Peer
 from mcpws.errors import McpwsError, QueueFull, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Request, RequestId, Result
@@ -49,7 +49,7 @@ class Ends(NamedTuple):
 
     server: Peer
     client: Peer
-    shared: Shared
+    shared: SharedState
     meta: Callable[[], dict[str, Any]]
     capabilities: Members
 

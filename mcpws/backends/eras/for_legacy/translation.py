@@ -13,7 +13,7 @@ from mcpws.backends.eras.for_legacy.request import Ends, LegacyRequest
 from mcpws.backends.eras.for_legacy.subscriptions import Filter, LegacySubscriptions
 from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.core.ledger import cancelled_id
 from mcpws.core.peer import Peer
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
@@ -69,7 +69,12 @@ class LegacyToModern:
     """
 
     def __init__(
-        self, initialize: Request, discovery: Discovery, conversation: ServerConversation, link: Half, shared: Shared
+        self,
+        initialize: Request,
+        discovery: Discovery,
+        conversation: ServerConversation,
+        link: Half,
+        shared: SharedState,
     ) -> None:
         try:
             hello = _read_initialize(initialize.params or b"{}")

@@ -9,7 +9,7 @@ from mcpws.backends.eras.for_modern.pool import LegacyServers
 from mcpws.backends.eras.for_modern.seat import Seat
 from mcpws.backends.eras.open_requests import OpenRequests
 from mcpws.backends.eras.servers import ServerConversation, ServerConversations
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import McpwsError, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result
@@ -26,7 +26,7 @@ class ModernClient:
     next request begins anew.
     """
 
-    def __init__(self, link: Link, conversations: ServerConversations, shared: Shared) -> None:
+    def __init__(self, link: Link, conversations: ServerConversations, shared: SharedState) -> None:
         self._link = link
         self._conversations = conversations
         self._shared = shared

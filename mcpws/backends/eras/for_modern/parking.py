@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IDelayedCall
 
 from mcpws.backends.eras.for_modern.call import Call
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Parking:
     It belongs to one conversation: what one client was given is worth nothing to another.
     """
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SharedState) -> None:
         self._shared = shared
         self._places: dict[str, _Place] = {}
 

@@ -9,7 +9,7 @@ from mcpws.backends.eras.for_modern.call import Work
 from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.open_requests import Desk, OpenRequests
 from mcpws.backends.eras.shapes import Members
-from mcpws.backends.eras.shared import Shared
+from mcpws.backends.eras.shared import SharedState
 from mcpws.core.peer import Peer
 from mcpws.seam.interfaces import Link
 
@@ -20,7 +20,7 @@ class Seat(NamedTuple):
     link: Link
     requests: OpenRequests
     parking: Parking
-    shared: Shared
+    shared: SharedState
 
 
 class Post(NamedTuple):

@@ -12,7 +12,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
 from mcpws.backends.eras import DualEra
-from mcpws.backends.eras.shared import Limits
+from mcpws.backends.eras.shared import TranslationLimits
 from mcpws.backends.shared import SharedStdio
 from mcpws.errors import BackendLost
 from mcpws.seam.interfaces import Backend, Channel, Link
@@ -24,7 +24,7 @@ from tests.backends.eras.worlds.server import LISTEN, Server
 class Scarce(DualEra):
     """In which limits are soon met."""
 
-    constants = Limits(
+    constants = TranslationLimits(
         max_rounds=2,
         max_asks=3,
         max_parked=2,
