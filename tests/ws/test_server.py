@@ -340,12 +340,12 @@ def test_a_broadcast_goes_to_every_initialised_client() -> None:
     first, second, other = initialised(service), initialised(service), service.upgraded()
     handshaking = service.raw()
     assert service.server.broadcast("notifications/tools/list_changed") == 2
-    assert service.server.broadcast("notifications/message", {"level": "info"}) == 2
+    assert service.server.broadcast("notifications/message", {"level": "info", "data": "all"}) == 2
     service.flush()
     for client in first, second:
         assert client.take_messages() == [
             {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"},
-            {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info"}},
+            {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "all"}},
         ]
     assert other.take_messages() == []
     assert handshaking.received == b""
