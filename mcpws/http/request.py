@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 from websockets.headers import parse_extension
 
+from mcpws.errors import ConfigError
+
 MAX_HEAD = 16 * 1024
 """Bytes of request line and headers."""
 
@@ -24,6 +26,9 @@ END_OF_HEAD = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)")
 _ABSOLUTE_FORM = re.compile(r"(?:http|ws)s?://([^/?#]*)(.*)", re.IGNORECASE)
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[ -~]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |\Z)|\r?\Z")
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 _ONCE = ("host", "origin", "sec-websocket-key", "sec-websocket-version")
@@ -59,6 +64,9 @@ class Refusal:
     """An HTTP answer in place of the upgrade: status, fixed text, further headers.
 
     For the log, and not in the answer: the `value` that was refused, as it came, and the `setting` that would allow it.
+
+    :raises ConfigError: `status` is no HTTPStatus of 300 or more, or `text` or a header could begin a line of its own,
+        as what a client sent may if it is put there.
     """
 
     status: HTTPStatus
@@ -66,6 +74,15 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
     value: str | None = None
     setting: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.status, HTTPStatus) or self.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise ConfigError("status", self.status, "must be an HTTPStatus that turns a request away, 300 or more")
+        if _CONTROL.search(self.text):
+            raise ConfigError("text", self.text, "must have no control characters")
+        for name, value in self.headers:
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise ConfigError("headers", f"{name}: {value}", "must be a name, and a value of printable ASCII")
 
     @property
     def body(self) -> bytes:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from mcpws.config import WebSocketConfig
+from mcpws.errors import ConfigError
 from mcpws.http.checks import BUSY, Check, Principal, Verdict, examine
 from mcpws.http.request import MAX_HEAD, HttpRequest, Refusal
 from mcpws.testing import RawClient, RecordingBackend, Served
@@ -102,6 +104,34 @@ def test_a_check_that_says_something_else_lets_nobody_in(
     door = Door(*of(succeed(said) if later else said))
     assert door.answer(door.knock()) == "HTTP/1.1 500 Internal Server Error"
     assert len(logged_errors.flush(TypeError)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "headers"),
+    [
+        (HTTPStatus.FORBIDDEN, "no", (("Location", "/login?key=a\r\nSet-Cookie: x=1"),)),
+        (HTTPStatus.FORBIDDEN, "no", (("Location", "a\nb"),)),
+        (HTTPStatus.FORBIDDEN, "no", (("Location", "caf\xe9"),)),
+        (HTTPStatus.FORBIDDEN, "no", (("X\r\nY", "a"),)),
+        (HTTPStatus.FORBIDDEN, "no", (("", "a"),)),
+        (HTTPStatus.FORBIDDEN, "no\r\n\r\n<html>", ()),
+        (HTTPStatus.FORBIDDEN, "\x1b[2J", ()),
+        (HTTPStatus.OK, "yes", ()),
+        (401, "a number", ()),
+    ],
+)
+def test_a_refusal_says_no_more_than_it_should(status: Any, text: str, headers: Any) -> None:
+    with pytest.raises(ConfigError, match=r"status|text|headers"):
+        Refusal(status, text, headers)
+
+
+def test_what_a_client_sent_makes_no_header_of_its_own(logged_errors: LoggedErrors) -> None:
+    door = Door(lambda request: Refusal(HTTPStatus.FOUND, "log in", (("Location", f"/?{unquote(request.query)}"),)))
+    client = door.knock("/?a%0d%0aSet-Cookie:%20x=1")
+    assert b"Set-Cookie" not in client.received
+    assert door.answer(client) == "HTTP/1.1 500 Internal Server Error"
+    assert len(logged_errors.flush(ConfigError)) == 1
+    assert door.answer(door.knock("/?a=1")) == "HTTP/1.1 302 Found"
 
 
 def test_no_check_is_asked_after_a_refusal() -> None:
