@@ -7,10 +7,10 @@ refuses it, lets it pass, or says whom it comes from; at once, or later.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from websockets.exceptions import InvalidHeader
@@ -50,7 +50,7 @@ class Principal:
 Verdict: TypeAlias = Refusal | Principal | None
 """A refusal; a Principal, whose request passes; or None, and it passes, too."""
 
-Check: TypeAlias = Callable[[HttpRequest], Verdict | Awaitable[Verdict]]
+Check: TypeAlias = Callable[[HttpRequest], Verdict | Coroutine[Any, Any, Verdict] | Deferred[Verdict]]
 """Looks at a request. What it raises is logged, and answered with 500; a Deferred of it is cancelled when the client
 goes first."""
 

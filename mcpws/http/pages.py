@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
@@ -25,8 +25,11 @@ from mcpws.turns.once import Once
 
 log = Logger()
 
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 10.0
 """For what a client still sends when its connection is at its end."""
+
+_SAFE = "!$&'()*+,;=:@~"
+"""Characters that stand for themselves in the name of a path (RFC 3986, section 3.3)."""
 
 OWN_CONNECTION = Refusal(HTTPStatus.UPGRADE_REQUIRED, "a WebSocket needs a connection of its own")
 BODY_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BODY} bytes in a request")
@@ -72,27 +75,34 @@ class PageChannel(HTTPChannel):
         self._clock: IReactorTime = site.reactor
         self._pages = pages
         self._linger: Linger | None = None
+        self._last = False
+        self._ended = False
 
     def callLater(self, seconds: float, function: Callable[[], Any]) -> IDelayedCall:
         """Twisted's way to have its timeouts go by a clock."""
         return self._clock.callLater(seconds, function)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._linger is None:
+        if not self._ended:
             super().dataReceived(data)
-        else:
+        elif self._linger is not None:
             self._linger.discard(len(data))
 
     def refuse(self, refusal: Refusal) -> None:
         """Say so in the middle of a request, and close."""
-        if self._linger is None:
+        if not self._ended:
             cast(Any, self.transport).write(refusal.encode())
             self.loseConnection()
 
     def finish(self) -> None:
         """Close once what is being answered is out."""
+        self._last = True
         if self.requests:
             self.persistent = False
+        elif not self._ended and not self._waitingForTransport:
+            # Nobody expects more on it.
+            self._end_input()
+            super().loseConnection()
         else:
             self.loseConnection()
 
@@ -101,23 +111,50 @@ class PageChannel(HTTPChannel):
         cast(Any, self.transport).abortConnection()
 
     def loseConnection(self) -> None:
-        if self._linger is None:
-            # As HTTPChannel does, which would close both directions.
-            cast(Any, self.transport).unregisterProducer()
-            self._linger = Linger(
-                self.transport,
-                self._clock,
-                idle=LINGER_SECONDS,
-                total=LINGER_SECONDS,
-                limit=MAX_BODY,
-                abort=self.abort,
-            )
+        if not self._ended:
+            self._end_input()
+            # What the client has yet to take goes out first, as long as that may take.
+            if not self._waitingForTransport:
+                self._begin_to_linger()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        if self._ended and self._linger is None:
+            self._begin_to_linger()
+
+    # What the parser goes on with, though the connection is at its end: nothing of it is a request any more.
+
+    def headerReceived(self, line: bytes) -> bool:
+        return not self._ended and bool(super().headerReceived(line))
+
+    def allContentReceived(self) -> None:
+        if not self._ended:
+            super().allContentReceived()
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        return bool(super().checkPersistence(request, version)) and not self._last
+
+    def _end_input(self) -> None:
+        self._ended = True
+        self.lineReceived = self.rawDataReceived = _ignore  # type: ignore[method-assign]
+
+    def _begin_to_linger(self) -> None:
+        transport = cast(Any, self.transport)
+        # As HTTPChannel does, which would close both directions.
+        transport.unregisterProducer()
+        self._linger = Linger(
+            transport, self._clock, idle=LINGER_SECONDS, total=LINGER_SECONDS, limit=MAX_BODY, abort=self.abort
+        )
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         if self._linger is not None:
             self._linger.stop()
         super().connectionLost(reason)
         self._pages.gone(self)
+
+
+def _ignore(data: bytes) -> None:
+    """Drop what comes after the end."""
 
 
 class Pages:
@@ -130,7 +167,7 @@ class Pages:
     :param elsewhere: what is said of paths that have no page, on a connection that has asked for one.
     :param limit: connections at a time.
     :param timeout: seconds for the checks of a request together; None or 0 for as long as they take.
-    :raises ConfigError: a path does not begin with a slash, or what should be a page is none.
+    :raises ConfigError: a path does not begin with a slash, or is there twice, or what should be a page is none.
     """
 
     def __init__(
@@ -146,7 +183,10 @@ class Pages:
         for path, given in pages.items():
             page = _page(path, given)
             served_under = host_is_ours(hosts if page.hosts is None else page.hosts)
-            self._pages[_place(path)] = (served_under, *page.checks), page.resource
+            place = _place(path)
+            if place in self._pages:
+                raise ConfigError("pages", path, "must not be the same path as another one, spelled otherwise")
+            self._pages[place] = (served_under, *page.checks), page.resource
         self._deepest = max(map(len, self._pages), default=0)
         self._elsewhere = (*elsewhere, lambda request: OWN_CONNECTION)
         self._limit = limit
@@ -156,6 +196,7 @@ class Pages:
         self._open: set[PageChannel] = set()
         self._closed: Once[None] = Once()
         self._closing: IDelayedCall | None = None
+        self._is_closing = False
 
     def find(self, path: str) -> Found | None:
         """The page that answers `path`: the one nearest above it, whichever way the path is written."""
@@ -176,8 +217,8 @@ class Pages:
 
     @property
     def free(self) -> int:
-        """Connections that may ask for pages beside those that do."""
-        return self._limit - len(self._open)
+        """Connections that may ask for pages beside those that do; none once they are to close."""
+        return 0 if self._is_closing else self._limit - len(self._open)
 
     def take(self, transport: Any, data: bytes) -> None:
         """Take a connection over, of which `data` was read."""
@@ -196,6 +237,7 @@ class Pages:
 
         Fires when none is open.
         """
+        self._is_closing = True
         closed = self._closed.when()
         if self._open and self._closing is None:
             self._closing = self._clock.callLater(seconds, self._cut_off)
@@ -304,6 +346,10 @@ def _answer(found: Found | None, verdict: Verdict, request: PageRequest) -> IRes
     assert found is not None
     request.principal = verdict
     request.prepath, request.postpath = found.above, found.below
+    # Resources write links and redirections by these: `//host/..` would lead elsewhere.
+    _, question_mark, query = request.uri.partition(b"?")
+    request.path = b"/" + b"/".join(quote(name, _SAFE).encode() for name in found.above + found.below)
+    request.uri = request.path + question_mark + query
     return cast(IResource, getChildForRequest(found.resource, request))
 
 
@@ -342,12 +388,16 @@ def _names(path: str) -> list[bytes]:
 def _place(path: str) -> tuple[bytes, ...]:
     if not path.startswith("/"):
         raise ConfigError("pages", path, "must begin with a slash")
+    if not path.isascii() or "?" in path or "#" in path:
+        raise ConfigError("pages", path, "must be a path as it stands in a URL, without a query")
     return tuple(name for name in _names(path) if name)
 
 
 def _page(path: str, page: object) -> Page:
-    if isinstance(page, Page):
-        return page
-    if IResource.providedBy(page):
-        return Page(page)
-    raise ConfigError("pages", page, f"{path} must be a resource of twisted.web, or a Page")
+    if not isinstance(page, Page):
+        page = Page(cast(IResource, page))
+    if not IResource.providedBy(page.resource):
+        raise ConfigError("pages", page.resource, f"{path} must be a resource of twisted.web, or a Page of one")
+    if callable(page.checks) or not all(map(callable, page.checks)):
+        raise ConfigError("pages", page.checks, f"the checks of {path} must be a list of functions")
+    return page

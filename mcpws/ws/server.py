@@ -221,7 +221,7 @@ class ServerFactory(WebSocketServerFactory):
     :param roster: who is connected, if other fronts share it: its limits go before those of `config`, and what is said
         below of all connections is said of theirs, too.
 
-    :raises ConfigError: `backend` is none, or one of `pages`.
+    :raises ConfigError: `backend` is none, or one of `checks` or `pages`.
 
     Call `stop` before you give it up, and wait for its Deferred.
     """
@@ -255,6 +255,8 @@ class ServerFactory(WebSocketServerFactory):
         )
         set_server_options(self, self.config)
         expect_messages_of(self.config.max_message_size)
+        if callable(checks) or not all(map(callable, checks)):
+            raise ConfigError("checks", checks, "must be a list of functions, as in checks=[has_token]")
         self.checks = (*handshake_checks(self.config), *checks)
         self.pages = self._with_pages(pages) if pages else None
 
@@ -311,7 +313,12 @@ class ServerFactory(WebSocketServerFactory):
     def is_page(self, request: HttpRequest) -> bool:
         """Whether a page answers it."""
         pages = self.pages
-        return pages is not None and not request.is_upgrade and pages.find(request.path) is not None
+        return (
+            pages is not None
+            and not request.is_upgrade
+            and request.version in ("1.0", "1.1")
+            and pages.find(request.path) is not None
+        )
 
     def refused(self, refused: Refused) -> None:
         """Count, log and tell of one that is not let in."""

@@ -134,6 +134,12 @@ def test_what_a_client_sent_makes_no_header_of_its_own(logged_errors: LoggedErro
     assert door.answer(door.knock("/?a=1")) == "HTTP/1.1 302 Found"
 
 
+@pytest.mark.parametrize("checks", [lambda request: None, ["key"], [None], {"a": 1}])
+def test_checks_that_are_none_are_refused(checks: Any) -> None:
+    with pytest.raises(ConfigError, match="checks: "):
+        Served(RecordingBackend(), checks=checks)
+
+
 def test_no_check_is_asked_after_a_refusal() -> None:
     later = Later()
     assert examine(REQUEST, [*of(NO), later]) is NO

@@ -259,6 +259,99 @@ def test_a_client_that_sends_too_much_hears_why_though_it_still_sends() -> None:
     assert client.is_gone()
 
 
+class Counts(Resource):
+    """Counts what it is asked to do."""
+
+    isLeaf = True
+    rendered = 0
+
+    def render(self, request: Request) -> bytes:
+        self.rendered += 1
+        return b"done"
+
+
+CHUNKS = (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 17 + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\nabcd", "400"),
+        (b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd", "400"),
+        (b"Content-Length: abc\r\nX: y\r\n\r\nabcd", "400"),
+        (b"Transfer-Encoding: gzip\r\nX: y\r\n\r\nabcd", "400"),
+        (b"".join(b"a%d: b\r\n" % number for number in range(600)) + b"\r\n", "400"),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS, "413"),
+        (b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1) + b"x" * (MAX_BODY + 1), "413"),
+    ],
+)
+def test_a_request_that_is_refused_by_its_form_is_answered_once_and_not_carried_out(
+    request_: bytes, status: str
+) -> None:
+    counts = Counts()
+    service = served({"/": counts})
+    client = service.raw()
+    client.send(b"POST / HTTP/1.1\r\n" + HOST + request_ + b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    service.flush()
+    assert client.received.count(b"HTTP/1.1 ") == 1
+    assert client.received.startswith(f"HTTP/1.1 {status} ".encode())
+    assert counts.rendered == 0
+
+
+@pytest.mark.parametrize(
+    "more", [b"GET /\r\nX: y\r\n\r\n", b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"GET / HTTP/2.0\r\n\r\n"]
+)
+def test_what_follows_a_request_and_is_none_takes_nothing_from_its_answer(more: bytes) -> None:
+    counts = Counts()
+    service = served({"/": counts})
+    client = service.raw()
+    client.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" + more)
+    service.flush()
+    assert client.take_head()[0] == "HTTP/1.1 200 OK"
+    assert client.received.startswith(b"doneHTTP/1.1 400 Bad Request\r\n")
+    assert counts.rendered == 1
+
+
+def test_another_version_of_http_is_answered() -> None:
+    service = served({"/": Counts()})
+    client = service.raw()
+    client.send(b"GET / HTTP/2.0\r\n" + HOST + b"\r\n")
+    service.flush()
+    assert client.take_head()[0].startswith("HTTP/1.1 426 ")
+
+
+def test_resources_see_the_path_by_which_they_were_found() -> None:
+    class Told(Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Request) -> bytes:
+            return request.uri + b" " + request.path
+
+    service = served({"/file": Told()})
+    asked = {
+        "//evil.example/../file/sub?a=//b": "/file/sub?a=//b /file/sub",
+        "/%2e%2e/file/a%2Fb/": "/file/a%2Fb/ /file/a%2Fb/",
+        "/file": "/file /file",
+        "/file/%E4%20?": "/file/%E4%20? /file/%E4%20",
+    }
+    assert {path: asks(service, path)[2] for path in asked} == asked
+
+
+def test_a_stop_ends_a_connection_in_the_middle_of_a_request_after_its_answer() -> None:
+    service = served({"/": Counts()}, drain_seconds=5)
+    client = service.raw()
+    client.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" + b"GET / HTTP/1.1\r\nHo")
+    service.flush()
+    service.server.stop()
+    service.flush()
+    client.send(b"st: 127.0.0.1:8082\r\n\r\n" + b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    service.advance(6)
+    assert client.received.count(b"HTTP/1.1 200 OK") <= 2
+    assert client.is_gone()
+    late = asks(service, "/")
+    assert late[1] == "503 Service Unavailable"
+
+
 def test_a_stop_lets_a_page_be_answered_that_is_under_way() -> None:
     verdict: Deferred[Any] = Deferred()
     service = served({"/slow": Page(Data(b"at last", "text/plain"), [lambda request: verdict])})
@@ -414,7 +507,17 @@ def test_a_client_that_asks_for_nothing_more_is_dropped_in_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pages", "name"), [({"about": Data(b"", "text/plain")}, "about"), ({"/about": b"text"}, "b'text'")]
+    ("pages", "name"),
+    [
+        ({"about": Data(b"", "text/plain")}, "about"),
+        ({"/about": b"text"}, "b'text'"),
+        ({"/about": Page("text")}, "text"),  # type: ignore[arg-type]
+        ({"/about": Page(Tree(), lambda request: None)}, "/about"),  # type: ignore[arg-type]
+        ({"/about": Page(Tree(), [None])}, "/about"),  # type: ignore[list-item]
+        ({"/a?b": Tree()}, "/a?b"),
+        ({"/\u20ac": Tree()}, "/\u20ac"),
+        ({"/x": Page(Tree(), [lambda request: NO]), "/%78/": Tree()}, "/%78/"),
+    ],
 )
 def test_pages_that_are_none_are_refused(pages: dict[str, Any], name: str) -> None:
     with pytest.raises(ConfigError, match=r"pages: .*must") as refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.integration
 
 reactor: Any = installed
 PATIENCE = 20
+LARGE = 30_000_000
 
 
 class Said(Resource):
@@ -42,6 +44,15 @@ class Said(Resource):
     def render_POST(self, request: Request) -> bytes:
         assert request.content is not None
         return b"%d bytes" % len(request.content.read())
+
+
+class Large(Resource):
+    """Says much at once."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        return b"x" * LARGE
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -62,7 +73,11 @@ class Tls:
 @asynccontextmanager
 async def serving(encrypted: bool, **config: Any) -> AsyncIterator[Callable[[], http.client.HTTPConnection]]:
     """A server with pages; yields what makes a client of it."""
-    pages = {"/said": Page(Said()), "/named": Page(Said(), [lambda request: Principal(request.query)])}
+    pages = {
+        "/large": Page(Large()),
+        "/said": Page(Said()),
+        "/named": Page(Said(), [lambda request: Principal(request.query)]),
+    }
     server = ServerFactory(App("paged", "1.0"), WebSocketConfig(**config), reactor=reactor, pages=pages)
     tls = Tls()
     endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
@@ -156,6 +171,22 @@ async def test_a_client_that_sends_too_much_hears_why_while_it_still_sends() -> 
         answer = await deferToThread(client_sends, connect())
     assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
     assert answer.endswith(b"413 Request Entity Too Large: more than 1048576 bytes in a request\n")
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@bounded
+async def test_a_large_answer_arrives_whole_though_its_connection_ends_and_its_reader_is_slow(encrypted: bool) -> None:
+    def client_reads(client: http.client.HTTPConnection) -> int:
+        client.request("GET", "/large", headers={"Connection": "close"})
+        answer, size = client.getresponse(), 0
+        while data := answer.read(256 * 1024):
+            size += len(data)
+            time.sleep(0.02)
+        client.close()
+        return size
+
+    async with serving(encrypted) as connect:
+        assert await deferToThread(client_reads, connect()) == LARGE
 
 
 @bounded
