@@ -55,6 +55,11 @@ Check: TypeAlias = Callable[[HttpRequest], Verdict | Coroutine[Any, Any, Verdict
 goes first."""
 
 
+def are_checks(given: object) -> bool:
+    """Whether this is a list of functions, or another collection of them."""
+    return isinstance(given, Collection) and all(map(callable, given))
+
+
 def examine(request: HttpRequest, checks: Sequence[Check]) -> Verdict | Deferred[Verdict]:
     """The first refusal, else the last Principal that a check named; later, if a check takes its time.
 

@@ -2,159 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple, cast
-from urllib.parse import quote, unquote_to_bytes
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
-from twisted.web.resource import IResource, Resource, getChildForRequest
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
 
 from mcpws.errors import ConfigError
-from mcpws.http.checks import Check, Principal, Verdict, examine, host_is_ours
-from mcpws.http.linger import Linger
-from mcpws.http.page import MAX_BODY, Page
-from mcpws.http.peername import address_name, peer_certificate
-from mcpws.http.request import FAILED, HttpRequest, Malformed, Refusal, assemble
+from mcpws.http.checks import Check, are_checks, examine, host_is_ours
+from mcpws.http.page import Page
+from mcpws.http.request import HttpRequest, Refusal
+from mcpws.http.site import Examined, Found, PageChannel, PageSite
 from mcpws.turns.once import Once
-
-log = Logger()
-
-LINGER_SECONDS = 10.0
-"""For what a client still sends when its connection is at its end."""
-
-_SAFE = "!$&'()*+,;=:@~"
-"""Characters that stand for themselves in the name of a path (RFC 3986, section 3.3)."""
+from mcpws.turns.timer import Timer
 
 OWN_CONNECTION = Refusal(HTTPStatus.UPGRADE_REQUIRED, "a WebSocket needs a connection of its own")
-BODY_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BODY} bytes in a request")
-
-
-class Found(NamedTuple):
-    """A page for a request, and the decoded names of the path: down to the page, and below it."""
-
-    checks: Sequence[Check]
-    resource: IResource
-    above: list[bytes]
-    below: list[bytes]
-
-
-class PageRequest(Request):
-    """A request for a page."""
-
-    principal: Principal | None = None
-    """Whom it comes from, if a check of the page said so."""
-    _size = 0
-
-    def handleContentChunk(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= MAX_BODY:
-            super().handleContentChunk(data)
-        else:
-            cast(PageChannel, self.channel).refuse(BODY_TOO_LARGE)
-
-
-class PageChannel(HTTPChannel):
-    """One connection that asks for pages.
-
-    What is said last on it arrives: it is closed as Linger does.
-    """
-
-    def __init__(self, pages: Pages, site: Site, address: IAddress | None) -> None:
-        super().__init__()
-        self.site = site
-        self.factory = site
-        self.requestFactory = PageRequest
-        self.timeOut = int(site.timeOut or 0) or None
-        self.address = address
-        self._clock: IReactorTime = site.reactor
-        self._pages = pages
-        self._linger: Linger | None = None
-        self._last = False
-        self._ended = False
-
-    def callLater(self, seconds: float, function: Callable[[], Any]) -> IDelayedCall:
-        """Twisted's way to have its timeouts go by a clock."""
-        return self._clock.callLater(seconds, function)
-
-    def dataReceived(self, data: bytes) -> None:
-        if not self._ended:
-            super().dataReceived(data)
-        elif self._linger is not None:
-            self._linger.discard(len(data))
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Say so in the middle of a request, and close."""
-        if not self._ended:
-            cast(Any, self.transport).write(refusal.encode())
-            self.loseConnection()
-
-    def finish(self) -> None:
-        """Close once what is being answered is out."""
-        self._last = True
-        if self.requests:
-            self.persistent = False
-        elif not self._ended and not self._waitingForTransport:
-            # Nobody expects more on it.
-            self._end_input()
-            super().loseConnection()
-        else:
-            self.loseConnection()
-
-    def abort(self) -> None:
-        """Close at once."""
-        cast(Any, self.transport).abortConnection()
-
-    def loseConnection(self) -> None:
-        if not self._ended:
-            self._end_input()
-            # What the client has yet to take goes out first, as long as that may take.
-            if not self._waitingForTransport:
-                self._begin_to_linger()
-
-    def resumeProducing(self) -> None:
-        super().resumeProducing()
-        if self._ended and self._linger is None:
-            self._begin_to_linger()
-
-    # What the parser goes on with, though the connection is at its end: nothing of it is a request any more.
-
-    def headerReceived(self, line: bytes) -> bool:
-        return not self._ended and bool(super().headerReceived(line))
-
-    def allContentReceived(self) -> None:
-        if not self._ended:
-            super().allContentReceived()
-
-    def checkPersistence(self, request: Request, version: bytes) -> bool:
-        return bool(super().checkPersistence(request, version)) and not self._last
-
-    def _end_input(self) -> None:
-        self._ended = True
-        self.lineReceived = self.rawDataReceived = _ignore  # type: ignore[method-assign]
-
-    def _begin_to_linger(self) -> None:
-        transport = cast(Any, self.transport)
-        # As HTTPChannel does, which would close both directions.
-        transport.unregisterProducer()
-        self._linger = Linger(
-            transport, self._clock, idle=LINGER_SECONDS, total=LINGER_SECONDS, limit=MAX_BODY, abort=self.abort
-        )
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        if self._linger is not None:
-            self._linger.stop()
-        super().connectionLost(reason)
-        self._pages.gone(self)
-
-
-def _ignore(data: bytes) -> None:
-    """Drop what comes after the end."""
 
 
 class Pages:
@@ -192,11 +57,11 @@ class Pages:
         self._limit = limit
         self._timeout = timeout
         self._clock = clock
-        self._site = _Site(self, clock)
+        self._site = PageSite(self._examine, clock)
         self._open: set[PageChannel] = set()
         self._closed: Once[None] = Once()
-        self._closing: IDelayedCall | None = None
         self._is_closing = False
+        self._term = Timer(clock)
 
     def find(self, path: str) -> Found | None:
         """The page that answers `path`: the one nearest above it, whichever way the path is written."""
@@ -207,8 +72,7 @@ class Pages:
                 return Found(*page, names[:depth], names[depth:])
         return None
 
-    def examine(self, request: HttpRequest) -> tuple[Found | None, Verdict | Deferred[Verdict]]:
-        """The page for `request`, and what its checks say; without a page they do not let it pass."""
+    def _examine(self, request: HttpRequest) -> Examined:
         found = self.find(request.path)
         verdict = examine(request, self._elsewhere if found is None else found.checks)
         if self._timeout and isinstance(verdict, Deferred):
@@ -222,7 +86,7 @@ class Pages:
 
     def take(self, transport: Any, data: bytes) -> None:
         """Take a connection over, of which `data` was read."""
-        channel = PageChannel(self, self._site, transport.getPeer())
+        channel = PageChannel(self._site, transport.getPeer(), self._gone)
         # A wrapper, as TLS, has the protocol under another name.
         if hasattr(transport, "wrappedProtocol"):
             transport.wrappedProtocol = channel
@@ -237,136 +101,27 @@ class Pages:
 
         Fires when none is open.
         """
-        self._is_closing = True
         closed = self._closed.when()
-        if self._open and self._closing is None:
-            self._closing = self._clock.callLater(seconds, self._cut_off)
-        for channel in list(self._open):
-            channel.finish()
-        if not self._open:
-            self._closed.fire(None)
+        if not self._is_closing:
+            self._is_closing = True
+            self._term.set(seconds, self._cut_off)
+            for channel in list(self._open):
+                channel.finish()
+            self._tell_closed()
         return closed
 
-    def gone(self, channel: PageChannel) -> None:
-        """A connection is no more."""
+    def _gone(self, channel: PageChannel) -> None:
         self._open.discard(channel)
-        if self._closing is not None and not self._open:
-            if self._closing.active():
-                self._closing.cancel()
+        self._tell_closed()
+
+    def _tell_closed(self) -> None:
+        if self._is_closing and not self._open:
+            self._term.stop()
             self._closed.fire(None)
 
     def _cut_off(self) -> None:
         for channel in list(self._open):
             channel.abort()
-
-
-class _Site(Site):
-    """Twisted's site, with our checks before each request."""
-
-    def __init__(self, pages: Pages, clock: IReactorTime) -> None:
-        super().__init__(Resource(), reactor=clock)
-        self._pages = pages
-
-    def log(self, request: object) -> None:
-        """Write nothing: what is logged of pages is the business of their program."""
-
-    def getResourceFor(self, request: Request) -> IResource:
-        request.site = self
-        request.sitepath = []  # type: ignore[attr-defined]  # as Site has it, for the names of session cookies
-        # As refusals have it: the version of Twisted is nobody's business.
-        request.setHeader("server", "mcpws")
-        asked = cast(PageRequest, request)
-        found: Found | None = None
-        verdict: Verdict | Deferred[Verdict]
-        try:
-            found, verdict = self._pages.examine(_http_request(asked))
-        except Malformed as malformed:
-            verdict = malformed.refusal
-        except Exception:
-            log.failure("a check of a page failed")
-            verdict = FAILED
-        if isinstance(verdict, Deferred):
-            return _Later(found, verdict)
-        return _answer(found, verdict, asked)
-
-
-class _Later(Resource):
-    """A page whose checks take their time."""
-
-    isLeaf = True
-
-    def __init__(self, found: Found | None, verdict: Deferred[Verdict]) -> None:
-        super().__init__()
-        self._found = found
-        self._verdict = verdict
-        self._gone = False
-
-    def render(self, request: Request) -> int:
-        request.notifyFinish().addErrback(self._lost)
-        self._verdict.addErrback(self._failed)
-        self._verdict.addCallback(self._go_on, request)
-        # What the page itself raises is answered as Twisted does it when a page is not late.
-        self._verdict.addErrback(request.processingFailed)
-        return NOT_DONE_YET
-
-    def _lost(self, failure: Failure) -> None:
-        self._gone = True
-        self._verdict.cancel()
-
-    def _failed(self, failure: Failure) -> Refusal:
-        if not (self._gone and failure.check(CancelledError)):
-            log.failure("a check of a page failed", failure)
-        return FAILED
-
-    def _go_on(self, verdict: Verdict, request: Request) -> None:
-        if not self._gone:
-            request.render(_answer(self._found, verdict, cast(PageRequest, request)))
-
-
-class _Refused(Resource):
-    """A Refusal as a page. The connection may be used again."""
-
-    isLeaf = True
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__()
-        self._refusal = refusal
-
-    def render(self, request: Request) -> bytes:
-        refusal = self._refusal
-        request.setResponseCode(refusal.status.value, refusal.status.phrase.encode())
-        for name, value in refusal.fields:
-            request.setHeader(name.lower(), value)
-        return refusal.body
-
-
-def _answer(found: Found | None, verdict: Verdict, request: PageRequest) -> IResource:
-    if isinstance(verdict, Refusal):
-        return _Refused(verdict)
-    assert found is not None
-    request.principal = verdict
-    request.prepath, request.postpath = found.above, found.below
-    # Resources write links and redirections by these: `//host/..` would lead elsewhere.
-    _, question_mark, query = request.uri.partition(b"?")
-    request.path = b"/" + b"/".join(quote(name, _SAFE).encode() for name in found.above + found.below)
-    request.uri = request.path + question_mark + query
-    return cast(IResource, getChildForRequest(found.resource, request))
-
-
-def _http_request(request: PageRequest) -> HttpRequest:
-    fields = (
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, values in request.requestHeaders.getAllRawHeaders()
-        for value in values
-    )
-    return assemble(
-        request.method.decode("latin-1"),
-        request.uri.decode("latin-1"),
-        request.clientproto.decode("latin-1").partition("/")[2],
-        fields,
-        address_name(cast(PageChannel, request.channel).address),
-        peer_certificate(cast(PageChannel, request.channel).transport),
-    )
 
 
 def _names(path: str) -> list[bytes]:
@@ -398,6 +153,6 @@ def _page(path: str, page: object) -> Page:
         page = Page(cast(IResource, page))
     if not IResource.providedBy(page.resource):
         raise ConfigError("pages", page.resource, f"{path} must be a resource of twisted.web, or a Page of one")
-    if callable(page.checks) or not all(map(callable, page.checks)):
+    if not are_checks(page.checks):
         raise ConfigError("pages", page.checks, f"the checks of {path} must be a list of functions")
     return page

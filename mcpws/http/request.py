@@ -23,10 +23,13 @@ EMPTY_LINE = b"\r\n"
 
 END_OF_HEAD = b"\r\n\r\n"
 
-_REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)")
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+TOKEN = re.compile(_TOKEN)
+"""The name of a method, a header field or a subprotocol (RFC 9110, section 5.6.2)."""
+
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) HTTP/(\d\.\d)")
 _ABSOLUTE_FORM = re.compile(r"(?:http|ws)s?://([^/?#]*)(.*)", re.IGNORECASE)
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER = re.compile(rf"({_TOKEN}):(.*)")
 _VALUE = re.compile(r"[ -~]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _METHOD_BEGINS = re.compile(rb"[A-Z]{1,16}( |\Z)|\r?\Z")
@@ -81,7 +84,7 @@ class Refusal:
         if _CONTROL.search(self.text):
             raise ConfigError("text", self.text, "must have no control characters")
         for name, value in self.headers:
-            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            if not TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise ConfigError("headers", f"{name}: {value}", "must be a name, and a value of printable ASCII")
 
     @property
@@ -89,21 +92,21 @@ class Refusal:
         """A line of text: status and text."""
         return f"{self.status.value} {self.status.phrase}: {self.text}\n".encode()
 
-    @property
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """All headers of the answer but those about the connection."""
+    def fields(self, *of_connection: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+        """All headers of the answer; those `of_connection` are for whoever sends it to say."""
         return (
             ("Server", "mcpws"),
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(self.body))),
             ("Cache-Control", "no-store"),
+            *of_connection,
             *self.headers,
         )
 
     def encode(self) -> bytes:
         """The whole answer, after which the connection is to be closed."""
-        fields = (*self.fields[:4], ("Connection", "close"), *self.headers)
-        lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}", *(f"{name}: {value}" for name, value in fields)]
+        fields = (f"{name}: {value}" for name, value in self.fields(("Connection", "close")))
+        lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}", *fields]
         return "\r\n".join(lines).encode("ascii") + END_OF_HEAD + self.body
 
 

@@ -22,6 +22,7 @@ from mcpws.http.checks import (
     Check,
     Principal,
     Verdict,
+    are_checks,
     examine,
     handshake_checks,
     is_upgrade,
@@ -99,11 +100,7 @@ class ServerProtocol(AutobahnEnd, WebSocketServerProtocol):  # type: ignore[misc
                     self._become_page()
                     return
                 self.data = rest
-                admitted = self.factory.admit()
-                if admitted is not None:
-                    self._refuse(admitted)
-                    return
-                verdict = examine(request, self.factory.checks)
+                verdict = self.factory.admit() or examine(request, self.factory.checks)
                 if isinstance(verdict, Deferred):
                     self._verdict = verdict.addErrback(self._not_examined)
                     verdict.addCallback(self._examined, request)
@@ -255,7 +252,7 @@ class ServerFactory(WebSocketServerFactory):
         )
         set_server_options(self, self.config)
         expect_messages_of(self.config.max_message_size)
-        if callable(checks) or not all(map(callable, checks)):
+        if not are_checks(checks):
             raise ConfigError("checks", checks, "must be a list of functions, as in checks=[has_token]")
         self.checks = (*handshake_checks(self.config), *checks)
         self.pages = self._with_pages(pages) if pages else None

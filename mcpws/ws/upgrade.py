@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from mcpws.errors import ConfigError, HandshakeRefused
-from mcpws.http.request import END_OF_HEAD
+from mcpws.http.request import END_OF_HEAD, TOKEN
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 """Names and values; as pairs, a name may come several times."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _STATUS_LINE = re.compile(r"HTTP/1\.[01] (\d{3})(?: (.*))?")
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)\d\d[ \r]")
 _MAX_SHOWN = 200
@@ -41,7 +40,7 @@ class Upgrade:
         given = tuple(headers.items() if isinstance(headers, Mapping) else headers)
         names = _checked(given, origin)
         for position, subprotocol in enumerate(subprotocols):
-            if not _TOKEN.fullmatch(subprotocol):
+            if not TOKEN.fullmatch(subprotocol):
                 # It may hold a token: it is not repeated.
                 raise ConfigError(f"subprotocols[{position}]", "...", "must be an HTTP token (RFC 6455, section 4.1)")
         usual = {
@@ -77,7 +76,7 @@ def _checked(headers: Sequence[tuple[str, str]], origin: str | None) -> set[str]
     names: set[str] = set()
     for name, value in headers:
         lower = name.lower()
-        if not _TOKEN.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             raise ConfigError("headers", name, "is no header name")
         if any(ord(character) < 32 or ord(character) == 127 for character in value):
             # The value may be a secret: it is not repeated.
