@@ -1,37 +1,22 @@
 """Upstream under the contract of all backends: the server behind it is an App, in memory."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 
-from mcpws.backends.app import App
 from mcpws.backends.upstream import Upstream
 from mcpws.seam.interfaces import Backend
-from mcpws.testing import BackendContract, Network
+from mcpws.testing import Network
 from mcpws.ws.server import ServerFactory
+from tests.backends.waiting import OfAnApp
 
 
-class TestUpstream(BackendContract):
+class TestUpstream(OfAnApp):
     def backend(self) -> Backend:
-        app = App("under contract", "1", clock=self.clock)
-
-        @app.tool
-        async def wait() -> str:
-            await Deferred()
-            return "never"
-
         self.network = Network(self.clock)
-        self.origin = ServerFactory(app, reactor=self.clock)
+        self.origin = ServerFactory(self.app(), reactor=self.clock)
         endpoint = self.network.endpoint(self.origin)
         return Upstream("ws://127.0.0.1:8082", reactor=self.clock, endpoint=endpoint)
-
-    def answered(self) -> tuple[str, dict[str, Any]]:
-        return "tools/list", {}
-
-    def unanswered(self) -> tuple[str, dict[str, Any]]:
-        return "tools/call", {"name": "wait", "arguments": {}}
 
     def settle(self, condition: Callable[[], bool]) -> None:
         self.network.flush()

@@ -1,34 +1,18 @@
 """The backend that chooses another one by the path, under the contract of all backends."""
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
-
 from mcpws.backends.app import App
 from mcpws.seam.interfaces import Backend, Identity
-from mcpws.testing import BackendContract, RecordingBackend, RecordingLink
+from mcpws.testing import RecordingBackend, RecordingLink
+from tests.backends.waiting import OfAnApp
 from tests.examples.loading import example
 
 by_path = example("by_path")
 
 
-class TestByPath(BackendContract):
+class TestByPath(OfAnApp):
     def backend(self) -> Backend:
-        app = App("under contract", "1", clock=self.clock)
-
-        @app.tool
-        async def wait() -> str:
-            await Deferred()
-            return "never"
-
-        backend: Backend = by_path.ByPath({"/": app, "/other": App("other", "1", clock=self.clock)})
+        backend: Backend = by_path.ByPath({"/": self.app(), "/other": App("other", "1", clock=self.clock)})
         return backend
-
-    def answered(self) -> tuple[str, dict[str, Any]]:
-        return "tools/list", {}
-
-    def unanswered(self) -> tuple[str, dict[str, Any]]:
-        return "tools/call", {"name": "wait", "arguments": {}}
 
 
 class TestByPathForModernClients(TestByPath):

@@ -8,35 +8,21 @@ import pytest
 from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend
 from mcpws.seam.observer import MessageObserver
-from mcpws.testing import FrontContract, Network, RawPeer
+from mcpws.testing import FrontContract, Network
 from mcpws.testing.front_under_test import LIMIT
 from tests.examples.loading import EXAMPLES, example
+from tests.fronts.wire import OnTheWire
 
 tcp_lines = example("tcp_lines")
 
 
-class Terminal:
-    def __init__(self) -> None:
-        self.raw = RawPeer()
-
+class Terminal(OnTheWire):
     def send(self, text: bytes) -> None:
         self.raw.send(text + b"\r\n")
 
     def take(self) -> list[Any]:
         *lines, self.raw.received = self.raw.received.split(b"\n")
         return [json.loads(line) for line in lines]
-
-    def is_gone(self) -> bool:
-        return self.raw.is_gone()
-
-    def hang_up(self) -> None:
-        self.raw.wire.loseConnection()
-
-    def stop_reading(self) -> None:
-        self.raw.wire.pauseProducing()
-
-    def read_on(self) -> None:
-        self.raw.wire.resumeProducing()
 
 
 @pytest.mark.not_mcp("the backend is played")

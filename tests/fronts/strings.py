@@ -8,8 +8,8 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.basic import Int32StringReceiver
 
 from mcpws.fronts.stream import StreamCarrier
-from mcpws.testing import RawPeer
 from mcpws.testing.front_under_test import LIMIT
+from tests.fronts.wire import OnTheWire
 
 
 class Strings(Int32StringReceiver):
@@ -45,11 +45,8 @@ class StringsFactory(Factory):
         return strings
 
 
-class Dialled:
+class Dialled(OnTheWire):
     """A client of a front on the in-memory network."""
-
-    def __init__(self) -> None:
-        self.raw = RawPeer()
 
     def send(self, text: bytes) -> None:
         self.raw.send(Strings.framed(text))
@@ -60,15 +57,3 @@ class Dialled:
             taken.append(json.loads(data[4 : 4 + size]))
             self.raw.received = data[4 + size :]
         return taken
-
-    def is_gone(self) -> bool:
-        return self.raw.is_gone()
-
-    def hang_up(self) -> None:
-        self.raw.wire.loseConnection()
-
-    def stop_reading(self) -> None:
-        self.raw.wire.pauseProducing()
-
-    def read_on(self) -> None:
-        self.raw.wire.resumeProducing()

@@ -12,11 +12,11 @@ from mcpws.seam.observer import MessageObserver
 from mcpws.testing import FrontContract, RawClient, Served
 from mcpws.testing.front_under_test import LIMIT
 from mcpws.testing.raw import CLOSE, TEXT
+from tests.fronts.wire import OnTheWire
 
 
-class WebSocketClient:
-    def __init__(self, raw: RawClient) -> None:
-        self.raw = raw
+class WebSocketClient(OnTheWire):
+    raw: RawClient
 
     def send(self, text: bytes) -> None:
         self.raw.send_frame(TEXT, text)
@@ -24,18 +24,9 @@ class WebSocketClient:
     def take(self) -> list[Any]:
         return self.raw.take_messages()
 
-    def is_gone(self) -> bool:
-        return self.raw.is_gone()
-
     def hang_up(self) -> None:
         self.raw.send_frame(CLOSE)
-        self.raw.wire.loseConnection()
-
-    def stop_reading(self) -> None:
-        self.raw.wire.pauseProducing()
-
-    def read_on(self) -> None:
-        self.raw.wire.resumeProducing()
+        super().hang_up()
 
 
 @pytest.mark.not_mcp("the backend is played")
