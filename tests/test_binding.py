@@ -1,5 +1,6 @@
 """docs/binding.md against the code: the same numbers in both, and a client that begins as it is written there."""
 
+import ast
 import re
 import struct
 from pathlib import Path
@@ -27,13 +28,14 @@ from mcpws.errors import (
     TooManyRequests,
     UnsupportedProtocol,
 )
-from mcpws.http.checks import BUSY
+from mcpws.http.checks import BUSY, OVERDUE
 from mcpws.http.request import FAILED
 from mcpws.testing import Network, RawServer, RecordingBackend, Served
 from mcpws.testing.raw import TEXT, upgrade_request
 from mcpws.ws import connection
 
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "binding.md").read_text()
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "binding.md").read_text()
 FLOWING = " ".join(DOCUMENT.split())
 
 UNITS = {"": 1, "s": 1, "KiB": 1024, "MiB": 1024 * 1024}
@@ -85,7 +87,34 @@ REFUSED = {
     "H-16": upgrade_request(headers={"Sec-WebSocket-Protocol": "wamp"}),
     "H-17": upgrade_request(headers={"Sec-WebSocket-Extensions": "permessage-deflate; nonsense="}),
 }
-REFUSED_OTHERWISE = {"H-6": BUSY, "H-18": FAILED}
+REFUSED_OTHERWISE = {"H-6": BUSY, "H-18": FAILED, "H-35": OVERDUE}
+
+# The texts of all refusals, as they stand in the code, each with the row whose it is; of a page alone, with none.
+TEXTS = {
+    "more than {} bytes of headers": "H-3",
+    "this is not an HTTP/1.1 request": "H-4",
+    "more than one {} header": "H-5",
+    "a header is malformed": "H-5",
+    "no connection is free": "H-6",
+    "the service is shutting down": "H-6",
+    "nothing is served at this path": "H-7",
+    "this is a WebSocket endpoint": "H-8",
+    "this host is not served here": "H-9",
+    "this origin may not connect": "H-10",
+    "use GET": "H-11",
+    "use HTTP/1.1": "H-12",
+    "the Connection header must name Upgrade": "H-13",
+    "use Sec-WebSocket-Version 13": "H-14",
+    "Sec-WebSocket-Key must be 16 bytes in base64": "H-15",
+    "none of the offered subprotocols is spoken here": "H-16",
+    "the Sec-WebSocket-Extensions header is malformed": "H-17",
+    "the handshake failed here": "H-18",
+    "the checks took too long": "H-35",
+    "a WebSocket needs a connection of its own": "",
+    "more than {} bytes in a request": "",
+    "the request is malformed": "",
+    "the request took too long to come": "",
+}
 
 
 def rows(letter: str) -> dict[str, list[str]]:
@@ -109,6 +138,24 @@ def test_every_refusal_of_the_table_is_tried() -> None:
     assert rows("H").keys() == REFUSED.keys() | REFUSED_OTHERWISE.keys()
 
 
+def texts_of_refusals() -> set[str]:
+    """The text of each Refusal that the package makes, with `{}` where it has a value."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "mcpws").rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [node.args[1] for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Refusal"]
+    return {text_of(argument) for argument in made}
+
+
+def text_of(argument: ast.expr) -> str:
+    parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+
+
+def test_every_refusal_in_the_code_has_its_row() -> None:
+    assert texts_of_refusals() == TEXTS.keys()
+    assert set(filter(None, TEXTS.values())) == rows("H").keys()
+
+
 @pytest.mark.proves(
     "H-3", "H-4", "H-5", "H-7", "H-8", "H-9", "H-10", "H-11", "H-12", "H-13", "H-14", "H-15", "H-16", "H-17"
 )
@@ -123,9 +170,11 @@ def test_a_handshake_is_refused_as_the_table_says(id: str) -> None:
     usual = {"server", "content-type", "content-length", "cache-control", "connection"}
     assert line.split()[1] == status
     assert {name: value for name, value in sent.items() if name not in usual} == further(headers)
+    said = client.received.decode().partition(": ")[2].rstrip("\n")
+    assert id in [row for text, row in TEXTS.items() if re.fullmatch(re.escape(text).replace(r"\{\}", ".+"), said)]
 
 
-@pytest.mark.proves("H-6", "H-18")
+@pytest.mark.proves("H-6", "H-18", "H-35")
 @pytest.mark.parametrize("id", REFUSED_OTHERWISE)
 def test_a_refusal_that_takes_more_than_a_request_is_that_of_the_table(id: str) -> None:
     _, status, headers = rows("H")[id]

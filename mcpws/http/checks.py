@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from websockets.exceptions import InvalidHeader
 
 from mcpws.config import WebSocketConfig
+from mcpws.errors import ConfigError
 from mcpws.http.request import HttpRequest, Refusal
 from mcpws.mcp.versions import LEGACY_VERSIONS
 from mcpws.policy.origin import host_allowed, origin_allowed
@@ -37,14 +38,27 @@ DRAINING = Refusal(
     "the service is shutting down",
     (("Retry-After", RETRY_AFTER),),
 )
+OVERDUE = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "the checks took too long",
+    (("Retry-After", RETRY_AFTER),),
+    setting="timeout_seconds",
+)
 BAD_EXTENSIONS = Refusal(HTTPStatus.BAD_REQUEST, "the Sec-WebSocket-Extensions header is malformed")
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The person or program that a request comes from, as a check found out; `Identity.principal` is its `name`."""
+    """The person or program that a request comes from, as a check found out; `Identity.principal` is its `name`.
+
+    :raises ConfigError: `name` is no string, or empty.
+    """
 
     name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigError("name", self.name, "must be a name for whom a request comes from, in a string")
 
 
 Verdict: TypeAlias = Refusal | Principal | None
@@ -108,8 +122,7 @@ def path_is_served(paths: Collection[str]) -> Check:
     def check(request: HttpRequest) -> Refusal | None:
         if request.path in paths:
             return None
-        text = "nothing is served at this path"
-        return Refusal(HTTPStatus.NOT_FOUND, text, value=request.path, setting="paths")
+        return Refusal(HTTPStatus.NOT_FOUND, "nothing is served at this path", value=request.path, setting="paths")
 
     return check
 

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 MAX_BODY = 1024 * 1024
 """Bytes that a request for a page may carry."""
 
+BODY_SECONDS = 60.0
+"""For them to come."""
+
+STALL_SECONDS = 30.0
+"""For which a client may take nothing of an answer that is more than goes out at once, and"""
+
+SLOWEST = 16 * 1024
+"""the bytes a second that it has to take from then on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -12,10 +12,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 
 from mcpws.errors import ConfigError
-from mcpws.http.checks import Check, are_checks, examine, host_is_ours
+from mcpws.http.checks import OVERDUE, Check, are_checks, examine, host_is_ours
 from mcpws.http.page import Page
 from mcpws.http.request import HttpRequest, Refusal
 from mcpws.http.site import Examined, Found, PageChannel, PageSite
+from mcpws.policy.origin import check_host_pattern
 from mcpws.turns.once import Once
 from mcpws.turns.timer import Timer
 
@@ -31,7 +32,8 @@ class Pages:
     :param hosts: that they are served under, but for those that name others.
     :param elsewhere: what is said of paths that have no page, on a connection that has asked for one.
     :param limit: connections at a time.
-    :param timeout: seconds for the checks of a request together; None or 0 for as long as they take.
+    :param timeout: seconds for the head of a request, and again for its checks together; None or 0 for as long as they
+        take.
     :raises ConfigError: a path does not begin with a slash, or is there twice, or what should be a page is none.
     """
 
@@ -76,7 +78,7 @@ class Pages:
         found = self.find(request.path)
         verdict = examine(request, self._elsewhere if found is None else found.checks)
         if self._timeout and isinstance(verdict, Deferred):
-            verdict.addTimeout(self._timeout, self._clock)
+            verdict.addTimeout(self._timeout, self._clock, lambda *_: OVERDUE)
         return found, verdict
 
     @property
@@ -86,7 +88,7 @@ class Pages:
 
     def take(self, transport: Any, data: bytes) -> None:
         """Take a connection over, of which `data` was read."""
-        channel = PageChannel(self._site, transport.getPeer(), self._gone)
+        channel = PageChannel(self._site, transport.getPeer(), self._timeout, self._gone)
         # A wrapper, as TLS, has the protocol under another name.
         if hasattr(transport, "wrappedProtocol"):
             transport.wrappedProtocol = channel
@@ -153,6 +155,11 @@ def _page(path: str, page: object) -> Page:
         page = Page(cast(IResource, page))
     if not IResource.providedBy(page.resource):
         raise ConfigError("pages", page.resource, f"{path} must be a resource of twisted.web, or a Page of one")
+    if page.hosts is not None:
+        if isinstance(page.hosts, str):
+            raise ConfigError("pages", page.hosts, f"the hosts of {path} must be a list of names")
+        for host in page.hosts:
+            check_host_pattern(host)
     if not are_checks(page.checks):
         raise ConfigError("pages", page.checks, f"the checks of {path} must be a list of functions")
     return page

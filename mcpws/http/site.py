@@ -17,9 +17,10 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from mcpws.http.checks import Check, Principal, Verdict
 from mcpws.http.linger import Linger
-from mcpws.http.page import MAX_BODY
+from mcpws.http.page import BODY_SECONDS, MAX_BODY, SLOWEST, STALL_SECONDS
 from mcpws.http.peername import address_name, peer_certificate
-from mcpws.http.request import FAILED, HttpRequest, Malformed, Refusal, assemble
+from mcpws.http.request import FAILED, HEAD_TOO_LARGE, HttpRequest, Malformed, Refusal, assemble
+from mcpws.turns.timer import Timer
 
 log = Logger()
 
@@ -30,6 +31,8 @@ _SAFE = "!$&'()*+,;=:@~"
 """Characters that stand for themselves in the name of a path (RFC 3986, section 3.3)."""
 
 BODY_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BODY} bytes in a request")
+MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "the request is malformed")
+TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request took too long to come")
 
 
 class Found(NamedTuple):
@@ -59,12 +62,16 @@ class PageRequest(Request):
 class PageChannel(HTTPChannel):
     """One connection that asks for pages.
 
-    What is said last on it arrives: it is closed as Linger does.
+    What is said last on it arrives: it is closed as Linger does. Both ways it is bounded: a request has its time to
+    come, an answer to be taken, and none is begun while the one before waits to be taken.
 
+    :param timeout: seconds for the head of a request; None or 0 for as long as it takes.
     :param on_gone: called when it is lost.
     """
 
-    def __init__(self, site: Site, address: IAddress | None, on_gone: Callable[[PageChannel], object]) -> None:
+    def __init__(
+        self, site: Site, address: IAddress | None, timeout: float | None, on_gone: Callable[[PageChannel], object]
+    ) -> None:
         super().__init__()
         self.site = site
         self.factory = site
@@ -72,7 +79,12 @@ class PageChannel(HTTPChannel):
         self.timeOut = int(site.timeOut or 0) or None
         self.address = address
         self._clock: IReactorTime = site.reactor
+        self._timeout = timeout
         self._on_gone = on_gone
+        self._arrival = Timer(self._clock)
+        self._departure = Timer(self._clock)
+        self._waits_since = 0.0
+        self._answered: Request | None = None
         self._linger: Linger | None = None
         self._last = False
         self._ended = False
@@ -84,6 +96,7 @@ class PageChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if not self._ended:
             super().dataReceived(data)
+            self._expect_the_rest()
         elif self._linger is not None:
             self._linger.discard(len(data))
 
@@ -116,17 +129,75 @@ class PageChannel(HTTPChannel):
             if not self._waitingForTransport:
                 self._begin_to_linger()
 
+    # The way out: what Twisted's own transport is asked to send it keeps, however much that is.
+
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        self._waits_since = self._clock.seconds()
+        self._departure.set(STALL_SECONDS, self._look_for_progress)
+
     def resumeProducing(self) -> None:
+        self._departure.stop()
         super().resumeProducing()
+        answered, self._answered = self._answered, None
+        if answered is not None:
+            self.requestDone(answered)
         if self._ended and self._linger is None:
             self._begin_to_linger()
 
-    # What the parser goes on with, though the connection is at its end: nothing of it is a request any more.
+    def requestDone(self, request: Request) -> None:
+        if self._waitingForTransport and not self._ended:
+            self._answered = request
+            return
+        super().requestDone(request)
+
+    def _look_for_progress(self) -> None:
+        """What waits is no more than was sent of one answer: how much of it is taken the transport does not say."""
+        seconds = STALL_SECONDS + (self.requests[0].sentLength if self.requests else 0) / SLOWEST
+        left = self._waits_since + seconds - self._clock.seconds()
+        if left > 0:
+            self._departure.set(left, self._look_for_progress)
+        else:
+            self.abort()
+
+    # The way in.
+
+    def _expect_the_rest(self) -> None:
+        has_begun = bool(self._buffer or self.requests) and not (self._handlingRequest or self._ended)
+        if has_begun and self._timeout and not self._arrival.is_set:
+            self._arrival.set(self._timeout, self.refuse, TOO_SLOW)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.refuse(HEAD_TOO_LARGE)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        # Twisted's is no whole answer: nobody can tell where it ends.
+        self.refuse(MALFORMED)
+
+    # The parser goes on, though the connection is at its end: nothing of what it finds is a request any more.
 
     def headerReceived(self, line: bytes) -> bool:
-        return not self._ended and bool(super().headerReceived(line))
+        if self._ended:
+            return False
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            # A Content-Length of more digits than Python reads.
+            self.refuse(MALFORMED)
+            return False
+
+    def allHeadersReceived(self) -> None:
+        if self._ended:
+            return
+        if self.length is not None and self.length > MAX_BODY:
+            # Before the client is told to go on.
+            self.refuse(BODY_TOO_LARGE)
+            return
+        self._arrival.set(BODY_SECONDS, self.refuse, TOO_SLOW)
+        super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
+        self._arrival.stop()
         if not self._ended:
             super().allContentReceived()
 
@@ -135,6 +206,7 @@ class PageChannel(HTTPChannel):
 
     def _end_input(self) -> None:
         self._ended = True
+        self._arrival.stop()
         self.lineReceived = self.rawDataReceived = _ignore  # type: ignore[method-assign]
 
     def _begin_to_linger(self) -> None:
@@ -146,8 +218,12 @@ class PageChannel(HTTPChannel):
         )
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self._arrival.stop()
+        self._departure.stop()
         if self._linger is not None:
             self._linger.stop()
+        if self._answered is not None:
+            self.requests.remove(self._answered)
         super().connectionLost(reason)
         self._on_gone(self)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -19,6 +19,7 @@ from mcpws.fronts.roster import Roster
 from mcpws.http.checks import (
     BUSY,
     DRAINING,
+    OVERDUE,
     Check,
     Principal,
     Verdict,
@@ -130,6 +131,17 @@ class ServerProtocol(AutobahnEnd, WebSocketServerProtocol):  # type: ignore[misc
                 self.dropConnection(abort=True)
         if self._mcpws.reading:
             cast(Any, self.transport).resumeProducing()
+
+    def refuse_overdue(self) -> bool:
+        """Refuse a client whose checks take too long; whether it was that which it waited for."""
+        # Where TLS cannot begin, there was no transport to be connected with.
+        verdict = None if self.transport is None else self._verdict
+        if verdict is None:
+            return False
+        self._verdict = None
+        self._refuse(OVERDUE)
+        verdict.cancel()
+        return True
 
     def _not_examined(self, failure: Failure) -> Refusal:
         if self.state == self.STATE_CONNECTING or not failure.check(CancelledError):
@@ -284,9 +296,14 @@ class ServerFactory(WebSocketServerFactory):
         """Close everything with 1012 (service restart): another process serves at this place from now on.
 
         Requests in flight are answered with an error. Handshakes that have begun are completed before, so that their
-        clients are told as well. Fires when no connection is left. Stop listening before this, and call `stop` after.
+        clients are told as well. Pages that are asked for are answered. Fires when no connection is left. Stop
+        listening before this, and call `stop` after.
         """
-        return self.roster.restart()
+        gone = self.roster.restart()
+        if self.pages is None:
+            return gone
+        closed = self.pages.close(self.config.drain_seconds)
+        return gatherResults([gone, closed]).addCallback(lambda _: None)
 
     def stop(self, seconds: float | None = None) -> Deferred[None]:
         """Drain, then stop the backend. Fires when nothing is left."""

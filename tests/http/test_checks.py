@@ -312,3 +312,29 @@ def test_a_refusal_of_ones_own_has_its_headers() -> None:
     line, headers = client.take_head()
     assert line == REFUSED
     assert headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.proves("H-35")
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_check_that_takes_too_long_refuses_its_client(stubborn: bool) -> None:
+    later = Later()
+    door = Door(later, timeout_seconds=10, close_timeout=5)
+    client = door.knock()
+    if stubborn:
+        client.wire.pauseProducing()
+    door.advance(9)
+    assert client.received == b""
+    door.advance(3)
+    assert later.cancelled == 1
+    assert door.server.statistics().connections_refused == 1
+    assert len(door.server.connections) == stubborn
+    door.advance(6)
+    assert door.server.connections == ()
+    if not stubborn:
+        assert door.answer(client) == "HTTP/1.1 503 Service Unavailable"
+
+
+@pytest.mark.parametrize("name", [None, "", 7, b"ann"])
+def test_a_principal_has_a_name(name: Any) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        Principal(name)

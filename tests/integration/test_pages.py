@@ -17,6 +17,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.endpoints import serverFromString, wrapServerTLS
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.threads import deferToThread
+from twisted.protocols.policies import WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -71,8 +72,10 @@ class Tls:
 
 
 @asynccontextmanager
-async def serving(encrypted: bool, **config: Any) -> AsyncIterator[Callable[[], http.client.HTTPConnection]]:
-    """A server with pages; yields what makes a client of it."""
+async def serving(
+    encrypted: bool, wrapped: bool = False, **config: Any
+) -> AsyncIterator[Callable[[], http.client.HTTPConnection]]:
+    """A server with pages, `wrapped` if something else stands before it; yields what makes a client of it."""
     pages = {
         "/large": Page(Large()),
         "/said": Page(Said()),
@@ -81,7 +84,8 @@ async def serving(encrypted: bool, **config: Any) -> AsyncIterator[Callable[[], 
     server = ServerFactory(App("paged", "1.0"), WebSocketConfig(**config), reactor=reactor, pages=pages)
     tls = Tls()
     endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
-    port: Any = await (wrapServerTLS(tls, endpoint) if encrypted else endpoint).listen(server)
+    factory: Any = WrappingFactory(server) if wrapped else server
+    port: Any = await (wrapServerTLS(tls, endpoint) if encrypted else endpoint).listen(factory)
     number = port.getHost().port
 
     def client() -> http.client.HTTPConnection:
@@ -133,9 +137,10 @@ async def test_one_connection_asks_for_many_pages(encrypted: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("encrypted", [False, True])
 @bounded
-async def test_a_websocket_and_pages_are_on_one_port_though_it_is_full(encrypted: bool) -> None:
+async def test_a_websocket_and_pages_are_on_one_port_though_it_is_full(encrypted: bool, wrapped: bool) -> None:
     def client_asks(connect: Callable[[], http.client.HTTPConnection]) -> list[bytes]:
         lines = []
         clients = [connect() for _ in range(2)]
@@ -148,7 +153,7 @@ async def test_a_websocket_and_pages_are_on_one_port_though_it_is_full(encrypted
             client.close()
         return lines
 
-    async with serving(encrypted, max_connections=1) as connect:
+    async with serving(encrypted, wrapped, max_connections=1) as connect:
         lines = await deferToThread(client_asks, connect)
     assert lines == [b"HTTP/1.1 101 Switching Protocols", b"HTTP/1.1 503 Service Unavailable", b"for None"]
 
