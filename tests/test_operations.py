@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from mcpws.core.counters import COUNTED
+from mcpws.policy.stats import ServerStatistics
 from mcpws.testing import connected, result_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
@@ -15,17 +17,21 @@ PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 ALWAYS = {"time", "level", "logger", "message", "event", "connection", "peer"}
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading, without its first two lines."""
-    section = PAGE.partition(f"{heading}\n")[2]
-    lines = re.findall(r"^\|.*\|$", re.split(r"\n#+ ", section)[0].split("\n\n| outcome", 1)[0], re.MULTILINE)
+def section(heading: str) -> str:
+    """What is under a heading."""
+    return re.split(r"\n#+ ", PAGE.partition(f"{heading}\n")[2])[0]
+
+
+def table(text: str) -> list[list[str]]:
+    """The cells of a table, without its first two lines."""
+    lines = re.findall(r"^\|.*\|$", text, re.MULTILINE)
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def test_each_event_that_is_shown_is_described_with_all_its_fields() -> None:
     described = {
         name: (logger.strip("`"), set(re.findall(r"`(\w+)`", fields)))
-        for events, logger, _, fields in rows("### Events and their fields")
+        for events, logger, _, fields in table(section("### Events and their fields").split("\n\n| outcome", 1)[0])
         for name in re.findall(r"`(\w+)`", events)
     }
     shown: list[dict[str, Any]] = [json.loads(line) for line in PAGE.splitlines() if line.startswith('{"time"')]
@@ -37,7 +43,10 @@ def test_each_event_that_is_shown_is_described_with_all_its_fields() -> None:
 
 
 def test_the_counters_are_those_that_there_are() -> None:
-    assert {name.strip("`"): help for name, help in rows("## The counters")} == COUNTED
+    counters, of_servers = (table(text) for text in section("## The counters").split("\n\nAnd for the whole server:"))
+    assert {name.strip("`"): help for name, help in counters} == COUNTED
+    totals = {one.name for one in fields(ServerStatistics) if one.name.startswith("connections_")}
+    assert {name.strip("`") for name, _ in of_servers} == totals
 
 
 def test_the_observer_of_the_page_observes() -> None:

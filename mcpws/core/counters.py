@@ -32,7 +32,15 @@ class Counts:
     postponed: int = counter("Times that what was read took longer than one turn may.")
 
 
-COUNTED: dict[str, str] = {one.name: one.metadata["help"] for one in fields(Counts)}
+def counters_of(kind: type[Any]) -> dict[str, str]:
+    """The name of every counter of a dataclass, and what it counts; TypeError names a field that is none."""
+    for one in fields(kind):
+        if "help" not in one.metadata:
+            raise TypeError(f"{kind.__name__}.{one.name} is no counter: write {one.name}: int = counter('What it is.')")
+    return {one.name: one.metadata["help"] for one in fields(kind)}
+
+
+COUNTED = counters_of(Counts)
 """The name of every counter, and what it counts."""
 
 

@@ -1,8 +1,8 @@
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, dataclass, fields
 
 import pytest
 
-from mcpws.core.counters import COUNTED, Counters, Counts
+from mcpws.core.counters import COUNTED, Counters, Counts, counter, counters_of
 from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
 
 
@@ -40,3 +40,13 @@ def test_statistics_have_every_counter_and_each_says_what_it_counts() -> None:
     for statistics in (ConnectionStatistics, ServerStatistics):
         assert set(COUNTED) <= {field.name for field in fields(statistics)}
     assert all(help.endswith(".") and help[0].isupper() for help in COUNTED.values())
+
+
+def test_a_field_that_is_no_counter_is_named() -> None:
+    @dataclass
+    class Wrong:
+        right: int = counter("It is one.")
+        pings: int = 0
+
+    with pytest.raises(TypeError, match=r"Wrong\.pings is no counter: write pings: int = counter"):
+        counters_of(Wrong)

@@ -202,11 +202,12 @@ class Reader:
         """Edit a copy of the package, which comes before the installed one."""
         if not (self.folder / "mcpws").exists():
             shutil.copytree(ROOT / "mcpws", self.folder / "mcpws", ignore=shutil.ignore_patterns("__pycache__"))
-        # Where it is in the file may have changed; that it is there once is what counts.
+        # Where it is in the file may change, so the page does not say.
+        text = re.sub(r"^@@ .* @@$", "@@ -1 +1 @@", block.text, flags=re.MULTILINE)
         edit = subprocess.run(
             ["git", "apply", "--unidiff-zero", "--recount", "-"],
             cwd=self.folder,
-            input=block.text,
+            input=text,
             capture_output=True,
             text=True,
             check=False,
