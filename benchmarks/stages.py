@@ -52,14 +52,12 @@ class Nobody:
 
 def of_the_lane() -> Callable[[bytes], object]:
     """Frames to payloads."""
-    lane = FastLane(True, LIMIT)
-    return lambda read: lane.take(read, lambda payload, binary: True)
+    return FastLane(True, LIMIT, lambda payload, binary: True).take
 
 
 def and_of_decoding() -> Callable[[bytes], object]:
     """Payloads to messages."""
-    lane = FastLane(True, LIMIT)
-    return lambda read: lane.take(read, lambda payload, binary: decode(payload, utf_8=True))
+    return FastLane(True, LIMIT, lambda payload, binary: decode(payload, utf_8=True)).take
 
 
 def and_of_the_front() -> Callable[[bytes], object]:
@@ -67,13 +65,12 @@ def and_of_the_front() -> Callable[[bytes], object]:
     front = Front(Nobody(), Identity("stages"), Clock())
     front.open(PassingBackend())
     front.receive(Request("start", "initialize"))
-    lane = FastLane(True, LIMIT)
 
     def receive(payload: bytes, binary: bool) -> bool:
         front.receive(decode(payload, utf_8=True))
         return True
 
-    return lambda read: lane.take(read, receive)
+    return FastLane(True, LIMIT, receive).take
 
 
 def of_a_server(served: Served) -> Callable[[bytes], object]:

@@ -166,6 +166,10 @@ class Front:
 
     # Carriers, which come and go.
 
+    def go_by(self, carrier: Carrier) -> None:
+        """Give what is for the client to `carrier` from now on, which the last one knows of: it may stand around it."""
+        self._carry(carrier if self._watch is None else self._watch.carrier(carrier))
+
     def detach(self, max_bytes: int, on_end: Callable[[str], None]) -> None:
         """The carrier is gone, and its client may come back with another: what is for it is kept until `attach`.
 

@@ -143,8 +143,7 @@ class StdioFront(Protocol):
             return
         for line in self._framer.feed(data):
             self._keep(self._decoded(line))
-        with burst:
-            self._flow()
+        burst.during(self._flow)
 
     def readConnectionLost(self) -> None:
         if self._stage in _HEARING:

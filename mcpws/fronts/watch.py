@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.core.counters import Counters
 from mcpws.core.ledger import cancelled_id
-from mcpws.errors import McpwsError
+from mcpws.fronts.around import CarrierAround
 from mcpws.jsonrpc.messages import Answer, Error, ErrorObject, Message, Notification, Request, RequestId, Result
 from mcpws.mcp.meta import read_modern
 from mcpws.mcp.methods import CANCELLED, DISCOVER, INITIALIZE, TOOLS_CALL
@@ -112,13 +112,11 @@ class Watch:
             introduced()
 
 
-class MessageWatch(Watch):
+class MessageWatch(CarrierAround, Watch):
     """A Watch for a MessageObserver: tells of all messages, and how each request ended.
 
     It is passed by everything that a client sends and gets, so it calls no more functions than it must.
     """
-
-    _real: Carrier
 
     def __init__(self, observer: MessageObserver, party: Party, clock: IReactorTime) -> None:
         super().__init__(observer, party, clock)
@@ -132,7 +130,7 @@ class MessageWatch(Watch):
         self._again: Call | None = None
 
     def carrier(self, real: Carrier) -> Carrier:
-        self._real = real
+        self.real = real
         return self
 
     def begin(self, front: Conversation, introduced: Callable[[], None]) -> Callable[[Message], None]:
@@ -201,10 +199,6 @@ class MessageWatch(Watch):
 
     # interfaces.Carrier
 
-    @property
-    def behind(self) -> bool:
-        return self._real.behind
-
     def deliver(self, message: Message, data: bytes) -> None:
         if self._told_sent is not None:
             tell(self._told_sent, self.party, message)
@@ -212,25 +206,7 @@ class MessageWatch(Watch):
             self._answered(message, len(data), IS_ERROR in data and has_failed(message))
         elif type(message) is Error:
             self._answered(message, len(data), False)
-        self._real.deliver(message, data)
-
-    def limited(self, setting: str) -> None:
-        self._real.limited(setting)
-
-    def pause_reading(self) -> None:
-        self._real.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._real.resume_reading()
-
-    def backend_began(self) -> None:
-        self._real.backend_began()
-
-    def backend_lost(self, reason: McpwsError) -> None:
-        self._real.backend_lost(reason)
-
-    def idle(self) -> None:
-        self._real.idle()
+        self.real.deliver(message, data)
 
 
 def watch(observer: Observer | None, party: Party, clock: IReactorTime) -> Watch | None:

@@ -7,33 +7,32 @@ many clients, and what one read from a client brings may be for several children
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
+from typing import Any
 
 
 class Burst:
-    """Whoever reads, handles what came within `with burst:`, which may be nested.
+    """Whoever reads, handles what came `during` a burst; bursts within it are part of it.
 
     Whoever writes may keep it while the burst `is_on`, and ask once for the end with `at_end`.
     """
 
-    __slots__ = ("_depth", "_flushes", "at_end", "is_on")
+    __slots__ = ("_flushes", "at_end", "is_on")
 
     def __init__(self) -> None:
-        self._depth = 0
         self._flushes: list[Callable[[], None]] = []
         self.is_on = False
         self.at_end: Callable[[Callable[[], None]], None] = self._flushes.append
         """Has what it is given called when the burst is over; that must not raise."""
 
-    def __enter__(self) -> None:
-        self._depth += 1
+    def during(self, work: Callable[..., object], *arguments: Any) -> None:
+        """Call `work(*arguments)`, which may raise, and end the burst if it began with this."""
+        if self.is_on:
+            work(*arguments)
+            return
         self.is_on = True
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._depth -= 1
-        if not self._depth:
+        try:
+            work(*arguments)
+        finally:
             self.is_on = False
             flushes = self._flushes
             # Each is taken out before: should one raise after all, the others are called at the end of the next burst.

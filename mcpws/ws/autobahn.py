@@ -99,7 +99,8 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
         self._next_turn = None
         # First: a client sends its handshake from within Autobahn's connectionMade.
         self._mcpws.transport_connected(cast(ITransport, self.transport))
-        super().connectionMade()
+        # Past Autobahn's own, which looks into TLS, where it cannot see through a wrapper, for what nobody here asks.
+        self._connectionMade()
         # Only Autobahn's `sendData` looks at it, and an empty deque takes 760 bytes.
         del self.send_queue
 
@@ -129,9 +130,8 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
             connection = self._mcpws
             connection.counters.last_activity = connection.turn_began = connection.clock.seconds()
             # What the messages in one read are answered with leaves in one write.
-            with burst:
-                self.data += data
-                self._consume()
+            self.data += data
+            burst.during(self._consume)
         else:
             self._mcpws.discard(data)
 
@@ -170,7 +170,7 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
                 ):
                     # All of it only once: whoever mixes frames of both kinds shall not have it copied for each.
                     piece = data[at : at + WINDOW] if at else data
-                    rest = lane.take(piece, self.onMessage)
+                    rest = lane.take(piece)
                     if piece is data and not rest:
                         data = rest
                         break
@@ -225,8 +225,7 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
     def _take_turn(self) -> None:
         self._next_turn = None
         if self._mcpws.reading:
-            with burst:
-                self.read_on()
+            burst.during(self.read_on)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         # All that Autobahn writes is whole frames, or a whole handshake; `sync` and `chopsize` are for its test suite.
@@ -312,7 +311,7 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
     def onMessage(self) -> Callable[[bytes, bool], bool]:  # type: ignore[override]  # Autobahn looks at no result
         """Takes a payload, and whether it is binary; returns whether the next may come at once.
 
-        It is looked up once for all messages in one read.
+        The lane looks it up once.
         """
         return self._mcpws.payload_received
 
@@ -328,7 +327,7 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
         autobahn: Any = self
         connection = self._mcpws
         self._lane = (
-            FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize, connection.is_turn_over)
+            FastLane(self.factory.isServer, autobahn.maxMessagePayloadSize, self.onMessage, connection.is_turn_over)
             if connection.has_fast_lane
             else None
         )

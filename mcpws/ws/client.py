@@ -38,7 +38,7 @@ from mcpws.seam.observer import Closing, MessageObserver, Observer, Party, tell
 from mcpws.turns.heartbeat import Heartbeat, period
 from mcpws.turns.steady import steady
 from mcpws.ws.autobahn import AutobahnEnd
-from mcpws.ws.connection import NORMAL, Connection
+from mcpws.ws.connection import NORMAL, Connection, nobody
 from mcpws.ws.options import set_client_options
 from mcpws.ws.target import Target
 from mcpws.ws.tuning import expect_messages_of
@@ -132,7 +132,7 @@ class ClientConnection(Connection):
             too_large = MessageTooLarge if type(message) in (Request, Notification) else ResultTooLarge
             raise too_large(len(data), self._config.max_outbound_size)
         if self._batch is None:
-            self.send(data)
+            self.deliver(message, data)
         else:
             self._gather(data)
 
@@ -145,14 +145,14 @@ class ClientConnection(Connection):
         finally:
             batch, self._batch = self._batch, None
             if batch:
-                self.send(b"[%b]" % b",".join(batch))
+                self.deliver(None, b"[%b]" % b",".join(batch))
 
     def _gather(self, data: bytes) -> None:
         assert self._batch is not None
         # Of the array, with brackets and commas.
         if sum(map(len, self._batch)) + len(self._batch) + len(data) + 2 > self._config.max_outbound_size:
             if self._batch:
-                self.send(b"[%b]" % b",".join(self._batch))
+                self.deliver(None, b"[%b]" % b",".join(self._batch))
                 self._batch.clear()
             if not self.can_send:
                 raise QueueFull("the queue to the server", self.max_queued_bytes)
@@ -167,13 +167,12 @@ class ClientConnection(Connection):
 
     def opened(self) -> None:
         super().opened()
-        self.receiver = self._factory.receiver(self)
+        self.receiver = self._factory.make_receiver(self)
+        self.receive = self.receiver.receive
         self._tell(self)
 
-    def message_received(self, message: Message, binary: bool) -> None:
-        receiver = self.receiver
-        if receiver is not None:
-            receiver.receive(message)
+    def binary_received(self, message: Message) -> None:
+        self.receive(message)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
         log.warn("{peer} sent what is no message: {error} {data}", peer=self.peer, error=error, data=error.data)
@@ -181,7 +180,8 @@ class ClientConnection(Connection):
             if self.receiver is not None:
                 self.receiver.receive(Error.in_place_of(error.answers, error))
         elif error.id is not None:
-            self.send(encode(Error.answering(error.id, error)), binary)
+            answer = Error.answering(error.id, error)
+            self.deliver(answer, encode(answer), binary)
 
     @property
     def takes_batches(self) -> bool:
@@ -193,7 +193,7 @@ class ClientConnection(Connection):
             if isinstance(member, RpcError):
                 self.garbage_received(member, binary)
             else:
-                self.message_received(member, binary)
+                self.receive(member)
 
     def limit_hit(self, setting: str) -> None:
         """The reason of the close says it."""
@@ -213,6 +213,7 @@ class ClientConnection(Connection):
         self._factory.connection_gone(self)
         reason = self._refused or ConnectionClosed(self.close_code, self.close_reason)
         receiver, self.receiver = self.receiver, None
+        self.receive = nobody
         if receiver is not None:
             receiver.lost(reason)
         if self._waiting is not None:
@@ -268,11 +269,13 @@ class WatchedConnection(ClientConnection):
         # Before the receiver is made: that one may send at once.
         tell(self._observer.opened, self._party)
         super().opened()
-
-    def message_received(self, message: Message, binary: bool) -> None:
         if self._of_messages is not None:
-            tell(self._of_messages.received, self._party, message)
-        super().message_received(message, binary)
+            self._unwatched, self.receive = self.receive, self._watched
+
+    def _watched(self, message: Message) -> None:
+        assert self._of_messages is not None
+        tell(self._of_messages.received, self._party, message)
+        self._unwatched(message)
 
     def send_message(self, message: Message) -> None:
         super().send_message(message)
@@ -348,7 +351,7 @@ class ClientConnectionFactory(WebSocketClientFactory):
     """Makes connections to one target.
 
     :param target: the server, or its URL alone; where to connect is the affair of whoever does.
-    :param receiver: called with each connection as it opens; returns what takes its messages.
+    :param make_receiver: called with each connection as it opens; returns what takes its messages.
     :param config: limits and timeouts.
     :param reactor: for time; the global one by default.
     :param observer: is told of the connections that open.
@@ -360,7 +363,7 @@ class ClientConnectionFactory(WebSocketClientFactory):
     def __init__(
         self,
         target: str | Target,
-        receiver: Callable[[ClientConnection], Receiver],
+        make_receiver: Callable[[ClientConnection], Receiver],
         config: WebSocketConfig | None = None,
         *,
         reactor: IReactorTime | None = None,
@@ -371,7 +374,7 @@ class ClientConnectionFactory(WebSocketClientFactory):
         # Without the URL, which Autobahn would read in a way of its own.
         super().__init__(protocols=list(target.subprotocols), reactor=reactor)
         self.url, self.shown_url = target.url, target.shown
-        self.receiver = receiver
+        self.make_receiver = make_receiver
         self.observer = observer
         self.clock: IReactorTime = self.reactor
         self.time = steady(self.clock)

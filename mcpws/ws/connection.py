@@ -84,6 +84,7 @@ class Connection(ABC):
         "id",
         "mask_key",
         "reading",
+        "receive",
         "state",
         "turn_began",
     )
@@ -91,6 +92,8 @@ class Connection(ABC):
     _outbox: Outbox
     mask_key: Callable[[], bytes] | None
     """Gives four bytes with which to mask the next frame, at the end that does (RFC 6455, section 5.1)."""
+    receive: Callable[[Message], None]
+    """Takes each message that comes in a text frame. Whoever makes the connection opens sets it by then."""
 
     def __init__(self, protocol: Any, id: int, config: WebSocketConfig, clock: IReactorTime) -> None:
         self.id = id
@@ -116,12 +119,13 @@ class Connection(ABC):
         self.reading = True
         self.consuming = False
         self.mask_key = None
+        self.receive = nobody
 
     # What subclasses define.
 
     @abstractmethod
-    def message_received(self, message: Message, binary: bool) -> None:
-        """A message came in, in a `binary` or a text frame."""
+    def binary_received(self, message: Message) -> None:
+        """A message came in, in a binary frame."""
 
     @abstractmethod
     def garbage_received(self, error: RpcError, binary: bool) -> None:
@@ -167,8 +171,11 @@ class Connection(ABC):
 
     # What the rest of the package uses.
 
-    def send(self, data: bytes, binary: bool = False) -> None:
-        """Send one encoded message; nothing after the close began."""
+    def deliver(self, message: Message | None, data: bytes, binary: bool = False) -> None:
+        """Send what is `data` when encoded; nothing after the close began.
+
+        Of no interest here is which `message` that is: for carriers around this one it is.
+        """
         if self.state is _CONNECTED:
             counters, size = self.counters, len(data)
             counters.messages_sent += 1
@@ -284,6 +291,10 @@ class Connection(ABC):
             self.limited("max_queued_bytes")
             self.close(TRY_AGAIN_LATER, "too much waits to be read")
 
+    def handshake_overdue(self) -> None:
+        """The handshake has taken longer than it may."""
+        self.abort()
+
     @property
     def has_fast_lane(self) -> bool:
         """Whether whole frames may go past Autobahn."""
@@ -312,7 +323,10 @@ class Connection(ABC):
                 self._count_garbage()
                 self.garbage_received(error, binary)
         else:
-            self.message_received(message, binary)
+            if binary:
+                self.binary_received(message)
+            else:
+                self.receive(message)
         return self.reading and self.state is _CONNECTED
 
     def is_turn_over(self) -> bool:
@@ -365,17 +379,18 @@ class Connection(ABC):
     def close_lingering(self) -> None:
         """Close the transport so that what was sent arrives, though the other end may not have expected the end.
 
-        A refused one may send as much as it may in a message, in the time that it has for a handshake. One that broke
-        the protocol is not waited for.
+        A refused one may send as much as it may in a message, in the time that it has for a handshake, or a little more
+        if that is over. One that broke the protocol is not waited for.
         """
         self._outbox.hand_over()
         refused = self.state is _CONNECTING
         config = self._config
+        left = self.counters.opened + (config.timeout_seconds or inf) - self.clock.seconds()
         self._linger = Linger(
             self._protocol.transport,
             self.clock,
             idle=config.close_timeout if refused else FAILED_SECONDS,
-            total=(config.timeout_seconds or inf) if refused else FAILED_SECONDS,
+            total=max(left, config.close_timeout) if refused else FAILED_SECONDS,
             limit=config.max_message_size,
             abort=self.abort,
         )
@@ -408,9 +423,11 @@ class Connection(ABC):
                 self.limited("close_timeout")
                 self.abort()
         elif self.state is _CONNECTING:
-            if config.timeout_seconds and now - self.counters.opened > config.timeout_seconds:
+            # A lingering close has bounds of its own.
+            overdue = config.timeout_seconds and now - self.counters.opened > config.timeout_seconds
+            if overdue and self._linger is None:
                 self.limited("timeout_seconds")
-                self.abort()
+                self.handshake_overdue()
         else:
             self._look_for_life(now)
 
@@ -459,3 +476,7 @@ class Connection(ABC):
         if self._bad_recently > self._config.max_bad_messages:
             self.limited("max_bad_messages")
             self.close(POLICY_VIOLATION, "too many bad messages")
+
+
+def nobody(message: Message) -> None:
+    """Nobody wants it: the connection is not open yet, or no more."""

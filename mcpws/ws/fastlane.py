@@ -43,29 +43,35 @@ class FastLane:
 
     :param masked: whether frames have to be masked.
     :param limit: bytes of the longest payload.
+    :param deliver: called with each payload, and whether it is binary; unless it returns something true, the rest
+        stays for the time being.
     :param is_over: asked after every `LOOK_EVERY` frames whether those that follow have to wait.
     """
 
-    __slots__ = ("_is_over", "_key_size", "_limit", "_mask_bit", "begun")
+    __slots__ = ("_deliver", "_is_over", "_key_size", "_limit", "_mask_bit", "begun")
 
-    def __init__(self, masked: bool, limit: int, is_over: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        masked: bool,
+        limit: int,
+        deliver: Callable[[bytes, bool], object],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._mask_bit = _MASKED if masked else 0
         self._key_size = 4 if masked else 0
         self._limit = limit
+        self._deliver = deliver
         self._is_over = is_over
         self.begun: Begun | None = None
         """The frame of which the lane has a part; what comes next then has to be given to it."""
 
-    def take(self, data: bytes, deliver: Callable[[bytes, bool], object]) -> bytes:
+    def take(self, data: bytes) -> bytes:
         """Take the frames at the beginning of `data`; returns what is not taken.
 
         That is longer than `data` if the lane gives back what it had taken before.
-
-        :param deliver: called with each payload, and whether it is binary; unless it returns something true, the rest
-            stays for the time being.
         """
         taken, end = 0, len(data)
-        begun = self.begun
+        begun, deliver = self.begun, self._deliver
         if begun is not None:
             if not data:
                 return data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -14,14 +13,13 @@ from mcpws.errors import McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
 from mcpws.fronts.roster import Roster
 from mcpws.fronts.watch import Watch, watch
-from mcpws.jsonrpc.codec import encode
-from mcpws.jsonrpc.messages import Error, Message, Notification, Request
+from mcpws.jsonrpc.messages import Message, Notification
 from mcpws.log.events import log_limit
 from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.seam.interfaces import Backend, Identity
 from mcpws.seam.observer import Observer, Party, tell
 from mcpws.ws.connection import GOING_AWAY, INTERNAL_ERROR, NO_INITIALIZE, SERVICE_RESTART, Connection
-from mcpws.ws.replies import Replies
+from mcpws.ws.replies import Replies, spoil
 
 _STOPS = GOING_AWAY, "the service is shutting down"
 _RESTARTS = SERVICE_RESTART, "the service restarts"
@@ -36,7 +34,6 @@ class ServerConnection(Connection):
         "_identity",
         "_initialize_by",
         "_observer",
-        "_receive",
         "_replies",
         "_roster",
         "_watch",
@@ -45,7 +42,6 @@ class ServerConnection(Connection):
 
     front: Front
     _initialize_by: float
-    _receive: Callable[[Message], None]
 
     def __init__(
         self, protocol: Any, config: WebSocketConfig, roster: Roster, backend: Backend, observer: Observer | None
@@ -56,7 +52,6 @@ class ServerConnection(Connection):
         self._observer = observer
         self._aborted = False
         self._identity: Identity | None = None
-        # Most clients send neither binary frames nor batches, and need none.
         self._replies: Replies | None = None
         self._initialize_by = inf
         self._watch: Watch | None = None
@@ -81,65 +76,50 @@ class ServerConnection(Connection):
             counters=self.counters,
             watch=self._watch,
         )
-        self._receive = self.front.receive
+        self.receive = self.front.receive
         if self._watch is not None:
-            self._receive = self._watch.begin(self.front, self._introduced)
+            self.receive = self._watch.begin(self.front, self._introduced)
         self._roster.present(self)
         if self._roster.restarting:
             self.give_up()
         else:
             self.front.open(self._backend)
 
-    def message_received(self, message: Message, binary: bool) -> None:
-        if self._replies is None and not binary:
-            self._receive(message)
-            return
-        replies = self._heard(binary)
-        if binary and type(message) is Request and not self.front.is_open(message.id):
-            replies.owe_in_binary(message.id)
-        self._receive(message)
-        replies.settle(self.front.unanswered)
+    def binary_received(self, message: Message) -> None:
+        self._with_replies().receive(message, binary=True)
 
     def garbage_received(self, error: RpcError, binary: bool) -> None:
-        id = error.id
-        if self._replies is not None or binary:
-            replies = self._heard(binary)
-            if binary and id is not None and not self.front.is_open(id):
-                replies.owe_in_binary(id)
-        self._spoil(error)
-        self.front.refuse(error, id)
+        if binary or self._replies is not None:
+            self._with_replies().garbage_received(error, binary)
+        else:
+            spoil(error, self.receive)
+        self.front.refuse(error, error.id)
 
     @property
     def takes_batches(self) -> bool:
         return self.front.version == WITH_BATCHES
 
     def batch_received(self, members: list[Message | RpcError], binary: bool) -> None:
-        replies = self._heard(binary)
-        requests = {member.id for member in members if type(member) is Request and not self.front.is_open(member.id)}
-        batch = replies.begin_batch(requests, binary)
-        for member in members:
-            if isinstance(member, RpcError):
-                self._spoil(member)
-                batch.add(encode(Error.answering(member.id, member)))
-            else:
-                self._receive(member)
-        batch.seal()
-        replies.settle(self.front.unanswered)
-
-    def _spoil(self, error: RpcError) -> None:
-        """Tell the backend if `error` is about an answer that it waits for."""
-        if error.answers is not None:
-            self._receive(Error.in_place_of(error.answers, error))
+        self._with_replies().batch_received(members, binary)
 
     def _introduced(self) -> None:
         """The client's messages need no look of the Watch any more."""
-        self._receive = self.front.receive
-
-    def _heard(self, binary: bool) -> Replies:
         if self._replies is None:
-            self._replies = Replies(self.send, self._config.max_outbound_size, self.counters)
-        self._replies.last_was_binary = binary
+            self.receive = self.front.receive
+        else:
+            self._replies.take = self.front.receive
+
+    def _with_replies(self) -> Replies:
+        if self._replies is None:
+            size = self._config.max_outbound_size
+            self._replies = Replies(self, self.front, self.receive, size, self.counters)
+            self.receive = self._replies.receive
+            self.front.go_by(self._replies)
         return self._replies
+
+    def handshake_overdue(self) -> None:
+        if not self._protocol.refuse_overdue():
+            super().handshake_overdue()
 
     def transport_lost(self, reason: Failure) -> None:
         """Nobody here waits to hear why."""
@@ -215,12 +195,6 @@ class ServerConnection(Connection):
     @property
     def behind(self) -> bool:
         return self._outbox.behind
-
-    def deliver(self, message: Message, data: bytes) -> None:
-        if self._replies is None:
-            self.send(data)
-        else:
-            self._replies.deliver(message, data, self.front.unanswered)
 
     def backend_began(self) -> None:
         # Not before: the initialize may have come already, and wait.

@@ -96,9 +96,9 @@ def test_once_a_client_is_introduced_nobody_looks_at_its_messages() -> None:
     service.server.observer = Recorder()
     client = service.upgraded()
     connection = service.server.connections[0]
-    assert connection._receive != connection.front.receive
+    assert connection.receive != connection.front.receive
     say(service, client, INITIALIZE)
-    assert connection._receive == connection.front.receive
+    assert connection.receive == connection.front.receive
 
 
 def test_an_observer_of_messages_is_told_of_each_and_how_requests_ended() -> None:

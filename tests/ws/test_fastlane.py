@@ -167,14 +167,14 @@ def taken(
 ) -> tuple[bytes, list[tuple[bytes, bool]]]:
     """What is left of the pieces, and what was delivered."""
     got: list[tuple[bytes, bool]] = []
-    lane, left = FastLane(masked, limit), b""
 
     def deliver(payload: bytes, binary: bool) -> bool:
         got.append((payload, binary))
         return len(got) < wanted
 
+    lane, left = FastLane(masked, limit, deliver), b""
     for piece in pieces:
-        left = lane.take(left + piece, deliver)
+        left = lane.take(left + piece)
     return left, got
 
 
@@ -260,11 +260,11 @@ def test_the_rest_of_a_frame_may_turn_out_not_to_be_text() -> None:
 
 def test_a_frame_in_single_bytes_is_not_kept_in_single_bytes() -> None:
     one = frame(b"a" * 60_000, False, b"keys")
-    lane = FastLane(True, LIMIT)
+    lane = FastLane(True, LIMIT, lambda payload, binary: True)
     tracemalloc.start()
     try:
         for start, end in pairwise([0, *range(8, len(one))]):
-            assert lane.take(one[start:end], lambda payload, binary: True) == b""
+            assert lane.take(one[start:end]) == b""
         current, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -183,10 +183,13 @@ def test_of_a_large_frame_in_two_parts_none_is_left_without_the_other(kind: type
 @both
 def test_a_large_frame_goes_out_after_what_was_gathered(kind: type[Outbox]) -> None:
     rig = Rig(kind)
-    with burst:
+
+    def event() -> None:
         rig.outbox.write(b"one")
         rig.outbox.write_large(b"two", b"x" * WHOLE)
         rig.outbox.write(b"three")
+
+    burst.during(event)
     rig.read()
     assert rig.peer.received == b"onetwo" + b"x" * WHOLE + b"three"
 
@@ -310,11 +313,14 @@ def test_discard_drops_everything_between_two_frames(kind: type[Outbox]) -> None
 @both
 def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader(kind: type[Outbox]) -> None:
     rig = Rig(kind)
-    with burst:
+
+    def event() -> None:
         for frame in b"one", b"two", b"three":
             rig.outbox.write(frame)
         assert (rig.given, rig.outbox.queued) == (0, 0)
         rig.outbox.discard()
+
+    burst.during(event)
     assert rig.given == len(b"onetwothree")
     rig.network.flush()
     assert rig.peer.received == b"onetwothree"
@@ -322,12 +328,15 @@ def test_what_is_gathered_leaves_in_one_write_and_waits_for_no_reader(kind: type
 
 def test_what_was_gathered_before_a_pause_goes_before_what_comes_after_it() -> None:
     rig = Rig(BufferedOutbox)
-    with burst:
+
+    def event() -> None:
         rig.outbox.write(b"one")
         # As TLS does for reasons of its own.
         assert isinstance(rig.outbox, BufferedOutbox)
         rig.outbox.pauseProducing()
         rig.outbox.write(b"two")
+
+    burst.during(event)
     assert rig.given == 0
     rig.outbox.resumeProducing()
     rig.network.flush()
@@ -337,11 +346,14 @@ def test_what_was_gathered_before_a_pause_goes_before_what_comes_after_it() -> N
 @both
 def test_no_more_is_gathered_than_leaves_directly(kind: type[Outbox]) -> None:
     rig = Rig(kind)
-    with burst:
+
+    def event() -> None:
         rig.outbox.write(b"-" * WHOLE)
         assert rig.given == 0
         rig.outbox.write(b"-")
         assert rig.given > 0
+
+    burst.during(event)
     rig.network.flush()
     assert len(rig.peer.received) == WHOLE + 1
 

@@ -229,7 +229,7 @@ class Child(ProcessProtocol):
             return
         if len(data) >= READ:
             data += read_on(self._process.pipes[STDOUT])
-        self._take(self._lines.feed(data))
+        burst.during(self._take, self._lines.feed(data))
 
     def errReceived(self, data: bytes) -> None:
         self._errors.feed(data, self._clock.seconds())
@@ -239,7 +239,7 @@ class Child(ProcessProtocol):
 
     def outConnectionLost(self) -> None:
         if last := self._lines.finish():
-            self._take([last])
+            burst.during(self._take, [last])
         self._expect_exit("closed its standard output")
 
     def processExited(self, reason: Failure) -> None:
@@ -265,22 +265,21 @@ class Child(ProcessProtocol):
     def _take(self, lines: list[Line]) -> None:
         """Pass on lines of standard output, unless one before has ended the conversation."""
         max_depth = self._limits.max_depth
-        with burst:
-            for line in lines:
-                if self._link is None:
-                    return
-                if isinstance(line, LineTooLong):
-                    self._refuse(line)
+        for line in lines:
+            if self._link is None:
+                return
+            if isinstance(line, LineTooLong):
+                self._refuse(line)
+            else:
+                try:
+                    message = decode(line, max_depth)
+                except RpcError as error:
+                    self._take_apart(line, error)
                 else:
-                    try:
-                        message = decode(line, max_depth)
-                    except RpcError as error:
-                        self._take_apart(line, error)
-                    else:
-                        self.talks = True
-                        if type(message) is Result or type(message) is Error:
-                            self._asked -= 1
-                        self._link.send(message)
+                    self.talks = True
+                    if type(message) is Result or type(message) is Error:
+                        self._asked -= 1
+                    self._link.send(message)
 
     def _take_apart(self, line: bytes, error: RpcError) -> None:
         """A line that is no message may be several (MCP 2025-03-26, batches), or tell who waits for it."""

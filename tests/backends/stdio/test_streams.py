@@ -221,23 +221,31 @@ def test_a_pipe_that_the_child_closes_ends_it_all(f: Fixture) -> None:
 
 
 def test_what_comes_in_one_burst_is_written_in_one_go(f: Fixture) -> None:
-    with burst:
+    def event() -> None:
         f.intake.write(b"one")
         f.intake.write(b"two")
         assert f.pipe.held == b""
+
+    burst.during(event)
     assert f.pipe.held == b"one\ntwo\n"
     assert f.reactor.getWriters() == []
-    with burst:
+
+    def larger() -> None:
         f.intake.write(b"x" * (CAPACITY + ROOM))
         assert f.client.calls == ["pause"]
+
+    burst.during(larger)
     assert f.pipe.read_all() == b"one\ntwo\n" + b"x" * (CAPACITY + ROOM) + b"\n"
     assert f.client.calls == ["pause", "resume"]
 
 
 def test_a_pipe_that_turns_out_to_be_closed_is_left_to_the_reactor(f: Fixture) -> None:
     f.pipe.broken = True
-    with burst:
+
+    def event() -> None:
         f.intake.write(b"one")
+
+    burst.during(event)
     f.intake.write(b"two")
     assert not f.pipe.is_closed()
     f.pipe.turn()

@@ -21,7 +21,7 @@ CLOSE_SECONDS = 0.5
 
 class Echo(ServerProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> bool:  # type: ignore[override]  # Autobahn does not look
-        self._mcpws.send(payload, isBinary)
+        self._mcpws.deliver(None, payload, isBinary)
         return True
 
 
