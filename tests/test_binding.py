@@ -139,8 +139,8 @@ def test_every_refusal_of_the_table_is_tried() -> None:
 
 
 def texts_of_refusals() -> set[str]:
-    """The text of each Refusal that the package makes, with `{}` where it has a value."""
-    trees = [ast.parse(path.read_text()) for path in (ROOT / "mcpws").rglob("*.py")]
+    """The text of each Refusal that handshakes may get, and pages, with `{}` where it has a value."""
+    trees = [ast.parse(path.read_text()) for place in ("http", "ws") for path in (ROOT / "mcpws" / place).glob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     made = [node.args[1] for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Refusal"]
     return {text_of(argument) for argument in made}

@@ -26,6 +26,7 @@ LAYERS = (
     ("fronts",),
     ("ws",),
     ("service",),
+    ("admin",),
     ("client",),
     ("backends",),
     ("transport", "serving", "testing"),

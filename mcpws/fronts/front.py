@@ -17,6 +17,7 @@ from mcpws.core.lifecycle import ConnectionState, Phase
 from mcpws.errors import BackendLost, InvalidRequest, McpwsError, RpcError, TooManyRequests
 from mcpws.fronts.away import Away
 from mcpws.fronts.outgoing import Outgoing
+from mcpws.fronts.stopwatch import Stopwatch
 from mcpws.fronts.watch import Watch
 from mcpws.jsonrpc.messages import Error, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.mcp.meta import SUBSCRIPTION_ID
@@ -25,6 +26,7 @@ from mcpws.mcp.schema import COMPLETE_RESULT
 from mcpws.policy.stats import ConnectionStatistics, snapshot
 from mcpws.seam.interfaces import Backend, Carrier, Channel, Identity
 from mcpws.seam.opening import Opening
+from mcpws.turns.timing import Timings
 
 
 class Front:
@@ -39,6 +41,7 @@ class Front:
     :param progress_gap: seconds at least between the last progress and the answer; `distance` says why.
     :param counters: where to count; some of its own by default.
     :param watch: is told of what is dropped, and of what goes to the client.
+    :param timings: where the client's requests are counted by their methods; None for nowhere.
     """
 
     __slots__ = (
@@ -54,6 +57,7 @@ class Front:
         "_opening",
         "_outgoing",
         "_reading",
+        "_stopwatch",
         "_watch",
         "counters",
         "identity",
@@ -73,11 +77,13 @@ class Front:
         progress_gap: float = 0.05,
         counters: Counters | None = None,
         watch: Watch | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.identity = identity
         self.counters = counters or Counters(clock.seconds())
         self._ledger = Ledger(max_name_size, self.counters)
         self._watch = watch
+        self._stopwatch = None if timings is None else Stopwatch(timings, self._ledger.inbound)
         self._carrier = carrier if watch is None else watch.carrier(carrier)
         self._max_in_flight = max_in_flight
         self._max_outbound_size = max_outbound_size
@@ -93,6 +99,7 @@ class Front:
             progress_gap=progress_gap,
             owner=self,
             watch=watch,
+            timings=timings,
         )
         self._opening: Opening | None = None
         self._reading = True
@@ -239,6 +246,14 @@ class Front:
             return
         if passes and self._channel is not None:
             self._channel.receive(message)
+            stopwatch = self._stopwatch
+            if stopwatch is not None and type(message) is Request:
+                timing = stopwatch.by_name[message.method]
+                if timing.pending and not stopwatch.failed and message.id not in ledger.inbound:
+                    # What `received` comes to, for most.
+                    timing.pending += 1
+                else:
+                    stopwatch.received(message)
         elif not passes:
             self._tell_dropped(message)
         if not free:
@@ -310,6 +325,9 @@ class Front:
         if self._closed:
             return
         if type(message) is Result or type(message) is Error:
+            stopwatch = self._stopwatch
+            if stopwatch is not None and (stopwatch.started or type(message) is Error):
+                stopwatch.answered(message)
             if self._outgoing.answer(message) and not self._admission.free:
                 self.settle()
         elif type(message) is Notification:
@@ -389,6 +407,8 @@ class Front:
                     self._admission.check(message)
                     if self._ledger.from_client(message):
                         self._to_backend(message)
+                        if self._stopwatch is not None and type(message) is Request:
+                            self._stopwatch.received(message)
                     else:
                         self._tell_dropped(message)
                 except RpcError as error:

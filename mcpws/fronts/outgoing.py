@@ -17,6 +17,7 @@ from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request
 from mcpws.mcp.methods import PROGRESS
 from mcpws.mcp.naming import cut
 from mcpws.seam.interfaces import Carrier
+from mcpws.turns.timing import Timings
 
 log = Logger()
 
@@ -44,6 +45,7 @@ class Outgoing:
     :param max_size: bytes of a message; a longer answer becomes an error.
     :param owner: is told when an answer has gone out that had waited.
     :param watch: is told of what is dropped.
+    :param timings: where error answers are counted by their codes, too; None for nowhere.
     """
 
     __slots__ = (
@@ -55,6 +57,7 @@ class Outgoing:
         "_max_size",
         "_owner",
         "_progress_gap",
+        "_timings",
         "_watch",
     )
 
@@ -68,6 +71,7 @@ class Outgoing:
         progress_gap: float,
         owner: Settling,
         watch: Watch | None,
+        timings: Timings | None = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -75,6 +79,7 @@ class Outgoing:
         self._progress_gap = progress_gap
         self._owner = owner
         self._watch = watch
+        self._timings = timings
         self._backlog: Backlog | None = None
         self._distance: Distance | None = None
         self._carrier = carrier
@@ -99,7 +104,7 @@ class Outgoing:
             self.refuse(ResultTooLarge(len(data), self._max_size), passed.id)
             return True
         if type(passed) is Error:
-            self._ledger.counters.errors += 1
+            self._count_error(passed.error.code)
         self._carrier.deliver(passed, data)
         return True
 
@@ -144,7 +149,7 @@ class Outgoing:
 
         The answer is about as long as the id, which the client chose: the limit for messages does not apply.
         """
-        self._ledger.counters.errors += 1
+        self._count_error(error.code)
         if error.setting is not None:
             self._carrier.limited(error.setting)
         message = Error.answering(id, error)
@@ -219,6 +224,11 @@ class Outgoing:
         if self._backlog is None:
             self._backlog = Backlog()
         self._backlog.add(notification)
+
+    def _count_error(self, code: int) -> None:
+        self._ledger.counters.errors += 1
+        if self._timings is not None:
+            self._timings.failed_with(code)
 
     def _tell_dropped(self, message: Message) -> None:
         if self._watch is not None:

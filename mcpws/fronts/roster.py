@@ -20,6 +20,9 @@ from mcpws.turns.once import Once
 from mcpws.turns.steady import steady
 from mcpws.turns.timer import Timer
 
+MAX_CONNECTIONS = "max_connections"
+"""The setting that is its own."""
+
 RESTART_SECONDS = 1.0
 """For those who are entering when all have to leave for a restart."""
 
@@ -139,10 +142,16 @@ class Roster:
     def refused(self, refused: Refused) -> None:
         """Count and log one that is not let in; the log shows some in a second."""
         self._totals.refused += 1
+        if refused.setting == MAX_CONNECTIONS:
+            self.limited(refused.setting)
         if self._refusals.passes(self.time.seconds()):
             if hidden := self._refusals.hidden():
                 log_more_refused(hidden)
             log_refused(refused)
+
+    def limited(self, setting: str) -> None:
+        """A client has come to a limit; every time."""
+        self._totals.limited(setting)
 
     # What the program asks for.
 

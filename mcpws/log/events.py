@@ -77,14 +77,22 @@ def write(log: Logger, level: Level, event: str, who: Identity, said: str, **fie
     log.emit(_LEVELS[level], "{line}", line=line, event=event, connection=who.connection, peer=cut(who.peer), **given)
 
 
+def advice(refused: Refused) -> str | None:
+    """What to do for one that was refused to be let in; None where nothing helps."""
+    if refused.setting is None:
+        return None
+    return f"{option_of(refused.setting)} {_WAYS.get(refused.setting, 'is why')}"
+
+
 def log_refused(refused: Refused) -> None:
     """A connection was refused before it was a WebSocket."""
     option = None if refused.setting is None else option_of(refused.setting)
+    advised = advice(refused)
     said = f"refused: {refused.text}" if refused.status is None else f"refused with {refused.status}: {refused.text}"
     if refused.value is not None:
         said += f", {quoted(refused.value)}"
-    if refused.setting is not None:
-        said += f" ({option} {_WAYS.get(refused.setting, 'is why')})"
+    if advised is not None:
+        said += f" ({advised})"
     write(
         CONNECTION,
         "info",

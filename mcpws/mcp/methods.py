@@ -47,6 +47,31 @@ TASK_STATUS = "notifications/tasks/status"
 
 # Sets.
 
+OF_CLIENTS = frozenset(
+    {
+        INITIALIZE,
+        PING,
+        DISCOVER,
+        LISTEN,
+        TOOLS_LIST,
+        TOOLS_CALL,
+        RESOURCES_LIST,
+        TEMPLATES_LIST,
+        RESOURCES_READ,
+        RESOURCES_SUBSCRIBE,
+        RESOURCES_UNSUBSCRIBE,
+        PROMPTS_LIST,
+        PROMPTS_GET,
+        COMPLETE,
+        SET_LEVEL,
+        TASKS_GET,
+        TASKS_RESULT,
+        TASKS_LIST,
+        TASKS_CANCEL,
+    }
+)
+"""All requests that a client may send, in either era."""
+
 ONLY_MODERN = frozenset({DISCOVER, LISTEN})
 """Requests that no legacy version has, whatever the request says of its own."""
 

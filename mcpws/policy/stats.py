@@ -36,7 +36,8 @@ class ServerStatistics(Counts):
     """A snapshot of a whole server: Counts as totals since its start, closed connections included, and what is open.
 
     `connections_aborted` counts those whose other end was not waited for any longer: with its handshake, its Close, or
-    what it still sends to who refused it. `backend` is what the backend has counted, by name; nothing if it does not.
+    what it still sends to who refused it. `limits` are the settings that clients have come to, and how often. `backend`
+    is what the backend has counted, by name; nothing if it does not.
     """
 
     connections: tuple[ConnectionStatistics, ...]
@@ -46,6 +47,7 @@ class ServerStatistics(Counts):
     in_flight: int
     queued_bytes: int
     uptime: float
+    limits: Mapping[str, int]
     backend: Mapping[str, int]
 
     @property
@@ -62,12 +64,17 @@ class Totals:
         self.connections = 0
         self.refused = 0
         self.aborted = 0
+        self._limits: dict[str, int] = {}
         self._closed = dict.fromkeys(COUNTED, 0)
 
     def closed(self, counters: Counters) -> None:
         """Keep the counts of a connection that is gone."""
         for name in COUNTED:
             self._closed[name] += getattr(counters, name)
+
+    def limited(self, setting: str) -> None:
+        """A client has come to this limit. There are no more names than settings."""
+        self._limits[setting] = self._limits.get(setting, 0) + 1
 
     def snapshot(
         self, open: tuple[ConnectionStatistics, ...], now: float, backend: Mapping[str, int] = NO_NUMBERS
@@ -82,6 +89,7 @@ class Totals:
             in_flight=sum(one.in_flight for one in open),
             queued_bytes=sum(one.queued_bytes for one in open),
             uptime=now - self.started,
+            limits=dict(self._limits),
             backend=backend,
             **sums,
         )

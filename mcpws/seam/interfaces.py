@@ -129,6 +129,22 @@ def counted_by(backend: object) -> dict[str, int]:
     return dict(backend.counted()) if isinstance(backend, Counting) else {}
 
 
+@runtime_checkable
+class Readiness(Protocol):
+    """A Backend that may be there and yet of no use, as one whose processes do not start."""
+
+    def unready(self) -> str | None:
+        """Why new conversations would fail now, in a line; None if they would not. Must not raise.
+
+        Around another backend it tells of that one.
+        """
+
+
+def unready_reason(backend: object) -> str | None:
+    """Why new conversations with `backend` would fail now; None if they would not, or if it does not tell."""
+    return backend.unready() if isinstance(backend, Readiness) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """A description of a backend, for people. Either text is one line: where there are more, they are joined.

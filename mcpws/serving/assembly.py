@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcpws.admin.access import read_token
+from mcpws.admin.activity import Activity
+from mcpws.admin.pages import admin_pages
+from mcpws.admin.view import View
 from mcpws.backends.eras import DualEra
 from mcpws.backends.shared import SharedStdio
 from mcpws.backends.stdio import Stdio
 from mcpws.log.events import service_log
+from mcpws.mcp.methods import OF_CLIENTS
 from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend
+from mcpws.seam.observer import Observer, together
 from mcpws.service.listen import WebSocketService
 from mcpws.serving.config import SHARED, ServiceConfig
 from mcpws.serving.demo import demo_app
 from mcpws.serving.finding import find_backend
+from mcpws.turns.steady import steady
+from mcpws.turns.timing import Timings
 from mcpws.ws.server import ServerFactory
 
 
@@ -44,7 +52,7 @@ class Assembly:
 
 
 def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assembly:
-    """The service that `config` describes.
+    """The service that `config` describes, with the pages for those who run it unless they are off.
 
     :param listener: listens for the endpoints in place of `reactor`, as a TakenSockets does.
     :raises ConfigError: what is to be served, or where, cannot be had. It names the field.
@@ -53,7 +61,8 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     def statistics() -> ServerStatistics:
         return factory.statistics()
 
-    stdio = None if config.stdio is None else _stdio(config, config.stdio, reactor)
+    activity = None if config.status == "off" else Activity(steady(reactor))
+    stdio = None if config.stdio is None else _stdio(config, config.stdio, reactor, activity)
     if stdio is not None:
         backend = _behind(stdio, config, reactor)
     elif config.app is not None:
@@ -61,11 +70,32 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     else:
         backend = demo_app(statistics, reactor)
     observer = service_log(config.access_log, config.log_level)
-    factory = ServerFactory(backend, config, reactor=reactor, observer=observer)
+    if activity is None:
+        factory = ServerFactory(backend, config, reactor=reactor, observer=observer)
+    else:
+        factory = _with_pages(backend, config, reactor, observer, activity)
     return Assembly(WebSocketService(factory, config.listen, listener or reactor), backend, stdio)
 
 
-def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any) -> Stdio:
+def _with_pages(
+    backend: Backend, config: ServiceConfig, reactor: Any, observer: Observer | None, activity: Activity
+) -> ServerFactory:
+    token = None if config.admin_token_file is None else read_token(config.admin_token_file)
+    clock = steady(reactor)
+    timings = Timings(OF_CLIENTS, clock)
+    view = View(lambda: factory.statistics(), lambda: factory.roster.is_leaving, backend, activity, timings, clock)
+    factory = ServerFactory(
+        backend,
+        config,
+        reactor=reactor,
+        observer=together(observer, activity),
+        pages=admin_pages(view, token),
+        timings=timings,
+    )
+    return factory
+
+
+def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any, observer: Observer | None) -> Stdio:
     return Stdio(
         command,
         reactor=reactor,
@@ -76,6 +106,7 @@ def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any) -> Stdio
         max_depth=config.max_depth,
         stall_timeout=config.stall_timeout,
         max_children=config.child_limit,
+        observer=observer,
         # What is shared has a backoff of its own.
         backoff=None if config.stdio_mode == SHARED else Backoff(),
     )

@@ -117,6 +117,27 @@ class Children(Group, table="stdio", title="A stdio MCP server"):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Admin(Group, table="admin", title="Pages for those who run it"):
+    """Pages beside the WebSockets: whether the service is well, and what it does."""
+
+    status: Literal["on", "off"] = setting(
+        "on",
+        side="server",
+        metavar="on|off",
+        help="Serve /healthz and /readyz, and for this machine or an admin token /status.json and /metrics.",
+    )
+    admin_token_file: str | None = setting(
+        None,
+        side="server",
+        key="token_file",
+        metavar="FILE",
+        help="File whose first line is the token with which these pages may be asked for from elsewhere, as in "
+        "Authorization: Bearer TOKEN.",
+        shown="none: only for this machine",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Log(Group, table="log", title="The log"):
     """Settings of the log."""
 
@@ -135,7 +156,7 @@ class Log(Group, table="log", title="The log"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Log):
+class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Admin, Log):
     """All settings of a service by their names; those of its WebSockets among them, so that it is a WebSocketConfig.
 
     :raises ConfigError: it names the field.

@@ -16,11 +16,13 @@ class Burst:
     Whoever writes may keep it while the burst `is_on`, and ask once for the end with `at_end`.
     """
 
-    __slots__ = ("_flushes", "at_end", "is_on")
+    __slots__ = ("_flushes", "at_end", "began", "is_on")
 
     def __init__(self) -> None:
         self._flushes: list[Callable[[], None]] = []
         self.is_on = False
+        self.began = 0.0
+        """When it did, by the clock of whoever reads."""
         self.at_end: Callable[[Callable[[], None]], None] = self._flushes.append
         """Has what it is given called when the burst is over; that must not raise."""
 

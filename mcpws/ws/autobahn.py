@@ -128,7 +128,7 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
         # Not Autobahn's own, which formats a debug message for every read, and keeps what comes after the end.
         if self.state != _CLOSED:
             connection = self._mcpws
-            connection.counters.last_activity = connection.turn_began = connection.clock.seconds()
+            connection.counters.last_activity = connection.turn_began = burst.began = connection.clock.seconds()
             # What the messages in one read are answered with leaves in one write.
             self.data += data
             burst.during(self._consume)
@@ -139,7 +139,7 @@ class AutobahnEnd(WebSocketAdapterProtocol, WebSocketProtocol):  # type: ignore[
         """Take from what was read, now that more of it may be wanted."""
         connection = self._mcpws
         if not connection.consuming:
-            connection.turn_began = connection.clock.seconds()
+            connection.turn_began = burst.began = connection.clock.seconds()
         self._consume()
 
     def read_on(self) -> None:

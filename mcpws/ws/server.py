@@ -50,6 +50,7 @@ from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend, Identity, counted_by, is_backend
 from mcpws.seam.observer import Observer, Refused, tell
 from mcpws.turns.heartbeat import period
+from mcpws.turns.timing import Timings
 from mcpws.ws.autobahn import AutobahnEnd
 from mcpws.ws.compression import accept_offer
 from mcpws.ws.options import set_server_options
@@ -229,6 +230,7 @@ class ServerFactory(WebSocketServerFactory):
         They have as many connections of their own as `max_connections`.
     :param roster: who is connected, if other fronts share it: its limits go before those of `config`, and what is said
         below of all connections is said of theirs, too.
+    :param timings: where requests are counted and timed by their methods; nowhere by default.
 
     :raises ConfigError: `backend` is none, or one of `checks` or `pages`.
 
@@ -248,6 +250,7 @@ class ServerFactory(WebSocketServerFactory):
         checks: Sequence[Check] = (),
         pages: Mapping[str, Page | IResource] | None = None,
         roster: Roster | None = None,
+        timings: Timings | None = None,
     ) -> None:
         if not is_backend(backend):
             raise ConfigError("backend", backend, "must be an App or another Backend, as in ServerFactory(app)")
@@ -268,6 +271,7 @@ class ServerFactory(WebSocketServerFactory):
             raise ConfigError("checks", checks, "must be a list of functions, as in checks=[has_token]")
         self.checks = (*handshake_checks(self.config), *checks)
         self.pages = self._with_pages(pages) if pages else None
+        self.timings = timings
 
     # For the embedding program.
 
@@ -319,7 +323,7 @@ class ServerFactory(WebSocketServerFactory):
             return _Unwanted()
         protocol: ServerProtocol = self.protocol()
         protocol.factory = self
-        connection = ServerConnection(protocol, self.config, roster, self.backend, self.observer)
+        connection = ServerConnection(protocol, self.config, roster, self.backend, self.observer, self.timings)
         protocol._mcpws = connection
         roster.enter(connection)
         return protocol

@@ -18,6 +18,7 @@ from mcpws.log.events import log_limit
 from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.seam.interfaces import Backend, Identity
 from mcpws.seam.observer import Observer, Party, tell
+from mcpws.turns.timing import Timings
 from mcpws.ws.connection import GOING_AWAY, INTERNAL_ERROR, NO_INITIALIZE, SERVICE_RESTART, Connection
 from mcpws.ws.replies import Replies, spoil
 
@@ -36,6 +37,7 @@ class ServerConnection(Connection):
         "_observer",
         "_replies",
         "_roster",
+        "_timings",
         "_watch",
         "front",
     )
@@ -44,10 +46,17 @@ class ServerConnection(Connection):
     _initialize_by: float
 
     def __init__(
-        self, protocol: Any, config: WebSocketConfig, roster: Roster, backend: Backend, observer: Observer | None
+        self,
+        protocol: Any,
+        config: WebSocketConfig,
+        roster: Roster,
+        backend: Backend,
+        observer: Observer | None,
+        timings: Timings | None,
     ) -> None:
         super().__init__(protocol, roster.new_id(), config, roster.time)
         self._roster = roster
+        self._timings = timings
         self._backend = backend
         self._observer = observer
         self._aborted = False
@@ -75,6 +84,7 @@ class ServerConnection(Connection):
             progress_gap=self._config.progress_gap,
             counters=self.counters,
             watch=self._watch,
+            timings=self._timings,
         )
         self.receive = self.front.receive
         if self._watch is not None:
@@ -168,6 +178,10 @@ class ServerConnection(Connection):
         if self.state is ConnectionState.CONNECTED:
             self.front.abandon(ShuttingDown())
         self._leave()
+
+    def limited(self, setting: str) -> None:
+        self._roster.limited(setting)
+        super().limited(setting)
 
     def limit_hit(self, setting: str) -> None:
         log_limit(self.identity, setting, getattr(self._config, setting))

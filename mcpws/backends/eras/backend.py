@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from mcpws.backends.eras.router import EraRouter
 from mcpws.backends.eras.shared import EraTranslation, Known, SharedState, TranslationCounters, TranslationLimits
 from mcpws.errors import ShuttingDown
-from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
+from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of, unready_reason
 from mcpws.settings import settings_of
 from mcpws.turns.steady import steady
 
@@ -69,6 +69,10 @@ class DualEra:
     def described(self) -> Description:
         """The description of `backend`."""
         return description_of(self._backend)
+
+    def unready(self) -> str | None:
+        """What keeps `backend` from serving."""
+        return unready_reason(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation, and one within; fails as that fails."""

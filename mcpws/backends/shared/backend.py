@@ -31,7 +31,7 @@ from mcpws.mcp.methods import INITIALIZE
 from mcpws.mcp.schema import ProtocolVersion
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.policy.backoff import Backoff, Failures
-from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of
+from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, description_of, unready_reason
 from mcpws.turns.steady import steady
 
 log = Logger()
@@ -144,6 +144,12 @@ class Shared:
         """Description of `backend`, and that there is one for all clients."""
         inner = description_of(self._backend)
         return Description(inner.name, f"{inner.summary}, {self._one} for all clients")
+
+    def unready(self) -> str | None:
+        """The end of the last server, while it is not to be started again; else what keeps `backend` from serving."""
+        if self._run is None and self._failures.left(self._clock.seconds()) > 0:
+            return self._reason.message
+        return unready_reason(self._backend)
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Join; the first begins with the server. Fails as that does, and with BackendLost when it cannot be shared."""

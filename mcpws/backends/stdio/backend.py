@@ -162,6 +162,10 @@ class Stdio:
         """The command, and a name that is made of it."""
         return Description(name_of(self._command), shlex.join(self._command))
 
+    def unready(self) -> str | None:
+        """The end of the last child, while nobody is to have one since it ended at once."""
+        return None if self._relapses is None else self._relapses.unready(self._clock.seconds())
+
     def open(self, link: Link) -> Deferred[Channel]:
         """Start a child for `link`, when there is room for one.
 

@@ -113,6 +113,11 @@ class Relapses:
         self._by_client: OrderedDict[int, tuple[Identity, Failures]] = OrderedDict()
         self._reason = ""
 
+    def unready(self, now: float) -> str | None:
+        """Why nobody gets a child now; None if somebody would."""
+        left = self._own.left(now)
+        return None if left <= 0 else f"{self._reason}; it is started again in {left:.1f} s"
+
     def refusal(self, link: Link, now: float) -> BackendLost | None:
         """Why `link` gets no child now; None if it may have one."""
         left = self._own.left(now)

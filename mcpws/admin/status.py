@@ -1,0 +1,197 @@
+"""The state of a server as one value: `/status.json` is its JSON."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+
+from mcpws.admin.process import cpu_seconds, resident_bytes
+from mcpws.admin.view import View
+from mcpws.core.counters import COUNTED
+from mcpws.log.events import advice
+from mcpws.policy.stats import ConnectionStatistics
+from mcpws.seam.interfaces import description_of
+from mcpws.turns.timing import BOUNDS, Timing
+from mcpws.version import __version__
+
+PERCENTILES = (0.5, 0.95, 0.99)
+
+
+class ServerReport(Struct, frozen=True):
+    """What is served. `since` is in seconds since 1970; `unready` says why nobody new can be served, if so."""
+
+    name: str
+    summary: str
+    mcpws: str
+    since: float
+    uptime: float
+    unready: str | None
+
+
+class ProcessReport(Struct, frozen=True):
+    """The process that serves: its id, memory in bytes, seconds that it computed, and the lag of its event loop."""
+
+    pid: int
+    memory: int | None
+    cpu: float
+    lag: float
+
+
+class ConnectionReport(Struct, frozen=True):
+    """One client. Times are in seconds; `round_trip` is that of the last Ping."""
+
+    id: int
+    peer: str
+    client: str | None
+    client_version: str | None
+    protocol: str | None
+    state: str
+    age: float
+    idle: float
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+    errors: int
+    in_flight: int
+    queued_bytes: int
+    round_trip: float | None
+
+
+class RequestsReport(Struct, frozen=True):
+    """The requests of one kind that were answered. Times are in seconds, estimated from buckets; None without any."""
+
+    count: int
+    failed: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class ChildReport(Struct, frozen=True):
+    """One child process; `connection` is its client's."""
+
+    pid: int
+    program: str
+    connection: int | None
+    age: float
+    memory: int | None
+
+
+class RefusalReport(Struct, frozen=True):
+    """A connection that was refused `ago` seconds; `advice` says what would let it in, if anything would."""
+
+    ago: float
+    peer: str
+    status: int | None
+    text: str
+    value: str | None
+    advice: str | None
+
+
+class StatusReport(Struct, frozen=True):
+    """Everything. `totals` are all counters, and what is open now; the keys of `errors` are codes."""
+
+    server: ServerReport
+    process: ProcessReport
+    totals: dict[str, int]
+    connections: Sequence[ConnectionReport]
+    requests: dict[str, RequestsReport]
+    errors: dict[str, int]
+    limits: dict[str, int]
+    backend: dict[str, int]
+    children: Sequence[ChildReport]
+    refusals: Sequence[RefusalReport]
+
+
+def status_of(view: View, lag: float) -> StatusReport:
+    """The state now.
+
+    :param lag: seconds, as `View.lag` measures them.
+    """
+    statistics = view.statistics()
+    now = view.clock.seconds()
+    described = description_of(view.backend)
+    totals = {name: getattr(statistics, name) for name in COUNTED} | {
+        "connections": statistics.active_connections,
+        "connections_total": statistics.connections_total,
+        "connections_refused": statistics.connections_refused,
+        "connections_aborted": statistics.connections_aborted,
+        "in_flight": statistics.in_flight,
+        "queued_bytes": statistics.queued_bytes,
+    }
+    return StatusReport(
+        server=ServerReport(
+            described.name,
+            described.summary,
+            __version__,
+            time.time() - statistics.uptime,
+            statistics.uptime,
+            view.unready(),
+        ),
+        process=ProcessReport(os.getpid(), resident_bytes(os.getpid()), cpu_seconds(), lag),
+        totals=totals,
+        connections=[_connection(view, one) for one in statistics.connections],
+        requests={name: _requests(timing) for name, timing in view.timings.by_name.items() if timing.count},
+        errors={str(code): count for code, count in view.timings.errors.items()},
+        limits=dict(statistics.limits),
+        backend=dict(statistics.backend),
+        children=[
+            ChildReport(one.pid, one.program, one.connection, now - one.started, resident_bytes(one.pid))
+            for one in view.activity.children
+        ],
+        refusals=[
+            RefusalReport(now - at, one.peer, one.status, one.text, one.value, advice(one))
+            for at, one in view.activity.refusals
+        ],
+    )
+
+
+def percentile(timing: Timing, share: float) -> float | None:
+    """Seconds within which this share of the requests was answered, as far as the buckets tell; None without any.
+
+    Within a bucket they are taken for evenly spread; those above all bounds for as long as the last one.
+    """
+    wanted = timing.count * share
+    if not wanted:
+        return None
+    below = 0.0
+    for bound, least, count, total in zip(
+        BOUNDS, (0.0, *BOUNDS), timing.buckets, accumulate(timing.buckets), strict=False
+    ):
+        if total >= wanted:
+            return least + (bound - least) * (wanted - below) / count
+        below = total
+    return BOUNDS[-1]
+
+
+def _requests(timing: Timing) -> RequestsReport:
+    mean = timing.seconds / timing.count if timing.count else None
+    return RequestsReport(timing.count, timing.failed, mean, *(percentile(timing, share) for share in PERCENTILES))
+
+
+def _connection(view: View, one: ConnectionStatistics) -> ConnectionReport:
+    client = view.activity.client(one.id)
+    return ConnectionReport(
+        id=one.id,
+        peer=one.peer,
+        client=None if client is None else client.name,
+        client_version=None if client is None else client.version,
+        protocol=None if client is None else client.protocol,
+        state=one.state.value,
+        age=one.uptime,
+        idle=one.idle,
+        messages_received=one.messages_received,
+        messages_sent=one.messages_sent,
+        bytes_received=one.bytes_received,
+        bytes_sent=one.bytes_sent,
+        errors=one.errors,
+        in_flight=one.in_flight,
+        queued_bytes=one.queued_bytes,
+        round_trip=one.round_trip,
+    )

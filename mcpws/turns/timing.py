@@ -1,0 +1,140 @@
+"""Timing: how many requests of a kind were answered, how many of them with an error, and how long they took.
+
+It is exact, and costs next to nothing: what is answered while one read is handled goes out in one write, at the end of
+its burst. So all of it took equally long, from the read to that write, and the clock is asked once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from twisted.internet.interfaces import IReactorTime
+
+from mcpws.turns.burst import burst
+
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds that the buckets of a Timing reach to, each with what takes as long; one more has what takes longer."""
+
+MAX_CODES = 64
+"""Error codes that are told apart: a backend may make up any."""
+
+OTHER = "other"
+"""The name of all kinds that have none of their own: what a client calls them makes no table grow."""
+
+
+class Timing:
+    """The requests of one kind so far, that were answered.
+
+    `buckets` are their numbers by the bounds, each without those of the ones before; `seconds` is the sum of all.
+    """
+
+    __slots__ = ("buckets", "count", "failed", "pending", "seconds")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failed = 0
+        self.seconds = 0.0
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.pending = 0
+        """Those that were answered in this burst."""
+
+    def add(self, seconds: float, times: int = 1) -> None:
+        """So many were answered, each in `seconds`."""
+        self.count += times
+        self.seconds += seconds * times
+        self.buckets[bisect_left(BOUNDS, seconds)] += times
+
+
+class Started:
+    """Requests of one kind that came in one read and have no answer yet: they share their beginning."""
+
+    __slots__ = ("answered", "began", "timing")
+
+    def __init__(self, timing: Timing, began: float) -> None:
+        self.timing = timing
+        self.began = began
+        self.answered = 0
+        """Those that were, in this burst."""
+
+
+class _ByName(dict[str, Timing]):
+    def __missing__(self, name: str) -> Timing:
+        return self[OTHER]
+
+
+class Timings:
+    """The Timing of each kind of request to one server, `by_name`: for any name there is one.
+
+    `errors` are the error answers by their codes, as many as there may be of these; OTHER has the others.
+
+    :param names: of the kinds that are told apart; all others are OTHER.
+    :param clock: that says when a burst began, too.
+    """
+
+    def __init__(self, names: Iterable[str], clock: IReactorTime) -> None:
+        self.by_name: dict[str, Timing] = _ByName({name: Timing() for name in (*names, OTHER)})
+        self.errors: dict[int | str, int] = {}
+        # Not its `seconds`, which another may take the place of.
+        self._clock = clock
+        self._first: Timing | None = None
+        self._others: list[Timing] = []
+        self._later: list[Started] = []
+        self._last: Started | None = None
+        self._at_end = self._settle
+
+    def failed_with(self, code: int) -> None:
+        """An error went out."""
+        known = code in self.errors or len(self.errors) < MAX_CODES
+        label = code if known else OTHER
+        self.errors[label] = self.errors.get(label, 0) + 1
+
+    def answered_at_once(self, timing: Timing) -> None:
+        """A request was answered within the burst that it came in; where `pending` is not 0, adding to it is enough."""
+        if not burst.is_on:
+            timing.add(0.0)
+            return
+        timing.pending = 1
+        if self._first is None:
+            self._first = timing
+            if not self._later:
+                burst.at_end(self._at_end)
+        else:
+            self._others.append(timing)
+
+    def started(self, timing: Timing) -> Started:
+        """A request was not: give what this returns to `answered`, once it is."""
+        began = burst.began if burst.is_on else self._clock.seconds()
+        last = self._last
+        if last is None or last.timing is not timing or last.began != began:
+            last = self._last = Started(timing, began)
+        return last
+
+    def answered(self, started: Started) -> None:
+        """One of these was answered."""
+        if not burst.is_on:
+            started.timing.add(self._clock.seconds() - started.began)
+            return
+        if not started.answered:
+            if self._first is None and not self._later:
+                burst.at_end(self._at_end)
+            self._later.append(started)
+        started.answered += 1
+
+    def _settle(self) -> None:
+        now = self._clock.seconds()
+        first, self._first = self._first, None
+        if first is not None:
+            seconds = now - burst.began
+            first.add(seconds, first.pending)
+            first.pending = 0
+            if self._others:
+                others, self._others = self._others, []
+                for timing in others:
+                    timing.add(seconds, timing.pending)
+                    timing.pending = 0
+        if self._later:
+            later, self._later = self._later, []
+            for started in later:
+                started.timing.add(now - started.began, started.answered)
+                started.answered = 0

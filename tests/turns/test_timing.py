@@ -1,0 +1,105 @@
+"""How many requests were answered, and how long they took."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from mcpws.turns.burst import burst
+from mcpws.turns.timing import BOUNDS, MAX_CODES, OTHER, Started, Timing, Timings
+
+
+class Rig:
+    """Timings, and reads that are handled."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.timings = Timings(["call", "list"], self.clock)
+        self.call = self.timings.by_name["call"]
+
+    def read(self, *answered: str, seconds: float = 0.0) -> None:
+        """Requests that come in one read and are answered within it, which takes so long."""
+        burst.began = self.clock.seconds()
+        burst.during(self._handle, answered, seconds)
+
+    def _handle(self, answered: tuple[str, ...], seconds: float) -> None:
+        for name in answered:
+            timing = self.timings.by_name[name]
+            if timing.pending:
+                timing.pending += 1
+            else:
+                self.timings.answered_at_once(timing)
+        self.clock.advance(seconds)
+
+
+@given(st.lists(st.floats(0, 100)))
+def test_every_request_is_in_one_bucket_that_is_not_below_it(times: list[float]) -> None:
+    timing = Timing()
+    for one in times:
+        timing.add(one)
+    assert timing.count == sum(timing.buckets) == len(times)
+    assert timing.seconds == pytest.approx(sum(times))
+    for number, bound in enumerate(BOUNDS):
+        assert sum(timing.buckets[: number + 1]) == sum(one <= bound for one in times)
+
+
+def test_what_one_read_is_answered_with_took_as_long_as_the_read() -> None:
+    rig = Rig()
+    rig.read("call", "call", "list", "call", seconds=0.25)
+    assert (rig.call.count, rig.call.seconds) == (3, 0.75)
+    assert rig.timings.by_name["list"].count == 1
+    rig.read("call", seconds=2)
+    assert (rig.call.count, rig.call.seconds, rig.call.pending) == (4, 2.75, 0)
+
+
+def test_names_that_are_none_of_these_are_one() -> None:
+    rig = Rig()
+    rig.read("made", "up", "call")
+    assert rig.timings.by_name[OTHER].count == 2
+    assert rig.timings.by_name.keys() == {"call", "list", OTHER}
+
+
+def test_what_is_answered_later_took_from_its_read_to_then() -> None:
+    rig = Rig()
+    burst.began = rig.clock.seconds()
+    begun: list[Started] = []
+    burst.during(lambda: begun.extend(rig.timings.started(rig.call) for _ in range(3)))
+    # One read has one beginning.
+    assert len(set(begun)) == 1
+    rig.clock.advance(1)
+    rig.timings.answered(begun[0])
+    assert (rig.call.count, rig.call.seconds) == (1, 1)
+    rig.clock.advance(1)
+
+    def event() -> None:
+        rig.timings.answered(begun[1])
+        rig.timings.answered(begun[2])
+        assert rig.call.count == 1
+
+    burst.during(event)
+    assert (rig.call.count, rig.call.seconds) == (3, 5)
+
+
+def test_reads_are_not_mixed_up() -> None:
+    rig = Rig()
+    first = rig.timings.started(rig.call)
+    rig.clock.advance(1)
+    second = rig.timings.started(rig.call)
+    rig.timings.answered(second)
+    rig.timings.answered(first)
+    assert (rig.call.count, rig.call.seconds) == (2, 1)
+
+
+def test_without_a_burst_it_is_counted_at_once() -> None:
+    rig = Rig()
+    rig.timings.answered_at_once(rig.call)
+    assert (rig.call.count, rig.call.pending) == (1, 0)
+
+
+def test_codes_that_a_backend_makes_up_are_bounded() -> None:
+    rig = Rig()
+    for code in range(MAX_CODES + 10):
+        rig.timings.failed_with(code)
+    rig.timings.failed_with(0)
+    assert len(rig.timings.errors) == MAX_CODES + 1
+    assert (rig.timings.errors[0], rig.timings.errors[OTHER]) == (2, 10)
