@@ -26,9 +26,9 @@ LAYERS = (
     ("fronts",),
     ("ws",),
     ("service",),
-    ("admin",),
     ("client",),
     ("backends",),
+    ("admin",),
     ("transport", "serving", "testing"),
     ("tap", "cli", "__main__", "api"),
 )

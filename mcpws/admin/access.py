@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from hmac import compare_digest
 from http import HTTPStatus
 
@@ -14,7 +15,10 @@ ADMIN = Principal("admin")
 
 ELSEWHERE = Refusal(HTTPStatus.FORBIDDEN, "this page is only for the machine that serves it")
 NO_TOKEN = Refusal(
-    HTTPStatus.UNAUTHORIZED, "an admin token is needed", (("WWW-Authenticate", 'Bearer realm="mcpws admin"'),)
+    HTTPStatus.UNAUTHORIZED,
+    "an admin token is needed",
+    # The second is what a browser knows to ask for.
+    (("WWW-Authenticate", 'Bearer realm="mcpws"'), ("WWW-Authenticate", 'Basic realm="mcpws admin token"')),
 )
 OTHER_SITE = Refusal(HTTPStatus.FORBIDDEN, "no page of another origin may ask this")
 
@@ -48,14 +52,27 @@ def only_admins(token: str | None) -> Check:
     def check(request: HttpRequest) -> Verdict:
         if _is_of_another_site(request):
             return OTHER_SITE
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if token is not None and scheme.lower() == "bearer":
-            return ADMIN if compare_digest(given.strip().encode(), token.encode()) else NO_TOKEN
+        given = _credentials(request.headers.get("authorization", ""))
+        if token is not None and given is not None:
+            return ADMIN if compare_digest(given, token.encode()) else NO_TOKEN
         if _is_from_here(request):
             return None
         return ELSEWHERE if token is None else NO_TOKEN
 
     return check
+
+
+def _credentials(header: str) -> bytes | None:
+    """The token that an Authorization header has, or a browser's password for whatever name; None if it has neither."""
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip().encode()
+    if scheme.lower() == "basic":
+        try:
+            return b64decode(given.strip(), validate=True).partition(b":")[2]
+        except ValueError:
+            return b""
+    return None
 
 
 def _is_from_here(request: HttpRequest) -> bool:

@@ -14,6 +14,7 @@ from mcpws.admin.status import status_of
 from mcpws.admin.view import View
 from mcpws.http.page import Page
 
+STATUS_PATH = "/status"
 ANY_HOST = ("*",)
 
 

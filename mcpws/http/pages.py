@@ -13,6 +13,7 @@ from twisted.web.resource import IResource
 
 from mcpws.errors import ConfigError
 from mcpws.http.checks import OVERDUE, Check, are_checks, examine, host_is_ours
+from mcpws.http.handover import hand_over
 from mcpws.http.page import Page
 from mcpws.http.request import HttpRequest, Refusal
 from mcpws.http.site import Examined, Found, PageChannel, PageSite
@@ -89,14 +90,8 @@ class Pages:
     def take(self, transport: Any, data: bytes) -> None:
         """Take a connection over, of which `data` was read."""
         channel = PageChannel(self._site, transport.getPeer(), self._timeout, self._gone)
-        # A wrapper, as TLS, has the protocol under another name.
-        if hasattr(transport, "wrappedProtocol"):
-            transport.wrappedProtocol = channel
-        else:
-            transport.protocol = channel
         self._open.add(channel)
-        channel.makeConnection(transport)
-        channel.dataReceived(data)
+        hand_over(transport, channel, data)
 
     def close(self, seconds: float) -> Deferred[None]:
         """Close what is open, once what is being answered is out; what takes longer than `seconds` is cut off.

@@ -314,8 +314,11 @@ class _Refused(Resource):
     def render(self, request: Request) -> bytes:
         refusal = self._refusal
         request.setResponseCode(refusal.status.value, refusal.status.phrase.encode())
+        headers: dict[str, list[str]] = {}
         for name, value in refusal.fields():
-            request.setHeader(name.lower(), value)
+            headers.setdefault(name, []).append(value)
+        for name, values in headers.items():
+            request.responseHeaders.setRawHeaders(name, values)
         return refusal.body
 
 

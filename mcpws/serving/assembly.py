@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcpws.admin.access import read_token
+from mcpws.admin.access import only_admins, read_token
 from mcpws.admin.activity import Activity
-from mcpws.admin.pages import admin_pages
+from mcpws.admin.pages import STATUS_PATH, admin_pages
+from mcpws.admin.server import admin_server
 from mcpws.admin.view import View
 from mcpws.backends.eras import DualEra
 from mcpws.backends.shared import SharedStdio
 from mcpws.backends.stdio import Stdio
+from mcpws.config import WebSocketConfig
+from mcpws.errors import ConfigError
 from mcpws.log.events import service_log
 from mcpws.mcp.methods import OF_CLIENTS
 from mcpws.policy.backoff import Backoff
@@ -26,6 +29,9 @@ from mcpws.serving.finding import find_backend
 from mcpws.turns.steady import steady
 from mcpws.turns.timing import Timings
 from mcpws.ws.server import ServerFactory
+
+MAX_ADMINS = 16
+"""Connections of status pages at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
 def _with_pages(
     backend: Backend, config: ServiceConfig, reactor: Any, observer: Observer | None, activity: Activity
 ) -> ServerFactory:
+    if STATUS_PATH in config.paths:
+        raise ConfigError("paths", STATUS_PATH, "is where the status page is: --status off frees it")
     token = None if config.admin_token_file is None else read_token(config.admin_token_file)
     clock = steady(reactor)
     timings = Timings(OF_CLIENTS, clock)
@@ -90,9 +98,17 @@ def _with_pages(
         reactor=reactor,
         observer=together(observer, activity),
         pages=admin_pages(view, token),
+        servers={STATUS_PATH: _admin(view, lambda: factory, token, reactor)},
         timings=timings,
     )
     return factory
+
+
+def _admin(view: View, running: Callable[[], ServerFactory], token: str | None, reactor: Any) -> ServerFactory:
+    """The server of the status page, which counts for itself."""
+    # Its check sees to hosts and origins.
+    config = WebSocketConfig(paths=(STATUS_PATH,), hosts=("*",), origins=("*",), max_connections=MAX_ADMINS)
+    return ServerFactory(admin_server(view, running, reactor), config, reactor=reactor, checks=[only_admins(token)])
 
 
 def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any, observer: Observer | None) -> Stdio:

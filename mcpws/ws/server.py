@@ -30,6 +30,7 @@ from mcpws.http.checks import (
     path_is_served,
     select_subprotocol,
 )
+from mcpws.http.handover import hand_over
 from mcpws.http.peername import address_name, peer_certificate
 from mcpws.http.request import (
     EMPTY_LINE,
@@ -101,6 +102,10 @@ class ServerProtocol(AutobahnEnd, WebSocketServerProtocol):  # type: ignore[misc
                 if self.factory.is_page(request):
                     self._become_page()
                     return
+                server = self.factory.servers.get(request.path)
+                if server is not None:
+                    self._leave_to(server)
+                    return
                 self.data = rest
                 verdict = self.factory.admit() or examine(request, self.factory.checks)
                 if isinstance(verdict, Deferred):
@@ -170,6 +175,13 @@ class ServerProtocol(AutobahnEnd, WebSocketServerProtocol):  # type: ignore[misc
         self.connectionLost(Failure(ConnectionDone()))
         pages.take(transport, data)
 
+    def _leave_to(self, server: ServerFactory) -> None:
+        """Leave the connection to another server of this port."""
+        transport, data = cast(ITransport, self.transport), self.data
+        # As for a page.
+        self.connectionLost(Failure(ConnectionDone()))
+        hand_over(transport, server.buildProtocol(transport.getPeer()), data)
+
     def _accept(self, request: HttpRequest, principal: Principal | None) -> None:
         headers = request.headers
         offered = request.tokens("sec-websocket-protocol")
@@ -228,6 +240,8 @@ class ServerFactory(WebSocketServerFactory):
         They have the `timeout_seconds` of a handshake.
     :param pages: of `twisted.web` beside the WebSockets, by path: each a resource, or a Page with checks of its own.
         They have as many connections of their own as `max_connections`.
+    :param servers: further ones on the same port, by the paths of their WebSockets. Each has a backend, checks, limits
+        and counts of its own, and none of its connections is one of this server. They stop with this one.
     :param roster: who is connected, if other fronts share it: its limits go before those of `config`, and what is said
         below of all connections is said of theirs, too.
     :param timings: where requests are counted and timed by their methods; nowhere by default.
@@ -249,6 +263,7 @@ class ServerFactory(WebSocketServerFactory):
         observer: Observer | None = None,
         checks: Sequence[Check] = (),
         pages: Mapping[str, Page | IResource] | None = None,
+        servers: Mapping[str, ServerFactory] | None = None,
         roster: Roster | None = None,
         timings: Timings | None = None,
     ) -> None:
@@ -271,6 +286,7 @@ class ServerFactory(WebSocketServerFactory):
             raise ConfigError("checks", checks, "must be a list of functions, as in checks=[has_token]")
         self.checks = (*handshake_checks(self.config), *checks)
         self.pages = self._with_pages(pages) if pages else None
+        self.servers = dict(servers or {})
         self.timings = timings
 
     # For the embedding program.
@@ -303,14 +319,13 @@ class ServerFactory(WebSocketServerFactory):
         clients are told as well. Pages that are asked for are answered. Fires when no connection is left. Stop
         listening before this, and call `stop` after.
         """
-        gone = self.roster.restart()
-        if self.pages is None:
-            return gone
-        closed = self.pages.close(self.config.drain_seconds)
-        return gatherResults([gone, closed]).addCallback(lambda _: None)
+        gone = [self.roster.restart(), *(server.restart() for server in self.servers.values())]
+        if self.pages is not None:
+            gone.append(self.pages.close(self.config.drain_seconds))
+        return gatherResults(gone).addCallback(lambda _: None)
 
     def stop(self, seconds: float | None = None) -> Deferred[None]:
-        """Drain, then stop the backend. Fires when nothing is left."""
+        """Drain, then stop the backend, and all the others. Fires when nothing is left."""
         return self.drain(seconds).addCallback(self._drained, seconds)
 
     # For the protocols.
@@ -361,7 +376,10 @@ class ServerFactory(WebSocketServerFactory):
         return Pages(pages, config.hosts, elsewhere, config.max_connections, config.timeout_seconds, self.clock)
 
     def _drained(self, _: None, seconds: float | None) -> Deferred[None]:
-        if self.pages is None:
+        # These were there for whoever wanted to see that.
+        left = [server.stop(seconds) for server in self.servers.values()]
+        if self.pages is not None:
+            left.append(self.pages.close(self.config.drain_seconds if seconds is None else seconds))
+        if not left:
             return self.backend.stop()
-        closed = self.pages.close(self.config.drain_seconds if seconds is None else seconds)
-        return closed.addCallback(lambda _: self.backend.stop())
+        return gatherResults(left).addCallback(lambda _: self.backend.stop())

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -240,7 +241,15 @@ def test_whoever_else_asks_needs_one(asked: HttpRequest) -> None:
     assert only_admins(TOKEN)(with_token) == Principal("admin")
 
 
-@pytest.mark.parametrize("given", ["Bearer wrong", "Bearer ", "Bearer", "Bearer opén sesame"])
+def test_a_browser_asks_for_the_token_as_a_password() -> None:
+    password = b64encode(f"any:{TOKEN}".encode()).decode()
+    assert only_admins(TOKEN)(request(ELSEWHERE, authorization=f"Basic {password}")) == Principal("admin")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["Bearer wrong", "Bearer ", "Bearer", "Bearer opén sesame", "Basic x", "Basic YTpi", "Basic", "basic b3Blbg=="],
+)
 def test_a_wrong_token_is_refused_wherever_it_comes_from(given: str) -> None:
     for peer in HERE, ELSEWHERE:
         verdict = only_admins(TOKEN)(request(peer, authorization=given))
