@@ -1,7 +1,7 @@
 """Timing: how many requests of a kind were answered, how many of them with an error, and how long they took.
 
-It is exact, and costs next to nothing: what is answered while one read is handled goes out in one write, at the end of
-its burst. So all of it took equally long, from the read to that write, and the clock is asked once.
+The numbers are exact, and cost next to nothing: what is answered while one read is handled goes out in one write, at
+the end of its burst. So all of it took equally long, and the clock is asked for the first answer and for that write.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Timings:
         self.errors: dict[int | str, int] = {}
         # Not its `seconds`, which another may take the place of.
         self._clock = clock
-        self._first: Timing | None = None
-        self._others: list[Timing] = []
+        self._turn: float | None = None
+        self._at_once: list[Timing] = []
         self._later: list[Started] = []
         self._last: Started | None = None
         self._at_end = self._settle
@@ -93,14 +93,15 @@ class Timings:
         """A request was answered within the burst that it came in; where `pending` is not 0, adding to it is enough."""
         if not burst.is_on:
             timing.add(0.0)
-            return
-        timing.pending = 1
-        if self._first is None:
-            self._first = timing
-            if not self._later:
-                burst.at_end(self._at_end)
+        elif burst.began != self._turn:
+            # Most reads have one request: for that, what follows would cost more than the clock.
+            self._turn = burst.began
+            timing.add(self._clock.seconds() - burst.began)
         else:
-            self._others.append(timing)
+            timing.pending = 1
+            if not (self._at_once or self._later):
+                burst.at_end(self._at_end)
+            self._at_once.append(timing)
 
     def started(self, timing: Timing) -> Started:
         """A request was not: give what this returns to `answered`, once it is."""
@@ -116,25 +117,18 @@ class Timings:
             started.timing.add(self._clock.seconds() - started.began)
             return
         if not started.answered:
-            if self._first is None and not self._later:
+            if not (self._at_once or self._later):
                 burst.at_end(self._at_end)
             self._later.append(started)
         started.answered += 1
 
     def _settle(self) -> None:
         now = self._clock.seconds()
-        first, self._first = self._first, None
-        if first is not None:
-            seconds = now - burst.began
-            first.add(seconds, first.pending)
-            first.pending = 0
-            if self._others:
-                others, self._others = self._others, []
-                for timing in others:
-                    timing.add(seconds, timing.pending)
-                    timing.pending = 0
-        if self._later:
-            later, self._later = self._later, []
-            for started in later:
-                started.timing.add(now - started.began, started.answered)
-                started.answered = 0
+        at_once, self._at_once = self._at_once, []
+        for timing in at_once:
+            timing.add(now - burst.began, timing.pending)
+            timing.pending = 0
+        later, self._later = self._later, []
+        for started in later:
+            started.timing.add(now - started.began, started.answered)
+            started.answered = 0
