@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.docs.snippets import BIN, ROOT, accepts, free_ports, killed
+from tests.programs import needed
 
 pytestmark = pytest.mark.integration
 
@@ -188,9 +188,7 @@ def test_the_transport_demo_says_how_it_is_started(arguments: list[str]) -> None
 
 @pytest.mark.parametrize("browser", ["chromium", "node"])
 def test_the_page_calls_a_tool_from_a_browser(serve: Serve, port: str, browser: str, tmp_path: Path) -> None:
-    program = shutil.which(browser)
-    if program is None:
-        pytest.skip(f"{browser} is not installed")
+    program = needed(browser)
     serve(port, BIN / "mcpws", "serve", EXAMPLES / "calculator.py", "--port", port)
     (web,) = free_ports(1)
     serve(web, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", EXAMPLES, web)
