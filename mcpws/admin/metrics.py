@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from mcpws.admin.view import View
 from mcpws.core.counters import COUNTED
 from mcpws.policy.stats import ServerStatistics
-from mcpws.turns.timing import BOUNDS, Timing
+from mcpws.turns.timing import BOUNDS, Timing, Timings
 from mcpws.version import __version__
 
 _ALIAS_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -55,7 +55,8 @@ class _Ours(Collector):
         yield from _of_connections(statistics)
         for name, about in COUNTED.items():
             yield _counter(f"mcpws_{name}", about, getattr(statistics, name))
-        yield from self._of_requests()
+        yield from _timed("mcpws_request", "Requests that were answered", "method", self._view.timings)
+        yield from _timed("mcpws_tool_call", "Calls of tools that were answered", "tool", self._view.tools)
         yield _labelled("mcpws_limits", "Times that clients came to a limit.", "setting", statistics.limits)
         errors = {str(code): count for code, count in self._view.timings.errors.items()}
         yield _labelled("mcpws_error_answers", "Error answers by their codes.", "code", errors)
@@ -65,19 +66,6 @@ class _Ours(Collector):
         yield backend
         yield _gauge("mcpws_children", "Child processes that run.", len(self._view.activity.children))
         yield from self._aliases(statistics)
-
-    def _of_requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily("mcpws_requests", "Requests that were answered.", labels=["method", "outcome"])
-        seconds = HistogramMetricFamily(
-            "mcpws_request_seconds", "From the read of a request to the write of its answer.", labels=["method"]
-        )
-        for method, timing in self._view.timings.by_name.items():
-            if timing.count:
-                requests.add_metric([method, "ok"], timing.count - timing.failed)
-                requests.add_metric([method, "error"], timing.failed)
-                seconds.add_metric([method], _buckets(timing), timing.seconds)
-        yield requests
-        yield seconds
 
     def _aliases(self, statistics: ServerStatistics) -> Iterator[Metric]:
         """The names of the original."""
@@ -93,6 +81,20 @@ class _Ours(Collector):
         alias = HistogramMetricFamily("websocket_latency_seconds", "As mcpws_request_seconds, of all methods.")
         alias.add_metric([], kept, every.seconds)
         yield alias
+
+
+def _timed(name: str, about: str, label: str, timings: Timings) -> Iterator[Metric]:
+    counts = CounterMetricFamily(f"{name}s", f"{about}, by their outcome.", labels=[label, "outcome"])
+    seconds = HistogramMetricFamily(
+        f"{name}_seconds", f"{about}: from the read of one to the write of its answer.", labels=[label]
+    )
+    for kind, timing in timings.by_name.items():
+        if timing.count:
+            counts.add_metric([kind, "ok"], timing.count - timing.failed)
+            counts.add_metric([kind, "error"], timing.failed)
+            seconds.add_metric([kind], _buckets(timing), timing.seconds)
+    yield counts
+    yield seconds
 
 
 def _of_connections(statistics: ServerStatistics) -> Iterator[Metric]:

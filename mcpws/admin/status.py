@@ -15,7 +15,7 @@ from mcpws.core.counters import COUNTED
 from mcpws.log.events import advice
 from mcpws.policy.stats import ConnectionStatistics
 from mcpws.seam.interfaces import description_of
-from mcpws.turns.timing import BOUNDS, Timing
+from mcpws.turns.timing import BOUNDS, Timing, Timings
 from mcpws.version import __version__
 
 PERCENTILES = (0.5, 0.95, 0.99)
@@ -95,13 +95,17 @@ class RefusalReport(Struct, frozen=True):
 
 
 class StatusReport(Struct, frozen=True):
-    """Everything. `totals` are all counters, and what is open now; the keys of `errors` are codes."""
+    """Everything. `totals` are all counters, and what is open now; the keys of `errors` are codes.
+
+    `requests` are by their methods; those that call a tool are in `tools` by its name as well.
+    """
 
     server: ServerReport
     process: ProcessReport
     totals: dict[str, int]
     connections: Sequence[ConnectionReport]
     requests: dict[str, RequestsReport]
+    tools: dict[str, RequestsReport]
     errors: dict[str, int]
     limits: dict[str, int]
     backend: dict[str, int]
@@ -137,7 +141,8 @@ def status_of(view: View, lag: float) -> StatusReport:
         process=ProcessReport(os.getpid(), resident_bytes(os.getpid()), cpu_seconds(), lag),
         totals=totals,
         connections=[_connection(view, one) for one in statistics.connections],
-        requests={name: _requests(timing) for name, timing in view.timings.by_name.items() if timing.count},
+        requests=_requests(view.timings),
+        tools=_requests(view.tools),
         errors={str(code): count for code, count in view.timings.errors.items()},
         limits=dict(statistics.limits),
         backend=dict(statistics.backend),
@@ -170,7 +175,11 @@ def percentile(timing: Timing, share: float) -> float | None:
     return BOUNDS[-1]
 
 
-def _requests(timing: Timing) -> RequestsReport:
+def _requests(timings: Timings) -> dict[str, RequestsReport]:
+    return {name: _of_kind(timing) for name, timing in timings.by_name.items() if timing.count}
+
+
+def _of_kind(timing: Timing) -> RequestsReport:
     mean = timing.seconds / timing.count if timing.count else None
     return RequestsReport(timing.count, timing.failed, mean, *(percentile(timing, share) for share in PERCENTILES))
 

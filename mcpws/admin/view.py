@@ -22,6 +22,7 @@ class View:
     """What the pages look at.
 
     :param statistics: of the server, now.
+    :param timings: of requests by their methods; `tools` of calls by the names of their tools.
     :param is_leaving: whether it lets nobody in any more.
     :param clock: of the server.
     """
@@ -31,6 +32,7 @@ class View:
     backend: Backend
     activity: Activity
     timings: Timings
+    tools: Timings
     clock: IReactorTime
 
     def unready(self) -> str | None:

@@ -249,7 +249,7 @@ class Front:
             stopwatch = self._stopwatch
             if stopwatch is not None and type(message) is Request:
                 timing = stopwatch.by_name[message.method]
-                if timing.pending and not stopwatch.failed and message.id not in ledger.inbound:
+                if timing.pending and stopwatch.brief and message.id not in ledger.inbound:
                     # What `received` comes to, for most.
                     timing.pending += 1
                 else:

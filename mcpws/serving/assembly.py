@@ -27,7 +27,7 @@ from mcpws.serving.config import SHARED, ServiceConfig
 from mcpws.serving.demo import demo_app
 from mcpws.serving.finding import find_backend
 from mcpws.turns.steady import steady
-from mcpws.turns.timing import Timings
+from mcpws.turns.timing import Timings, tool_timings
 from mcpws.ws.server import ServerFactory
 
 MAX_ADMINS = 16
@@ -91,7 +91,10 @@ def _with_pages(
     token = None if config.admin_token_file is None else read_token(config.admin_token_file)
     clock = steady(reactor)
     timings = Timings(OF_CLIENTS, clock)
-    view = View(lambda: factory.statistics(), lambda: factory.roster.is_leaving, backend, activity, timings, clock)
+    tools = tool_timings(backend, timings, clock)
+    view = View(
+        lambda: factory.statistics(), lambda: factory.roster.is_leaving, backend, activity, timings, tools, clock
+    )
     factory = ServerFactory(
         backend,
         config,

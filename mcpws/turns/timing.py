@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -19,6 +20,9 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 MAX_CODES = 64
 """Error codes that are told apart: a backend may make up any."""
 
+MAX_TOOLS = 256
+"""Tools that are told apart: what is behind a gateway may have any."""
+
 OTHER = "other"
 """The name of all kinds that have none of their own: what a client calls them makes no table grow."""
 
@@ -27,17 +31,35 @@ class Timing:
     """The requests of one kind so far, that were answered.
 
     `buckets` are their numbers by the bounds, each without those of the ones before; `seconds` is the sum of all.
+
+    :param timings: whose it is; only of what is never measured there is none.
     """
 
-    __slots__ = ("buckets", "count", "failed", "pending", "seconds")
+    __slots__ = ("_timings", "buckets", "count", "failed", "pending", "seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings | None = None) -> None:
+        self._timings = timings
         self.count = 0
         self.failed = 0
         self.seconds = 0.0
         self.buckets = [0] * (len(BOUNDS) + 1)
         self.pending = 0
         """Those that were answered in this burst."""
+
+    def answered_at_once(self) -> None:
+        """A request was answered within the burst that it came in.
+
+        Where `pending` is not 0, one more there is all that this comes to.
+        """
+        if self.pending:
+            self.pending += 1
+        elif self._timings is not None:
+            self._timings.answered_at_once(self)
+
+    def started(self) -> Started:
+        """A request was not: tell what this returns of its end."""
+        assert self._timings is not None
+        return self._timings.started(self)
 
     def add(self, seconds: float, times: int = 1) -> None:
         """So many were answered, each in `seconds`."""
@@ -49,13 +71,25 @@ class Timing:
 class Started:
     """Requests of one kind that came in one read and have no answer yet: they share their beginning."""
 
-    __slots__ = ("answered", "began", "timing")
+    __slots__ = ("_timings", "answered", "began", "new", "timing")
 
-    def __init__(self, timing: Timing, began: float) -> None:
+    def __init__(self, timings: Timings, timing: Timing, began: float) -> None:
+        self._timings = timings
         self.timing = timing
+        self.new: str | None = None
+        """The name of their kind, while nothing has been answered that is of it."""
         self.began = began
         self.answered = 0
         """Those that were, in this burst."""
+
+    def ended(self, failed: bool) -> None:
+        """One of these was answered."""
+        if self.new is not None:
+            # What somebody made up is answered with an error, and need not be told apart.
+            self.timing = self._timings.named(OTHER if failed else self.new)
+            self.new = None
+        self.timing.failed += failed
+        self._timings.answered(self)
 
 
 class _ByName(dict[str, Timing]):
@@ -70,10 +104,14 @@ class Timings:
 
     :param names: of the kinds that are told apart; all others are OTHER.
     :param clock: that says when a burst began, too.
+    :param most: further kinds that may be `named`.
     """
 
-    def __init__(self, names: Iterable[str], clock: IReactorTime) -> None:
-        self.by_name: dict[str, Timing] = _ByName({name: Timing() for name in (*names, OTHER)})
+    def __init__(self, names: Iterable[str], clock: IReactorTime, most: int = 0) -> None:
+        self.by_name: dict[str, Timing] = _ByName({name: Timing(self) for name in (*names, OTHER)})
+        self._left = most
+        self.tools: Timings | None = None
+        """Where calls are counted by their tools, too; None if nobody wants to know, or the backend sees to it."""
         self.errors: dict[int | str, int] = {}
         # Not its `seconds`, which another may take the place of.
         self._clock = clock
@@ -83,6 +121,22 @@ class Timings:
         self._last: Started | None = None
         self._at_end = self._settle
 
+    def named(self, name: str) -> Timing:
+        """The Timing of a kind, which is told apart from now on if there is room."""
+        if name not in self.by_name and self._left > 0:
+            self._left -= 1
+            self.by_name[name] = Timing(self)
+        return self.by_name[name]
+
+    def started_as(self, name: str) -> Started:
+        """The beginning of a request of this kind, of which there may be none: it is `named` if that is answered."""
+        timing = self.by_name.get(name)
+        if timing is not None:
+            return timing.started()
+        started = self.started(Timing(self))
+        started.new = name
+        return started
+
     def failed_with(self, code: int) -> None:
         """An error went out."""
         known = code in self.errors or len(self.errors) < MAX_CODES
@@ -90,7 +144,7 @@ class Timings:
         self.errors[label] = self.errors.get(label, 0) + 1
 
     def answered_at_once(self, timing: Timing) -> None:
-        """A request was answered within the burst that it came in; where `pending` is not 0, adding to it is enough."""
+        """For a Timing of these that has nothing `pending`."""
         if not burst.is_on:
             timing.add(0.0)
         elif burst.began != self._turn:
@@ -104,15 +158,15 @@ class Timings:
             self._at_once.append(timing)
 
     def started(self, timing: Timing) -> Started:
-        """A request was not: give what this returns to `answered`, once it is."""
+        """For a Timing of these."""
         began = burst.began if burst.is_on else self._clock.seconds()
         last = self._last
         if last is None or last.timing is not timing or last.began != began:
-            last = self._last = Started(timing, began)
+            last = self._last = Started(self, timing, began)
         return last
 
     def answered(self, started: Started) -> None:
-        """One of these was answered."""
+        """For a Started of these."""
         if not burst.is_on:
             started.timing.add(self._clock.seconds() - started.began)
             return
@@ -132,3 +186,21 @@ class Timings:
         for started in later:
             started.timing.add(now - started.began, started.answered)
             started.answered = 0
+
+
+@runtime_checkable
+class TimesTools(Protocol):
+    """A backend that counts the calls of its tools itself, which costs less than to read their names once more."""
+
+    def time_tools(self, timings: Timings) -> None:
+        """Count and time the calls of each tool in `timings` from now on, by its name."""
+
+
+def tool_timings(backend: object, timings: Timings, clock: IReactorTime) -> Timings:
+    """The Timings of the tools of a backend, beside those of requests in general, which `timings` are."""
+    tools = Timings((), clock, MAX_TOOLS)
+    if isinstance(backend, TimesTools):
+        backend.time_tools(tools)
+    else:
+        timings.tools = tools
+    return tools

@@ -24,7 +24,7 @@ from mcpws.mcp.methods import OF_CLIENTS
 from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Exit, Party, Refused
 from mcpws.testing import RawClient, Served
-from mcpws.turns.timing import BOUNDS, Timing, Timings
+from mcpws.turns.timing import BOUNDS, Timing, Timings, tool_timings
 
 TOKEN = "open sesame"
 
@@ -41,6 +41,7 @@ class Watched(Served):
             app,
             self.activity,
             self.timings,
+            tool_timings(app, self.timings, clock),
             clock,
         )
         super().__init__(
@@ -117,7 +118,9 @@ def test_the_numbers_are_those_of_what_was_said(watched: Watched) -> None:
     assert metrics["mcpws_open_connections"] == status["totals"]["connections"] == 2
     assert metrics['mcpws_requests_total{method="tools/call",outcome="ok"}'] == 25
     assert metrics['mcpws_request_seconds_count{method="tools/call"}'] == 25
-    assert status["requests"]["tools/call"]["count"] == 25
+    assert status["requests"]["tools/call"]["count"] == status["tools"]["echo"]["count"] == 25
+    assert metrics['mcpws_tool_calls_total{outcome="ok",tool="echo"}'] == 25
+    assert metrics['mcpws_tool_call_seconds_count{tool="echo"}'] == 25
     assert metrics["mcpws_messages_received_total"] == said.messages_received == status["totals"]["messages_received"]
     assert metrics["mcpws_bytes_sent_total"] == said.bytes_sent
     assert sum(one["messages_received"] for one in status["connections"]) == said.messages_received

@@ -15,7 +15,7 @@ from mcpws.client.session import Session
 from mcpws.errors import ConnectionClosed, ToolFailed
 from mcpws.mcp.methods import OF_CLIENTS
 from mcpws.testing import Served, result_of
-from mcpws.turns.timing import Timings
+from mcpws.turns.timing import Timings, tool_timings
 
 
 class Looked(Served):
@@ -25,7 +25,8 @@ class Looked(Served):
         app, clock = App("seen", "1.0"), Clock()
         timings = Timings(OF_CLIENTS, clock)
         activity = Activity(clock)
-        view = View(lambda: self.server.statistics(), lambda: False, app, activity, timings, clock)
+        tools = tool_timings(app, timings, clock)
+        view = View(lambda: self.server.statistics(), lambda: False, app, activity, timings, tools, clock)
         config = WebSocketConfig(paths=("/status",), hosts=("*",), origins=("*",))
         self.admin = ServerFactory(
             admin_server(view, lambda: self.server, clock), config, reactor=clock, checks=[only_admins(None)]

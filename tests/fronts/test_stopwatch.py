@@ -6,11 +6,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from mcpws import App, RpcError, WebSocketConfig
+from mcpws import App, RpcError, ToolError, WebSocketConfig
 from mcpws.jsonrpc.messages import Error
 from mcpws.mcp.methods import OF_CLIENTS, PING, TOOLS_CALL
 from mcpws.testing import RawClient, RecordingBackend, Served
-from mcpws.turns.timing import OTHER, Timing, Timings
+from mcpws.turns.timing import MAX_TOOLS, OTHER, Timing, Timings, tool_timings
 
 
 class Rig(Served):
@@ -19,6 +19,7 @@ class Rig(Served):
     def __init__(self, backend: Any, **settings: Any) -> None:
         clock = Clock()
         self.timings = Timings(OF_CLIENTS, clock)
+        self.by_tool = tool_timings(backend, self.timings, clock)
         super().__init__(backend, clock=clock, config=WebSocketConfig(**settings), timings=self.timings)
         self.client: RawClient = self.upgraded()
         hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "me", "version": "1"}}
@@ -33,6 +34,11 @@ class Rig(Served):
             self.client.send_message(message)
         self.flush()
         return self.client.take_messages()
+
+    @property
+    def tools(self) -> dict[str, tuple[int, int]]:
+        """The calls of each tool, and how many of them failed."""
+        return {name: (one.count, one.failed) for name, one in self.by_tool.by_name.items() if one.count}
 
     def of(self, method: str = TOOLS_CALL) -> Timing:
         return self.timings.by_name[method]
@@ -56,6 +62,14 @@ def app() -> App:
     def answer() -> int:
         waiting.pop(0).callback("done")
         return len(waiting)
+
+    @app.tool
+    def breaks() -> str:
+        raise ToolError("broken")
+
+    @app.tool
+    async def breaks_later() -> str:
+        raise ToolError("broken")
 
     @app.method("own/fails")
     def fails() -> None:
@@ -136,3 +150,63 @@ def test_what_is_refused_before_the_backend_has_it_is_an_error_and_no_request_of
     rig.send(call(rig, 1, "later"), call(rig, 1, "soon"))
     assert rig.of().count == 0
     assert rig.timings.errors == {-32600: 1}
+
+
+def test_an_app_counts_its_tools_itself(app: App) -> None:
+    rig = Rig(app)
+    rig.send(*(call(rig, id, "soon") for id in range(20)), call(rig, "a", "breaks"), call(rig, "b", "breaks_later"))
+    rig.send(rig.request(TOOLS_CALL, "c", name="soon", arguments={"x": 1}), call(rig, "d", "none"))
+    rig.send(call(rig, "e", "later"))
+    rig.advance(2)
+    rig.send(call(rig, "f", "answer"))
+    assert rig.tools == {"soon": (21, 1), "breaks": (1, 1), "breaks_later": (1, 1), "later": (1, 0), "answer": (1, 0)}
+    assert rig.by_tool.by_name["later"].seconds == 2
+    assert rig.timings.tools is None
+
+    @app.tool
+    def added() -> str:
+        return "done"
+
+    rig.send(call(rig, "g", "added"))
+    assert rig.tools["added"] == (1, 0)
+
+
+def test_the_tools_behind_a_gateway_are_known_by_the_calls_that_they_answer() -> None:
+    backend = RecordingBackend()
+    rig = Rig(backend)
+    [conversation] = backend.conversations
+
+    def answers(id: object, name: str, answer: Any) -> None:
+        rig.client.send_message(call(rig, id, name))
+        rig.flush()
+        request = conversation.requests[-1]
+        if isinstance(answer, RpcError):
+            conversation.link.send(Error.answering(request.id, answer))
+        else:
+            conversation.answer(request, answer)
+        rig.flush()
+
+    answers(1, "made_up", RpcError("there is no such tool"))
+    answers(2, "known", {"content": []})
+    answers(3, "known", {"content": [], "isError": True})
+    answers(4, "known", RpcError("no"))
+    answers(5, "späßig", {"content": []})
+    assert rig.tools == {OTHER: (1, 1), "known": (3, 2), "späßig": (1, 0)}
+    assert rig.of().count == 5
+
+
+def test_tools_that_are_made_up_push_none_out() -> None:
+    backend = RecordingBackend()
+    rig = Rig(backend)
+    [conversation] = backend.conversations
+    for number in range(MAX_TOOLS + 20):
+        rig.client.send_message(call(rig, number, f"made_up{number}"))
+        rig.flush()
+        conversation.link.send(Error.answering(number, RpcError("no")))
+        rig.flush()
+    assert rig.tools == {OTHER: (MAX_TOOLS + 20, MAX_TOOLS + 20)}
+    rig.client.send_message(call(rig, "last", "known"))
+    rig.flush()
+    conversation.answer(conversation.requests[-1], {"content": []})
+    rig.flush()
+    assert rig.tools["known"] == (1, 0)

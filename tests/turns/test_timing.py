@@ -24,11 +24,7 @@ class Rig:
 
     def _handle(self, answered: tuple[str, ...], seconds: float) -> None:
         for name in answered:
-            timing = self.timings.by_name[name]
-            if timing.pending:
-                timing.pending += 1
-            else:
-                self.timings.answered_at_once(timing)
+            self.timings.by_name[name].answered_at_once()
         self.clock.advance(seconds)
 
 
@@ -65,36 +61,36 @@ def test_what_is_answered_later_took_from_its_read_to_then() -> None:
     rig = Rig()
     burst.began = rig.clock.seconds()
     begun: list[Started] = []
-    burst.during(lambda: begun.extend(rig.timings.started(rig.call) for _ in range(3)))
+    burst.during(lambda: begun.extend(rig.call.started() for _ in range(3)))
     # One read has one beginning.
     assert len(set(begun)) == 1
     rig.clock.advance(1)
-    rig.timings.answered(begun[0])
+    begun[0].ended(False)
     assert (rig.call.count, rig.call.seconds) == (1, 1)
     rig.clock.advance(1)
 
     def event() -> None:
-        rig.timings.answered(begun[1])
-        rig.timings.answered(begun[2])
+        begun[1].ended(False)
+        begun[2].ended(True)
         assert rig.call.count == 1
 
     burst.during(event)
-    assert (rig.call.count, rig.call.seconds) == (3, 5)
+    assert (rig.call.count, rig.call.seconds, rig.call.failed) == (3, 5, 1)
 
 
 def test_reads_are_not_mixed_up() -> None:
     rig = Rig()
-    first = rig.timings.started(rig.call)
+    first = rig.call.started()
     rig.clock.advance(1)
-    second = rig.timings.started(rig.call)
-    rig.timings.answered(second)
-    rig.timings.answered(first)
+    second = rig.call.started()
+    second.ended(False)
+    first.ended(False)
     assert (rig.call.count, rig.call.seconds) == (2, 1)
 
 
 def test_without_a_burst_it_is_counted_at_once() -> None:
     rig = Rig()
-    rig.timings.answered_at_once(rig.call)
+    rig.call.answered_at_once()
     assert (rig.call.count, rig.call.pending) == (1, 0)
 
 
@@ -105,3 +101,12 @@ def test_codes_that_a_backend_makes_up_are_bounded() -> None:
     rig.timings.failed_with(0)
     assert len(rig.timings.errors) == MAX_CODES + 1
     assert (rig.timings.errors[0], rig.timings.errors[OTHER]) == (2, 10)
+
+
+def test_names_may_be_added_as_long_as_there_is_room() -> None:
+    timings = Timings([], Clock(), most=2)
+    one, two, three = (timings.named(name) for name in ("a", "b", "c"))
+    assert timings.named("a") is one
+    assert timings.by_name.keys() == {OTHER, "a", "b"}
+    assert three is timings.by_name[OTHER]
+    assert two is not three

@@ -34,6 +34,7 @@ from mcpws.policy.seal import MIN_KEY, Seal
 from mcpws.seam.interfaces import Channel, Description, Link
 from mcpws.turns.hearing import Hearing
 from mcpws.turns.steady import SteadyTime, steady
+from mcpws.turns.timing import Timings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,6 +131,7 @@ class App:
         self._max_notifications = max_notifications
         self._max_notification_bytes = max_notification_bytes
         self._dropped_before = 0
+        self._tool_timings: Timings | None = None
         self._failures = Failures(show_errors)
         self._stop_grace = stop_grace
         self._methods: dict[str, Method] = dict(METHODS)
@@ -188,6 +190,7 @@ class App:
             where = self._places.where(on)
             tool = Tool(function, where, name=name, title=title, description=description, annotations=annotations)
             self._catalog.tools.add(tool.name, tool)
+            self._time(tool)
             self._list_changed("tools")
             return function
 
@@ -397,6 +400,12 @@ class App:
         dropped = self._dropped_before + sum(channel.hearing.dropped for channel in self._channels)
         return {"app.notifications_dropped": dropped, "app.threads_refused": self._places.threads.refused}
 
+    def time_tools(self, timings: Timings) -> None:
+        """Count and time the calls of each tool in `timings` from now on (turns.timing.TimesTools)."""
+        self._tool_timings = timings
+        for tool in self._catalog.tools:
+            self._time(tool)
+
     def described(self) -> Description:
         """Name, version, and how much there is of what."""
         return Description(self._catalog.info.name, self._catalog.summary())
@@ -428,6 +437,10 @@ class App:
 
     def _end_places(self, _: None, clock: IReactorTime) -> Deferred[None]:
         return self._places.end(clock)
+
+    def _time(self, tool: Tool) -> None:
+        if self._tool_timings is not None:
+            tool.timing = self._tool_timings.named(tool.name)
 
     def _list_changed(self, feature: str) -> None:
         for channel in list(self._channels):

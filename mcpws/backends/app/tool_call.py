@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -21,13 +21,20 @@ from mcpws.jsonrpc.surrogates import mark, shown, unmark
 from mcpws.mcp.content import ToolResult
 from mcpws.mcp.versions import ARGUMENTS_ARE_PARAMETERS
 from mcpws.turns.outcome import as_deferred, cause_of
+from mcpws.turns.timing import Started, Timing
+
+T = TypeVar("T")
 
 LARGE = 16 * 1024
 """Bytes of a request from which on it pays to look for the name first."""
 
 
 class ArgumentsMisfit(InvalidParams):
-    """The call is as MCP has it, but its arguments do not fit the tool's schema."""
+    """The call is as MCP has it, but its arguments do not fit the schema of `tool`."""
+
+    def __init__(self, tool: Tool, error: InvalidParams) -> None:
+        super().__init__(error.message, error.data)
+        self.tool = tool
 
 
 class ArgumentsFailed(Exception):
@@ -71,23 +78,51 @@ def tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
         try:
             tool, values = read_tool_call(scope.catalog, request)
         except ArgumentsMisfit as error:
+            _count(error.tool.timing, failed=True)
             if scope.client.version in ARGUMENTS_ARE_PARAMETERS:
                 raise
             return failed(error)
         except ArgumentsFailed as error:
+            _count(error.tool.timing, failed=True)
             return result_of(scope.told(error.error, error.tool.signature))
+        timing = tool.timing
         try:
             outcome = scope.run(tool.signature, values, request, tool.result)
         except FunctionFailed as error:
+            _count(timing, failed=True)
             return error.result()
         except told as error:
+            _count(timing, failed=True)
             return failed(error)
         if type(outcome) is ToolResult:
+            if timing is not None:
+                timing.failed += outcome.is_error
+                if timing.pending:
+                    timing.pending += 1
+                else:
+                    timing.answered_at_once()
             return outcome
         later = as_deferred(outcome)
-        return outcome if later is None else later.addErrback(tell)
+        if later is None:
+            _count(timing)
+            return outcome
+        if timing is not None:
+            later.addBoth(_ended, timing.started())
+        return later.addErrback(tell)
 
     return answer
+
+
+def _count(timing: Timing | None, failed: bool = False) -> None:
+    if timing is not None:
+        timing.failed += failed
+        timing.answered_at_once()
+
+
+def _ended(outcome: T, started: Started) -> T:
+    """For a Deferred."""
+    started.ended(isinstance(outcome, Failure) or (isinstance(outcome, ToolResult) and outcome.is_error))
+    return outcome
 
 
 def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any, ...]]:
@@ -121,7 +156,7 @@ def read_tool_call(catalog: Catalog, request: Request) -> tuple[Tool, tuple[Any,
             return read_tool_call(catalog, Request(request.id, request.method, to_raw({"name": params.name})))
         if not bytes(params.arguments).startswith(b"{"):
             raise
-        raise ArgumentsMisfit(error.message, error.data) from None
+        raise ArgumentsMisfit(tool, error) from None
     except BaseException as error:
         raise ArgumentsFailed(tool, error) from None
 

@@ -14,6 +14,7 @@ from mcpws.backends.app.signature import Function, Signature
 from mcpws.errors import ConfigError, McpwsError
 from mcpws.jsonrpc.messages import to_raw
 from mcpws.mcp.content import Text, ToolAnnotations, ToolResult
+from mcpws.turns.timing import Timing
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
@@ -50,6 +51,8 @@ class Tool:
             raise ConfigError("tool", self.name, "a name has 1 to 128 letters, digits, dots, dashes and underscores")
         self.arguments = arguments_of(self.signature)
         self.result, output_schema = results_of(self.signature)
+        self.timing: Timing | None = None
+        """Where its calls are counted, if somebody wants to know."""
         self.definition = to_raw(
             _Definition(
                 name=self.name,
