@@ -14,7 +14,7 @@ from mcpws.client.session import Session
 from mcpws.client.subscription import Subscription
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import (
     BackendLost,
     CannotAsk,

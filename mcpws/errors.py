@@ -416,6 +416,10 @@ class HandshakeRefused(McpwsError):
         return f"the server refused the WebSocket upgrade: HTTP {self.status} {self.reason}".rstrip()
 
 
+GOING_AWAY = 1001
+"""The close code of an end that leaves (RFC 6455, section 7.4.1)."""
+
+
 class ConnectionClosed(McpwsError, ConnectionError):
     """The connection is gone.
 

@@ -57,7 +57,7 @@ ERRORS: dict[str, type[RpcError]] = {
 }
 CLOSE_CODES = {
     "K-1": connection.NORMAL,
-    "K-2": connection.GOING_AWAY,
+    "K-2": errors.GOING_AWAY,
     # Autobahn sends these by itself.
     "K-3": 1002,
     "K-4": connection.UNSUPPORTED_DATA,

@@ -332,11 +332,11 @@ def write_module(root: Path, path: str, source: str) -> None:
     [
         ("jsonrpc/codec.py", "from mcpws.mcp import versions", "jsonrpc imports mcpws.mcp.versions"),
         ("mcp/meta.py", "from mcpws.core import ledger", "mcp imports mcpws.core.ledger"),
-        ("core/peer.py", "from mcpws.policy import backoff", "core imports mcpws.policy.backoff"),
-        ("core/peer.py", "from mcpws import policy", "core imports mcpws.policy"),
-        ("core/peer.py", "import mcpws.ws.server", "core imports mcpws.ws.server"),
-        ("core/peer.py", "from ..ws import server", "core imports mcpws.ws.server"),
-        ("core/peer.py", "from .. import ws", "core imports mcpws.ws"),
+        ("core/rpc.py", "from mcpws.policy import backoff", "core imports mcpws.policy.backoff"),
+        ("core/rpc.py", "from mcpws import policy", "core imports mcpws.policy"),
+        ("core/rpc.py", "import mcpws.ws.server", "core imports mcpws.ws.server"),
+        ("core/rpc.py", "from ..ws import server", "core imports mcpws.ws.server"),
+        ("core/rpc.py", "from .. import ws", "core imports mcpws.ws"),
         ("core/__init__.py", "from ..ws import server", "core imports mcpws.ws.server"),
         ("errors.py", "from .config import Settings", "errors imports mcpws.config.Settings"),
         ("policy/queue.py", "def f():\n    import mcpws.config", "policy imports mcpws.config"),
@@ -418,8 +418,8 @@ def test_a_breach_is_found(tmp_path: Path, path: str, source: str, breach: str) 
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("__init__.py", "from mcpws.tap import Options\nfrom .core.peer import Peer"),
-        ("core/peer.py", "from mcpws.errors import McpwsError\nfrom .messages import Request"),
+        ("__init__.py", "from mcpws.tap import Options\nfrom .core.rpc import Rpc"),
+        ("core/rpc.py", "from mcpws.errors import McpwsError\nfrom .messages import Request"),
         ("policy/queue.py", "from mcpws import errors\nfrom ..core import messages"),
         ("policy/backoff.py", "import random\ndef f(r: random.Random):\n    return r.random()"),
         ("policy/backoff.py", "from random import Random\nRandom(1).random()"),

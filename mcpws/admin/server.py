@@ -14,9 +14,8 @@ from twisted.logger import Logger
 from mcpws.admin.status import status_of
 from mcpws.admin.view import View
 from mcpws.backends.app import App
-from mcpws.errors import ToolError
+from mcpws.errors import GOING_AWAY, ToolError
 from mcpws.version import __version__
-from mcpws.ws.connection import GOING_AWAY
 
 log = Logger()
 

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from mcpws.cli.report import printable
 from mcpws.cli.style import is_terminal, level, say
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 
 log = Logger()
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpws.client.subscription import Filter, OnNotification, Subscription
-from mcpws.core.peer import OnProgress
+from mcpws.core.rpc import OnProgress
 from mcpws.errors import McpwsError, RemoteError
 from mcpws.jsonrpc.messages import Message, Notification, Request
 from mcpws.mcp.methods import RESOURCES_SUBSCRIBE, RESOURCES_UNSUBSCRIBE
@@ -70,8 +70,8 @@ class LegacyDialect:
         return Deferred.fromCoroutine(self._listen(wanted, on_notification, timeout))
 
     def receive(self, message: Message) -> Request | Notification | None:
-        """Take in what the server sent; returns what the session must look after, as `Peer.receive` does."""
-        return self._caller.peer.receive(message)
+        """Take in what the server sent; returns what the session must look after, as `Rpc.receive` does."""
+        return self._caller.rpc.receive(message)
 
     def heard(self, method: str, params: dict[str, Any]) -> None:
         """The server sent a notification."""

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from mcpws.client.pages import all_pages
 from mcpws.client.subscription import OnNotification, Subscription
-from mcpws.core.peer import OnProgress
+from mcpws.core.rpc import OnProgress
 from mcpws.errors import SubscriptionRefused, ToolFailed
 from mcpws.mcp.content import Content, ResourceContents, Text
 from mcpws.mcp.features import Completion, Prompt, PromptResult, Resource, ResourceTemplate, Tool

@@ -14,7 +14,7 @@ from mcpws.client.rounds import Rounds
 from mcpws.client.stream import Stream
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.ledger import cancelled_id
-from mcpws.core.peer import OnProgress
+from mcpws.core.rpc import OnProgress
 from mcpws.errors import McpwsError, RemoteError, RequestTimeout, UnsupportedVersion
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, RequestId, Result, to_raw
 from mcpws.mcp.discovery import spoken_instead
@@ -88,17 +88,17 @@ class ModernDialect:
         return opened if timeout is None else opened.addTimeout(timeout, self._clock, _not_acknowledged)
 
     def receive(self, message: Message) -> Request | Notification | None:
-        """Take in what the server sent; returns what the session must look after, as `Peer.receive` does."""
+        """Take in what the server sent; returns what the session must look after, as `Rpc.receive` does."""
         if type(message) is Request:
             # Neither may a server of this era ask, nor its client answer.
-            self._caller.peer.dropped += 1
+            self._caller.rpc.dropped += 1
             return None
         if type(message) is Notification and message.method == CANCELLED:
             id = cancelled_id(message)
             if id in self._streams:
                 # Of a server that ends a subscription the answer may come first, or not at all.
                 message = Result(id, EMPTY)
-        return self._caller.peer.receive(message)
+        return self._caller.rpc.receive(message)
 
     def heard(self, method: str, params: dict[str, Any]) -> None:
         """The server sent a notification."""

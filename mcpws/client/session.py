@@ -19,7 +19,7 @@ from mcpws.client.modern import ModernDialect
 from mcpws.client.opening import Opening, Terms
 from mcpws.client.subscription import Filter, OnNotification, Subscription
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.peer import OnProgress, Peer, Progress
+from mcpws.core.rpc import OnProgress, Progress, Rpc
 from mcpws.errors import ConfigError, InvalidParams, McpwsError, MethodNotFound, QueueFull
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result
 from mcpws.jsonrpc.surrogates import read_as
@@ -61,10 +61,10 @@ class Session(Methods):
         self._clock = clock
         self._requests = dict(requests)
         self._notifications = dict(notifications)
-        self._peer = Peer(connection.send_message)
-        self._caller = Caller(self._peer, steady(clock))
-        self._answerer = Answerer(self._peer, connection.send_message, connection.max_in_flight)
-        self._settle = self._peer.settle
+        self._rpc = Rpc(connection.send_message)
+        self._caller = Caller(self._rpc, steady(clock))
+        self._answerer = Answerer(self._rpc, connection.send_message, connection.max_in_flight)
+        self._settle = self._rpc.settle
         self._hearing = Hearing(connection.peer, *connection.notification_limits)
         # Bytes of the notification that is being heard.
         self._size = 0
@@ -196,7 +196,7 @@ class Session(Methods):
     @property
     def in_flight(self) -> int:
         """Requests that wait for an answer of the server; subscriptions are none."""
-        return self._peer.pending - self._era.streams
+        return self._rpc.pending - self._era.streams
 
     def statistics(self) -> ConnectionStatistics:
         """A snapshot of the connection's counters.
@@ -204,7 +204,7 @@ class Session(Methods):
         `in_flight` are the requests that wait for an answer, `dropped` counts what belonged nowhere, and notifications
         that functions were not to hear of as well.
         """
-        dropped = self._peer.dropped + self._hearing.dropped
+        dropped = self._rpc.dropped + self._hearing.dropped
         return replace(self._connection.statistics(self.seconds()), dropped=dropped)
 
     def seconds(self) -> float:
@@ -273,7 +273,7 @@ class Session(Methods):
         self._behind = False
 
     def lost(self, reason: McpwsError) -> None:
-        self._peer.lost(reason)
+        self._rpc.lost(reason)
         self._era.lost(reason)
         self._lost.fire(reason)
 

@@ -95,7 +95,7 @@ class Ledger:
 
     `inbound` holds the client's requests that wait for an answer: id to progress token, or None.
     `listening` are those among them that stay open by nature, `subscriptions/listen`. `outbound`
-    holds the ids of the server's. `phase` and `version` tell of the handshake, `stateless` whether a
+    holds the ids of the server's. `phase` and `version` tell of the handshake, `modern` whether a
     request came that needs none.
 
     :param max_name_size: bytes of the id, the progress token, the URI and the name in a request together; with more it
@@ -113,9 +113,9 @@ class Ledger:
         "counters",
         "inbound",
         "listening",
+        "modern",
         "outbound",
         "phase",
-        "stateless",
         "version",
     )
 
@@ -123,7 +123,7 @@ class Ledger:
         self.counters = counters or Counters()
         self.phase = Phase.NEW
         self.version: str | None = None
-        self.stateless = False
+        self.modern = False
         # Dicts for sets: while nothing is open, as mostly, they take a third of the memory.
         self.listening: dict[RequestId, None] = {}
         self.inbound: dict[RequestId, RequestId | None] = {}
@@ -226,7 +226,7 @@ class Ledger:
         if token is not None and token in self._tokens:
             raise InvalidRequest("Progress token in use", {"path": "$.params._meta.progressToken"}, id=id)
         if meta.protocol_version is not UNSET:
-            self.stateless = True
+            self.modern = True
             if method == LISTEN:
                 self.listening[id] = None
         else:

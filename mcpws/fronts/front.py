@@ -151,7 +151,7 @@ class Front:
     @property
     def has_begun(self) -> bool:
         """Whether the client has said what it speaks: `initialize` was answered, or a modern request came."""
-        return self._ledger.stateless or self._ledger.phase is Phase.READY
+        return self._ledger.modern or self._ledger.phase is Phase.READY
 
     def statistics(
         self, now: float, state: ConnectionState = ConnectionState.CONNECTED, queued_bytes: int = 0
@@ -355,8 +355,8 @@ class Front:
             opening.forget("the backend is gone")
         self._admission.begun = False
         error = reason if isinstance(reason, RpcError) else BackendLost("The backend is gone")
-        # Nothing that a stateless client does rests on what came before: its next request gets another backend.
-        stays = self._ledger.stateless and self._ledger.phase is Phase.NEW and not self.draining
+        # Nothing that a modern client does rests on what came before: its next request gets another backend.
+        stays = self._ledger.modern and self._ledger.phase is Phase.NEW and not self.draining
         self._closed = not stays
         self.abandon(error)
         if stays:

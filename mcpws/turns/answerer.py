@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import CapabilityMissing, InternalError, ResultTooLarge, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Message, Request, RequestId, Result
 from mcpws.turns.outcome import PLAIN, as_deferred, cause_of
@@ -37,27 +37,27 @@ def to_rpc_error(failure: Failure) -> RpcError:
 
 
 class Answerer:
-    """Answering side of a conversation; its asking side is a Caller of the same Peer.
+    """Answering side of a conversation; its asking side is a Caller of the same Rpc.
 
-    :param send: takes each message that is to go out, as the peer's does.
+    :param send: takes each message that is to go out, as that of `rpc` does.
     :param max_working: requests that may wait for an answer; more are refused. None where somebody else sees to that.
     """
 
-    __slots__ = ("_max_working", "_peer", "_send")
+    __slots__ = ("_max_working", "_rpc", "_send")
 
-    def __init__(self, peer: Peer, send: Callable[[Message], None], max_working: int | None = None) -> None:
-        self._peer = peer
+    def __init__(self, rpc: Rpc, send: Callable[[Message], None], max_working: int | None = None) -> None:
+        self._rpc = rpc
         self._send = send
         self._max_working = max_working
 
     def answer(self, request: Request, method: Callable[..., object], *arguments: object) -> None:
-        """Answer `request`, one that `Peer.receive` leaves to its owner, with the result of `method(*arguments)`.
+        """Answer `request`, one that `Rpc.receive` leaves to its owner, with the result of `method(*arguments)`.
 
         It returns its result (anything JSON, or Raw), a Deferred or a coroutine of it, or raises. RpcError answers the
         request as it says. Once the other end withdraws the request, the Deferred is cancelled and nothing answered.
         """
-        if self._max_working is not None and self._peer.working >= self._max_working:
-            self._peer.fail(request.id, TooManyRequests(self._max_working))
+        if self._max_working is not None and self._rpc.working >= self._max_working:
+            self._rpc.fail(request.id, TooManyRequests(self._max_working))
             return
         try:
             outcome = method(*arguments)
@@ -68,23 +68,23 @@ class Answerer:
                 del outcome
                 self._send(answer)
             else:
-                _Work(self._peer, request.id, later)
+                _Work(self._rpc, request.id, later)
         except BaseException:
             # As for a Deferred: a method that calls sys.exit() fails, and ends neither program nor connection.
-            _fail(self._peer, request.id, Failure())
+            _fail(self._rpc, request.id, Failure())
 
 
 class _Work:
     """A request of theirs that a Deferred will answer, unless it is cancelled first."""
 
-    __slots__ = ("cancelled", "deferred", "id", "peer")
+    __slots__ = ("cancelled", "deferred", "id", "rpc")
 
-    def __init__(self, peer: Peer, id: RequestId, deferred: Deferred[Any]) -> None:
-        self.peer = peer
+    def __init__(self, rpc: Rpc, id: RequestId, deferred: Deferred[Any]) -> None:
+        self.rpc = rpc
         self.id = id
         self.deferred = deferred
         self.cancelled = False
-        peer.work(id, self.cancel)
+        rpc.work(id, self.cancel)
         deferred.addCallback(self._done)
         deferred.addErrback(self._failed)
 
@@ -97,18 +97,18 @@ class _Work:
 
     def _done(self, result: object) -> None:
         if not self.cancelled:
-            self.peer.answer(self.id, result)
+            self.rpc.answer(self.id, result)
 
     def _failed(self, failure: Failure) -> None:
         if not self.cancelled:
-            _fail(self.peer, self.id, failure)
+            _fail(self.rpc, self.id, failure)
         elif not failure.check(CancelledError):
             log.failure("a cancelled method failed", failure=failure)
 
 
-def _fail(peer: Peer, id: RequestId, failure: Failure) -> None:
+def _fail(rpc: Rpc, id: RequestId, failure: Failure) -> None:
     try:
-        peer.fail(id, to_rpc_error(failure))
+        rpc.fail(id, to_rpc_error(failure))
     except (TypeError, ResultTooLarge):
         # An RpcError whose `data` is no JSON, a defect like any other, or more than may be sent.
-        peer.fail(id, to_rpc_error(Failure()))
+        rpc.fail(id, to_rpc_error(Failure()))

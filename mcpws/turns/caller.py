@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from mcpws.core.peer import OnProgress, Peer, Progress
+from mcpws.core.rpc import OnProgress, Progress, Rpc
 from mcpws.errors import MalformedResult, McpwsError, RequestTimeout
 from mcpws.jsonrpc.messages import Answer, RequestId, Result
 from mcpws.jsonrpc.surrogates import read_as, shown
@@ -20,17 +20,17 @@ log = Logger()
 
 
 class Caller:
-    """Asking side of a conversation; its answering side is an Answerer of the same Peer.
+    """Asking side of a conversation; its answering side is an Answerer of the same Rpc.
 
-    The owner hands what comes to the peer, which settles the answers, and tells it of the loss.
+    The owner hands what comes to `rpc`, which settles the answers, and tells it of the loss.
 
     :param clock: for timeouts.
     """
 
-    __slots__ = ("_clock", "_deadlines", "peer")
+    __slots__ = ("_clock", "_deadlines", "rpc")
 
-    def __init__(self, peer: Peer, clock: IReactorTime) -> None:
-        self.peer = peer
+    def __init__(self, rpc: Rpc, clock: IReactorTime) -> None:
+        self.rpc = rpc
         self._clock = clock
         self._deadlines: dict[float, _Deadlines] | None = None
 
@@ -51,13 +51,13 @@ class Caller:
         Cancelling it tells the other end; so does the timeout. `on_sent` is called with the id of the
         request, before this returns, unless nothing was sent.
         """
-        call = _Call(self.peer, method, on_progress, type)
-        if self.peer.gone is not None:
-            call.errback(self.peer.gone)
+        call = _Call(self.rpc, method, on_progress, type)
+        if self.rpc.gone is not None:
+            call.errback(self.rpc.gone)
             return call
         try:
             progressed = None if on_progress is None else call.progressed
-            call.id = self.peer.request(method, params, call.answered, progressed)
+            call.id = self.rpc.request(method, params, call.answered, progressed)
         except (McpwsError, TypeError):
             call.errback()
             return call
@@ -74,18 +74,18 @@ class Caller:
 
     def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Tell the other end; after the loss it does nothing."""
-        if self.peer.gone is None:
-            self.peer.notify(method, params)
+        if self.rpc.gone is None:
+            self.rpc.notify(method, params)
 
 
 class _Call(Deferred[Any]):
     """A request of ours that waits for its answer, and what its caller gets: one object, as there is one for each."""
 
-    __slots__ = ("deadlines", "id", "method", "on_progress", "peer", "type")
+    __slots__ = ("deadlines", "id", "method", "on_progress", "rpc", "type")
 
-    def __init__(self, peer: Peer, method: str, on_progress: OnProgress | None, type: Any) -> None:
+    def __init__(self, rpc: Rpc, method: str, on_progress: OnProgress | None, type: Any) -> None:
         super().__init__(_withdraw)
-        self.peer = peer
+        self.rpc = rpc
         self.method = method
         self.on_progress = on_progress
         self.type = type
@@ -131,7 +131,7 @@ class _Call(Deferred[Any]):
             log.failure("progress could not be taken: {method}", method=self.method)
 
     def timed_out(self, seconds: float) -> None:
-        self.peer.withdraw(self.id, f"no answer within {seconds:g} s")
+        self.rpc.withdraw(self.id, f"no answer within {seconds:g} s")
         self.errback(RequestTimeout(self.method, seconds))
 
 
@@ -140,7 +140,7 @@ def _withdraw(call: Deferred[Any]) -> None:
     assert isinstance(call, _Call)
     if call.deadlines is not None:
         call.deadlines.remove(call)
-    call.peer.withdraw(call.id, "cancelled")
+    call.rpc.withdraw(call.id, "cancelled")
 
 
 class _Deadlines:

@@ -33,7 +33,6 @@ from mcpws.ws.tuning import tune
 log = Logger()
 
 NORMAL = 1000
-GOING_AWAY = 1001
 UNSUPPORTED_DATA = 1003
 NO_STATUS = 1005
 ABNORMAL = 1006

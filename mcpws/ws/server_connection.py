@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState, Phase
-from mcpws.errors import McpwsError, RpcError, ShuttingDown
+from mcpws.errors import GOING_AWAY, McpwsError, RpcError, ShuttingDown
 from mcpws.fronts.front import Front
 from mcpws.fronts.roster import Roster
 from mcpws.fronts.watch import Watch, watch
@@ -19,7 +19,7 @@ from mcpws.mcp.versions import WITH_BATCHES
 from mcpws.seam.interfaces import Backend, Identity
 from mcpws.seam.observer import Observer, Party, tell
 from mcpws.turns.timing import Timings
-from mcpws.ws.connection import GOING_AWAY, INTERNAL_ERROR, NO_INITIALIZE, SERVICE_RESTART, Connection
+from mcpws.ws.connection import INTERNAL_ERROR, NO_INITIALIZE, SERVICE_RESTART, Connection
 from mcpws.ws.replies import Replies, spoil
 
 _STOPS = GOING_AWAY, "the service is shutting down"

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
 from mcpws.cli.display import Display
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 
 MESSAGE = {"level": "warning", "logger": "db", "data": "slow"}
 

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock, deferLater
 
 from mcpws.backends.app import App
 from mcpws.backends.app.context import Context
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import (
     ConnectionClosed,
     MalformedResult,

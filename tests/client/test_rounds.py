@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from mcpws.client.rounds import LONGEST_PAUSE, MAX_INPUTS, MAX_ROUNDS
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import ConnectionClosed, InputRequired, MalformedResult, RequestTimeout, RpcError
 from mcpws.mcp.rounds import FIRST_PAUSE
 from mcpws.testing import result_of

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from mcpws.config import WebSocketConfig
 from mcpws.core.lifecycle import ConnectionState
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import (
     ConfigError,
     ConnectionClosed,

@@ -328,7 +328,7 @@ def modern(id: RequestId, method: str = "tools/call") -> Request:
 def test_a_modern_request_needs_no_handshake_and_makes_none() -> None:
     ledger = Ledger()
     assert ledger.from_client(modern(1))
-    assert (ledger.stateless, ledger.phase) == (True, Phase.NEW)
+    assert (ledger.modern, ledger.phase) == (True, Phase.NEW)
     assert ledger.to_client(progress(1))
     assert ledger.to_client(result(1))
     with pytest.raises(InvalidParams, match="protocolVersion"):
@@ -376,7 +376,7 @@ def test_a_method_that_no_earlier_version_has_needs_its_version_whatever_came_be
     with pytest.raises(InvalidParams, match=r"protocolVersion: is required$") as caught:
         ledger.from_client(request(2, method))
     assert caught.value.data == {"path": f"$._meta.{PROTOCOL_VERSION}", "reason": "is required"}
-    assert (ledger.phase, ledger.stateless, ledger.listening) == (phase, False, {})
+    assert (ledger.phase, ledger.modern, ledger.listening) == (phase, False, {})
     assert ledger.from_client(modern(2, method))
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mcpws.errors import GOING_AWAY
 from mcpws.ws import connection
 from tests.docs.snippets import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 HEADINGS = re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
-CODES = {value for value in vars(connection).values() if isinstance(value, int)} | {1009}
+CODES = {value for value in vars(connection).values() if isinstance(value, int)} | {GOING_AWAY, 1009}
 """Close codes that are sent here; 1009 is Autobahn's to send."""
 
 ANYTHING = "\0"

@@ -1,4 +1,4 @@
-"""Two ends of a conversation, each a Caller and an Answerer that share a Peer."""
+"""Two ends of a conversation, each a Caller and an Answerer that share a Rpc."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import (
     ConnectionClosed,
     InvalidParams,
@@ -28,12 +28,12 @@ class End:
         self.out: deque[Message] = deque()
         self.methods: dict[str, Callable[[Request], object]] = {}
         self.notifications: list[Notification] = []
-        self.peer = Peer(send or self.out.append, max_pending)
-        self.caller = Caller(self.peer, clock)
-        self.answerer = Answerer(self.peer, send or self.out.append)
+        self.rpc = Rpc(send or self.out.append, max_pending)
+        self.caller = Caller(self.rpc, clock)
+        self.answerer = Answerer(self.rpc, send or self.out.append)
 
     def receive(self, message: Message) -> None:
-        ours = self.peer.receive(message)
+        ours = self.rpc.receive(message)
         if type(ours) is Request:
             self.answerer.answer(ours, self._dispatch, ours)
         elif type(ours) is Notification:

@@ -50,7 +50,7 @@ def test_a_method_may_answer_in_several_ways(server: End, method: Callable[[Requ
     server.methods["add"] = method
     server.receive(Request("7", "add"))
     assert list(server.out) == [Result.answering("7", [1])]
-    assert server.peer.working == 0
+    assert server.rpc.working == 0
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_method_may_fail_in_several_ways(server: End, method: Callable[[Reques
     server.methods["add"] = method
     server.receive(Request("7", "add"))
     assert list(server.out) == [Error("7", ErrorObject(-32602, "too small"))]
-    assert server.peer.working == 0
+    assert server.rpc.working == 0
 
 
 def test_an_answer_may_come_later(server: End) -> None:
@@ -70,7 +70,7 @@ def test_an_answer_may_come_later(server: End) -> None:
     server.methods["add"] = lambda request: work
     server.receive(Request(1, "add"))
     assert not server.out
-    assert server.peer.working == 1
+    assert server.rpc.working == 1
     work.callback(3)
     assert list(server.out) == [Result.answering(1, 3)]
 
@@ -130,7 +130,7 @@ def test_what_a_method_did_not_foresee_is_answered_with_a_reference_to_the_log(
     assert isinstance(answer.error.data, Raw)
     [event] = logged_errors.flush(error)
     assert msgspec.json.decode(answer.error.data) == {"reference": event["reference"]}
-    assert server.peer.working == 0
+    assert server.rpc.working == 0
 
 
 @pytest.mark.parametrize("when", ["now", "later", "in a coroutine"])
@@ -152,7 +152,7 @@ def test_whatever_a_method_raises_is_one_failed_request(
     [event] = logged_errors.flush(raised)
     assert left == Error.answering(1, InternalError(event["reference"]))
     assert isinstance(stayed, Result)
-    assert server.peer.working == 0
+    assert server.rpc.working == 0
 
 
 def test_an_error_that_is_meant_for_the_peer_is_found_among_several(server: End) -> None:
@@ -196,7 +196,7 @@ def test_a_cancelled_deferred_answers_nothing(server: End) -> None:
     server.receive(cancel(1))
     assert cancelled == [work]
     assert not server.out
-    assert server.peer.working == 0
+    assert server.rpc.working == 0
 
 
 @pytest.mark.proves("C-1")
@@ -243,7 +243,7 @@ def test_a_method_that_cannot_be_cancelled_is_logged_and_disturbs_no_other(
     server.methods = {"a": lambda request: stubborn, "b": lambda request: docile}
     server.receive(Request(1, "a"))
     server.receive(Request(2, "b"))
-    server.peer.lost(GONE)
+    server.rpc.lost(GONE)
     assert len(logged_errors.flush(raised)) == 1
     assert docile.called
     stubborn.callback(3)
@@ -257,7 +257,7 @@ def test_the_loss_cancels_what_is_worked_on(server: End) -> None:
     work: Deferred[object] = Deferred()
     server.methods["add"] = lambda request: work
     server.receive(Request(1, "add"))
-    server.peer.lost(GONE)
+    server.rpc.lost(GONE)
     assert work.called
     assert not server.out
 
@@ -267,7 +267,7 @@ def test_work_is_cancelled_if_its_own_beginning_loses_the_connection(server: End
     work: Deferred[object] = Deferred()
 
     def close(request: Request) -> object:
-        server.peer.lost(GONE)
+        server.rpc.lost(GONE)
         if fired:
             work.callback(3)
         return work
@@ -276,4 +276,4 @@ def test_work_is_cancelled_if_its_own_beginning_loses_the_connection(server: End
     server.receive(Request(1, "close"))
     assert work.called
     assert not server.out
-    assert server.peer.working == 0
+    assert server.rpc.working == 0

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import (
     ConnectionClosed,
     InvalidParams,
@@ -115,7 +115,7 @@ def test_requests_over_the_limit_fail(clock: Clock) -> None:
 def test_a_request_with_parameters_that_are_no_json_fails(client: End) -> None:
     for params in ({"a": object()}, {"a": "\ud800"}):
         failure_of(client.caller.request("ping", params, timeout=5), TypeError)
-    assert client.peer.pending == 0
+    assert client.rpc.pending == 0
 
 
 def test_a_request_that_cannot_be_sent_fails_once(clock: Clock) -> None:
@@ -125,7 +125,7 @@ def test_a_request_that_cannot_be_sent_fails_once(clock: Clock) -> None:
     end = End(clock, send=refuse)
     answer = end.caller.request("ping", timeout=5)
     assert failure_of(answer, ConnectionClosed) is GONE
-    end.peer.lost(GONE)
+    end.rpc.lost(GONE)
 
 
 # Giving up.
@@ -144,12 +144,12 @@ def test_a_request_fails_when_its_time_is_over_and_the_other_end_is_told(
     clock.advance(0.1)
     error = failure_of(answer, RequestTimeout)
     assert (error.method, error.seconds) == ("add", 2.5)
-    assert client.peer.pending == 0
+    assert client.rpc.pending == 0
     assert client.out[0] == Notification(
         "notifications/cancelled", to_raw({"requestId": 0, "reason": "no answer within 2.5 s"})
     )
     run(client, server)
-    assert server.peer.working == 0
+    assert server.rpc.working == 0
 
 
 def test_requests_with_the_same_timeout_share_a_timer(client: End, clock: Clock) -> None:
@@ -227,7 +227,7 @@ def test_a_late_answer_is_dropped(client: End, clock: Clock) -> None:
     clock.advance(1)
     failure_of(answer, RequestTimeout)
     client.receive(Result(0, Raw(b"1")))
-    assert client.peer.dropped == 1
+    assert client.rpc.dropped == 1
 
 
 @pytest.mark.parametrize("timeout", [None, 5])
@@ -239,8 +239,8 @@ def test_cancelling_a_request_tells_the_other_end(client: End, server: End, time
     answer.cancel()
     failure_of(answer, CancelledError)
     run(client, server)
-    assert server.peer.working == 0
-    assert client.peer.pending == 0
+    assert server.rpc.working == 0
+    assert client.rpc.pending == 0
 
 
 @pytest.mark.proves("mcp/2025-11-25/basic/utilities/cancellation#not-initialize")
@@ -310,13 +310,13 @@ def test_a_notification_reaches_the_other_end(client: End, server: End) -> None:
 @pytest.mark.proves("G-6")
 def test_the_loss_fails_every_request_with_its_reason(client: End) -> None:
     answers = [client.caller.request("add", timeout=5) for _ in range(3)]
-    client.peer.lost(GONE)
-    client.peer.lost(ConnectionClosed(1000, "again"))
+    client.rpc.lost(GONE)
+    client.rpc.lost(ConnectionClosed(1000, "again"))
     assert [failure_of(answer, ConnectionClosed) for answer in answers] == [GONE, GONE, GONE]
 
 
 def test_after_the_loss_nothing_is_sent(client: End) -> None:
-    client.peer.lost(GONE)
+    client.rpc.lost(GONE)
     assert failure_of(client.caller.request("add", timeout=5), ConnectionClosed) is GONE
     client.caller.notify("notifications/initialized")
     assert not client.out
@@ -325,5 +325,5 @@ def test_after_the_loss_nothing_is_sent(client: End) -> None:
 def test_a_request_made_because_of_the_loss_fails_too(client: End) -> None:
     answer = client.caller.request("add")
     answer.addErrback(lambda _: client.caller.request("add", timeout=5))
-    client.peer.lost(GONE)
+    client.rpc.lost(GONE)
     assert failure_of(answer, ConnectionClosed) is GONE

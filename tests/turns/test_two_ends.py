@@ -111,15 +111,15 @@ class TwoEnds(RuleBasedStateMachine):
         if chance == 0:
             self.lost = True
             for side in self.sides:
-                side.end.peer.lost(GONE)
+                side.end.rpc.lost(GONE)
 
     @invariant()
     def every_request_waits_or_has_one_fate(self) -> None:
         for side in self.sides:
             assert [len(fate) for fate in side.fates] == [asked.called for asked in side.asked]
             waiting = sum(not asked.called for asked in side.asked)
-            assert side.end.peer.pending == waiting
-            assert side.end.peer.working == len(side.working)
+            assert side.end.rpc.pending == waiting
+            assert side.end.rpc.working == len(side.working)
 
     def teardown(self) -> None:
         while not self.lost and any(side.end.out or side.working for side in self.sides):
@@ -130,8 +130,8 @@ class TwoEnds(RuleBasedStateMachine):
                     side.finish(side.working[0], fails=False)
         for side in self.sides:
             assert all(len(fate) == 1 for fate in side.fates)
-            assert side.end.peer.pending == 0
-            assert side.end.peer.working == 0
+            assert side.end.rpc.pending == 0
+            assert side.end.rpc.working == 0
             assert side.working == []
         assert self.clock.getDelayedCalls() == []
 

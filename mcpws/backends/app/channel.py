@@ -21,8 +21,8 @@ from mcpws.backends.app.signature import Signature
 from mcpws.backends.app.subscriptions import Subscriber, Subscriptions
 from mcpws.backends.app.uri import canonical
 from mcpws.core.ledger import cancelled_id
-from mcpws.core.peer import Peer
-from mcpws.errors import ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
+from mcpws.core.rpc import Rpc
+from mcpws.errors import GOING_AWAY, ConnectionClosed, InvalidParams, McpwsError, MethodNotFound
 from mcpws.jsonrpc.messages import Message, Notification, Request, RequestId
 from mcpws.mcp.meta import RequestMeta, read_modern
 from mcpws.mcp.methods import CANCELLED, LIST_CHANGED, RESOURCE_UPDATED
@@ -36,9 +36,6 @@ log = Logger()
 
 MAX_SUBSCRIPTIONS = 1000
 """Of one client."""
-
-GOING_AWAY = 1001
-"""The close code of a conversation whose one end has left (RFC 6455, section 7.4.1)."""
 
 
 class LegacyClientState(ClientState):
@@ -103,7 +100,7 @@ class AppChannel:
         "_link",
         "_methods",
         "_notifications",
-        "_peer",
+        "_rpc",
         "_subscriptions",
         "caller",
         "catalog",
@@ -135,9 +132,9 @@ class AppChannel:
     ) -> None:
         self.catalog = catalog
         self.client = LegacyClientState()
-        self._peer = Peer(link.send, max_pending)
-        self._answerer = Answerer(self._peer, link.send)
-        self.caller = Caller(self._peer, clock)
+        self._rpc = Rpc(link.send, max_pending)
+        self._answerer = Answerer(self._rpc, link.send)
+        self.caller = Caller(self._rpc, clock)
         self.identity = link.identity
         self.clock = clock
         self.described: Described | None = None
@@ -247,9 +244,9 @@ class AppChannel:
             return
         if type(message) is Notification and message.method == CANCELLED:
             self._withdrawn(cancelled_id(message))
-        peer = self._peer
-        # Past the peer with what it has nothing to say to, which is most of what comes.
-        ours = message if type(message) is Request and message.id not in peer.at_work else peer.receive(message)
+        rpc = self._rpc
+        # Past it with what it has nothing to say to, which is most of what comes.
+        ours = message if type(message) is Request and message.id not in rpc.at_work else rpc.receive(message)
         if type(ours) is Request:
             meta = read_modern(ours)
             if meta is not None:
@@ -266,7 +263,7 @@ class AppChannel:
         for id in list(self._contexts):
             self._withdrawn(id)
         gone = ConnectionClosed(GOING_AWAY, reason)
-        self._peer.lost(gone)
+        self._rpc.lost(gone)
         self.hearing.end()
         self.gate.end(gone)
         for uri in list(self.client.subscriptions):
@@ -290,7 +287,7 @@ class AppChannel:
             heard(self, notification)
         except InvalidParams as error:
             # There is nobody to answer, and what a client sends is no defect of ours.
-            self._peer.dropped += 1
+            self._rpc.dropped += 1
             log.debug("dropped {method}: {error}", method=notification.method, error=error)
 
     def _returned(self, value: Any, convert: Callable[[Any], object], signature: Signature) -> object:
@@ -301,7 +298,7 @@ class AppChannel:
 
     def _raised(self, failure: Failure, signature: Signature, id: RequestId, at_once: bool) -> Failure:
         error = cause_of(failure)
-        if isinstance(error, CancelledError) and not at_once and id not in self._peer.at_work:
+        if isinstance(error, CancelledError) and not at_once and id not in self._rpc.at_work:
             # The client does not wait for it any more.
             return failure
         return Failure(self.told(error, signature))

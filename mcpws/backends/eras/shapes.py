@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError
 from mcpws.jsonrpc.messages import NULL, ErrorObject, Notification, RequestId, put_together
 from mcpws.jsonrpc.surrogates import reader, unmark

@@ -189,7 +189,7 @@ class Shared:
         """From the client of `member`."""
         try:
             if type(message) is Request:
-                _check_stateless(message, self._one)
+                _check_modern(message, self._one)
                 error = self._missing()
                 if error is not None:
                     raise error
@@ -411,7 +411,7 @@ class _Member:
 _read_version = msgspec.json.Decoder(ProtocolVersion).decode
 
 
-def _check_stateless(request: Request, one: str) -> None:
+def _check_modern(request: Request, one: str) -> None:
     """Raise the RpcError that answers a request which does not stand for itself; `one` is what is shared."""
     if request.method != INITIALIZE and read_meta(request).is_modern:
         return

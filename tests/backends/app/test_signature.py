@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from mcpws.backends.app.context import ClientState, Context
 from mcpws.backends.app.gate import Gate
 from mcpws.backends.app.signature import MISSING, Parameter, Signature
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import ConfigError
 from mcpws.seam.interfaces import Identity
 from mcpws.turns.caller import Caller
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def context(clock: Clock) -> Context:
-    caller = Caller(Peer(lambda message: None), clock)
+    caller = Caller(Rpc(lambda message: None), clock)
     return Context(caller, ClientState(), Identity("here"), Gate(), None)
 
 

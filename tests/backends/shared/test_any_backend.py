@@ -13,7 +13,7 @@ from mcpws.backends.shared import Shared
 from mcpws.backends.upstream import Upstream
 from mcpws.client.factory import connect
 from mcpws.client.session import Session
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import RemoteError
 from mcpws.policy.backoff import Backoff
 from mcpws.seam.interfaces import Backend, description_of

@@ -22,7 +22,7 @@ from mcpws.backends.eras.shapes import (
     type_of,
 )
 from mcpws.backends.eras.shared import SharedState
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import McpwsError, QueueFull, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import Answer, Error, Request, RequestId, Result
 from mcpws.mcp.methods import CAPABILITY_OF
@@ -47,8 +47,8 @@ class Ends(NamedTuple):
     `meta` goes with every request, `capabilities` are the client's.
     """
 
-    server: Peer
-    client: Peer
+    server: Rpc
+    client: Rpc
     shared: SharedState
     meta: Callable[[], dict[str, Any]]
     capabilities: Members

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from mcpws.backends.eras.for_legacy.half import Half
 from mcpws.backends.eras.shapes import as_it_is, subscription_of, without_subscription
 from mcpws.backends.eras.shared import SharedState
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import InvalidParams, McpwsError, RpcError
 from mcpws.jsonrpc.messages import Answer, Error, Notification, RequestId, put_together
 from mcpws.jsonrpc.nulls import null_as_none
@@ -54,7 +54,7 @@ class LegacySubscriptions:
     :param meta: what goes with every request.
     """
 
-    def __init__(self, server: Peer, link: Half, shared: SharedState, meta: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, server: Rpc, link: Half, shared: SharedState, meta: Callable[[], dict[str, Any]]) -> None:
         self._server = server
         self._link = link
         self._shared = shared

@@ -15,7 +15,7 @@ from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import capabilities_for_other_era, offers, subscription_of
 from mcpws.backends.eras.shared import SharedState
 from mcpws.core.ledger import cancelled_id
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import InvalidParams, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Message, Notification, Request, Result, put_together
 from mcpws.jsonrpc.nulls import null_as_none
@@ -92,10 +92,10 @@ class LegacyToModern:
         self._level: str | None = None
         self._client_info = hello.client_info
         limits = shared.limits
-        self._client = Peer(link.send, limits.max_pending, to_raw=put_together)
+        self._client = Rpc(link.send, limits.max_pending, to_raw=put_together)
         # A second answer to the client's own `initialize` answers none of these.
         first_id = initialize.id + 1 if type(initialize.id) is int and 0 <= initialize.id < MANY else 0
-        self._server = Peer(
+        self._server = Rpc(
             conversation.to_server, limits.max_pending + limits.max_subscriptions + 1, first_id, put_together
         )
         self._ends = Ends(self._server, self._client, shared, self._meta, self._capabilities)

@@ -19,7 +19,7 @@ from mcpws.backends.eras.shapes import (
     to_modern_error,
     to_modern_result,
 )
-from mcpws.core.peer import Progress
+from mcpws.core.rpc import Progress
 from mcpws.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,

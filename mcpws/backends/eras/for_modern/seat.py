@@ -10,7 +10,7 @@ from mcpws.backends.eras.for_modern.parking import Parking
 from mcpws.backends.eras.open_requests import Desk, OpenRequests
 from mcpws.backends.eras.shapes import Members
 from mcpws.backends.eras.shared import SharedState
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.seam.interfaces import Link
 
 
@@ -31,6 +31,6 @@ class Post(NamedTuple):
     """
 
     desk: Desk
-    rpc: Peer
+    rpc: Rpc
     capabilities: Members
     resume: Callable[[Work], None]

@@ -11,7 +11,7 @@ from mcpws.backends.eras.for_modern.seat import Post, Seat
 from mcpws.backends.eras.for_modern.translation import ModernToLegacy, Welcome
 from mcpws.backends.eras.servers import ServerConversation
 from mcpws.backends.eras.shapes import Members, capabilities_for_other_era
-from mcpws.core.peer import Peer
+from mcpws.core.rpc import Rpc
 from mcpws.errors import BackendLost, McpwsError, MethodNotFound, RpcError, TooManyRequests
 from mcpws.jsonrpc.messages import EMPTY, Answer, Error, Message, Notification, Request, RequestId, put_together
 from mcpws.jsonrpc.nulls import null_as_none
@@ -56,7 +56,7 @@ class LegacyServer:
         limits = seat.shared.limits
         # The last is for `initialize`.
         room = limits.max_pending + limits.max_parked + limits.max_subscriptions + len(LEVELS) + 1
-        self._server = Peer(self._send, room, to_raw=put_together)
+        self._server = Rpc(self._send, room, to_raw=put_together)
         self._desk = seat.requests.desk()
         self._post = Post(self._desk, self._server, capabilities_for_other_era(capabilities), self.take)
 

@@ -43,7 +43,7 @@ _Pending: TypeAlias = tuple[str, OnAnswer, OnProgress | None]
 _read_progress = reader(Progress)
 
 
-class Peer:
+class Rpc:
     """The tables of one end.
 
     :param send: takes each message that is to go out.
