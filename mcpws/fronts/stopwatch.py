@@ -19,13 +19,14 @@ class Stopwatch:
     :param open: the client's requests that have no answer.
     """
 
-    __slots__ = ("_open", "_tools", "brief", "by_name", "failed", "started")
+    __slots__ = ("_open", "_timings", "_tools", "brief", "by_name", "failed", "started")
 
     def __init__(self, timings: Timings, open: Mapping[RequestId, object]) -> None:
         self.by_name = timings.by_name
         self._open = open
+        self._timings = timings
         self._tools = timings.tools
-        self.started: dict[RequestId, tuple[Started, ...]] = {}
+        self.started: dict[RequestId, Started] = {}
         """Requests that have no answer yet. While there are none, it need not be told of results."""
         self.failed: list[RequestId] = []
         """Requests that were answered with an error, and of which `received` has yet to be told."""
@@ -47,10 +48,7 @@ class Stopwatch:
             return
         started = self.started.pop(id, None)
         if started is not None:
-            failed = type(answer) is Error
-            started[0].ended(failed)
-            if len(started) > 1:
-                started[1].ended(failed or says_is_error(answer))
+            started.ended(type(answer) is Error, started.tool is not None and says_is_error(answer))
         elif type(answer) is Error and id in self._open:
             self.failed.append(id)
             self.brief = False
@@ -59,35 +57,41 @@ class Stopwatch:
         if len(self.started) >= len(self._open):
             # Others were cancelled.
             self.started = {id: one for id, one in self.started.items() if id in self._open}
-        tool = None if self._tools is None else tool_of(request)
-        if tool is None or self._tools is None:
-            self.started[request.id] = (timing.started(),)
-        else:
-            self.started[request.id] = (timing.started(), self._tools.started_as(tool))
+        self.started[request.id] = self._start(request, timing)
 
     def _end_at_once(self, request: Request, timing: Timing) -> None:
         failed = request.id in self.failed
         self.failed.clear()
         self.brief = self._tools is None
-        timing.failed += failed
-        timing.answered_at_once()
-        tool = None if self._tools is None else tool_of(request)
-        if tool is not None and self._tools is not None:
-            self._tools.started_as(tool).ended(failed)
+        if self._tools is None or request.method != TOOLS_CALL:
+            timing.failed += failed
+            timing.answered_at_once()
+        else:
+            self._start(request, timing).ended(failed)
+
+    def _start(self, request: Request, timing: Timing) -> Started:
+        tools, params = self._tools, request.params
+        if tools is None or params is None or request.method != TOOLS_CALL:
+            return timing.started()
+        # As nearly everybody writes it; what is behind it may be long.
+        begins = _begins_with_name(params)
+        tool = None if begins is None else tools.by_encoded.get(begins[1])
+        if tool is not None:
+            return self._timings.started(timing, tool)
+        name = subject_of(request.method, params) if begins is None else begins[1].decode()
+        if name is None:
+            return timing.started()
+        tool = tools.by_name.get(name)
+        return self._timings.started(timing, tool, name if tool is None else None)
 
 
 def says_is_error(answer: Answer) -> bool:
     """Whether the result of a tool says that it has failed."""
-    return type(answer) is Result and IS_ERROR in (answer.data or bytes(answer.result)) and has_failed(answer)
-
-
-def tool_of(request: Request) -> str | None:
-    """The name of the tool that is called; None of other requests, and of calls that name none."""
-    if request.method != TOOLS_CALL or request.params is None:
-        return None
-    # As nearly everybody writes it; what is behind it may be long.
-    begins = _begins_with_name(request.params)
-    return subject_of(request.method, request.params) if begins is None else begins[1].decode()
+    if type(answer) is not Result:
+        return False
+    data = answer.data or bytes(answer.result)
+    return _SAYS_SO.search(data) is not None and has_failed(answer) if IS_ERROR in data else False
 
 
 _begins_with_name = re.compile(rb'\{\s*"name"\s*:\s*"([A-Za-z0-9_.-]{1,128})"').match
+_SAYS_SO = re.compile(rb'"isError"\s*:\s*true')

@@ -69,27 +69,40 @@ class Timing:
 
 
 class Started:
-    """Requests of one kind that came in one read and have no answer yet: they share their beginning."""
+    """Requests of one kind that came in one read and have no answer yet: they share their beginning.
 
-    __slots__ = ("_timings", "answered", "began", "new", "timing")
+    :param tool: the Timing of the tool that they call; None where that is nobody's business.
+    """
 
-    def __init__(self, timings: Timings, timing: Timing, began: float) -> None:
+    __slots__ = ("_timings", "answered", "began", "new", "timing", "tool")
+
+    def __init__(self, timings: Timings, timing: Timing, tool: Timing | None, began: float) -> None:
         self._timings = timings
         self.timing = timing
-        self.new: str | None = None
-        """The name of their kind, while nothing has been answered that is of it."""
+        self.tool = tool
         self.began = began
+        self.new: str | None = None
+        """The name of the tool, while no call of it has been answered."""
         self.answered = 0
         """Those that were, in this burst."""
 
-    def ended(self, failed: bool) -> None:
-        """One of these was answered."""
-        if self.new is not None:
-            # What somebody made up is answered with an error, and need not be told apart.
-            self.timing = self._timings.named(OTHER if failed else self.new)
-            self.new = None
-        self.timing.failed += failed
+    def ended(self, failed: bool, tool_failed: bool = False) -> None:
+        """One of these was answered: with an error if it has `failed`; its tool may say that by itself."""
+        if failed:
+            self.timing.failed += 1
+        if self.tool is not None:
+            if self.new is not None:
+                self._name(failed)
+            if failed or tool_failed:
+                self.tool.failed += 1
         self._timings.answered(self)
+
+    def _name(self, failed: bool) -> None:
+        # A name that somebody made up is answered with an error, and need not be told apart.
+        assert self.new is not None
+        assert self._timings.tools is not None
+        self.tool = self._timings.tools.named(OTHER if failed else self.new)
+        self.new = None
 
 
 class _ByName(dict[str, Timing]):
@@ -109,6 +122,8 @@ class Timings:
 
     def __init__(self, names: Iterable[str], clock: IReactorTime, most: int = 0) -> None:
         self.by_name: dict[str, Timing] = _ByName({name: Timing(self) for name in (*names, OTHER)})
+        self.by_encoded: dict[bytes, Timing] = {}
+        """The Timing of each kind that was `named`, by its name in UTF-8."""
         self._left = most
         self.tools: Timings | None = None
         """Where calls are counted by their tools, too; None if nobody wants to know, or the backend sees to it."""
@@ -125,17 +140,8 @@ class Timings:
         """The Timing of a kind, which is told apart from now on if there is room."""
         if name not in self.by_name and self._left > 0:
             self._left -= 1
-            self.by_name[name] = Timing(self)
+            self.by_name[name] = self.by_encoded[name.encode()] = Timing(self)
         return self.by_name[name]
-
-    def started_as(self, name: str) -> Started:
-        """The beginning of a request of this kind, of which there may be none: it is `named` if that is answered."""
-        timing = self.by_name.get(name)
-        if timing is not None:
-            return timing.started()
-        started = self.started(Timing(self))
-        started.new = name
-        return started
 
     def failed_with(self, code: int) -> None:
         """An error went out."""
@@ -157,18 +163,26 @@ class Timings:
                 burst.at_end(self._at_end)
             self._at_once.append(timing)
 
-    def started(self, timing: Timing) -> Started:
-        """For a Timing of these."""
+    def started(self, timing: Timing, tool: Timing | None = None, new: str | None = None) -> Started:
+        """For a Timing of these; `new` is the name of a tool that has none yet."""
         began = burst.began if burst.is_on else self._clock.seconds()
         last = self._last
-        if last is None or last.timing is not timing or last.began != began:
-            last = self._last = Started(self, timing, began)
+        if (
+            last is None
+            or last.timing is not timing
+            or last.tool is not tool
+            or last.began != began
+            or new is not None
+            or last.new is not None
+        ):
+            last = self._last = Started(self, timing, Timing() if new is not None else tool, began)
+            last.new = new
         return last
 
     def answered(self, started: Started) -> None:
         """For a Started of these."""
         if not burst.is_on:
-            started.timing.add(self._clock.seconds() - started.began)
+            self._add(started, self._clock.seconds() - started.began)
             return
         if not started.answered:
             if not (self._at_once or self._later):
@@ -184,8 +198,13 @@ class Timings:
             timing.pending = 0
         later, self._later = self._later, []
         for started in later:
-            started.timing.add(now - started.began, started.answered)
+            self._add(started, now - started.began, started.answered)
             started.answered = 0
+
+    def _add(self, started: Started, seconds: float, times: int = 1) -> None:
+        started.timing.add(seconds, times)
+        if started.tool is not None:
+            started.tool.add(seconds, times)
 
 
 @runtime_checkable
