@@ -75,7 +75,7 @@ export class Plot {
     const top = roundUp(Math.max(most, this.#least));
     if (top !== this.#top) {
       this.#top = top;
-      [top, top / 2].forEach((value, index) => write(this.#labels[index], this.#format(value)));
+      [top, top / 2].forEach((value, index) => write(this.#labels[index], round(this.#format(value))));
     }
   }
 
@@ -93,6 +93,11 @@ function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 4, 6, 8, 10].find((one) => one * power >= value * 0.9999);
   return step * power;
+}
+
+/** A value as it stands at a scale: 600 kB for 600.0 kB. */
+function round(written) {
+  return written.replace(/\.0+(?=\D|$)/, "");
 }
 
 function write(element, text) {

@@ -116,10 +116,10 @@ const refusals = new KeyedTable(element("refusal-table"), (item) => item.key, [
 
 const history = new History();
 const plots = [
-  new Plot(element("plot-requests"), { requests: "a second" }, format.rate, 1),
+  new Plot(element("plot-requests"), { requests: "now" }, format.rate, 1),
   new Plot(element("plot-latency"), { p50: "p50", p95: "p95", p99: "p99" }, format.latency, 0.001),
   new Plot(element("plot-bytes"), { received: "in", sent: "out" }, format.byteRate, 1000),
-  new Plot(element("plot-errors"), { errors: "a second" }, format.rate, 1),
+  new Plot(element("plot-errors"), { errors: "now" }, format.rate, 1),
 ];
 
 function counted(numbers) {
@@ -151,6 +151,7 @@ function show(status) {
 
   history.add(status);
   write("open", format.count(totals.connections));
+  write("made", format.count(totals.connections_total));
   write("in-flight", format.count(totals.in_flight));
   write("queued", format.bytes(totals.queued_bytes));
   write("refused", format.count(totals.connections_refused));
