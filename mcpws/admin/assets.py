@@ -44,9 +44,7 @@ class Assets(ReadOnly):
         super().__init__()
         folder = files("mcpws.admin") / "page"
         by_name = {name: (_kind(name), (folder / name).read_bytes()) for name in (PAGE, *PARTS)}
-        self._by_path: dict[tuple[bytes, ...], tuple[str, bytes]] = {
-            (name.encode(),): by_name[name] for name in PARTS
-        }
+        self._by_path: dict[tuple[bytes, ...], tuple[str, bytes]] = {(name.encode(),): by_name[name] for name in PARTS}
         self._by_path[()] = self._by_path[(b"",)] = by_name[PAGE]
 
     def render_GET(self, request: Request) -> bytes:

@@ -54,7 +54,7 @@ export class KeyedTable {
     this.#show(this.isHeld);
   }
 
-  /** Show only rows that have all words of a text in any of their cells. */
+  /** Show only rows that have all words of a text in any of their cells, but for numbers. */
   filter(text) {
     this.#words = text.toLowerCase().split(/\s+/).filter(Boolean);
     this.#show(false);
@@ -105,7 +105,9 @@ export class KeyedTable {
     if (!this.#words.length) {
       return true;
     }
-    const text = this.#columns.map((column) => (column.button ? "" : textOf(column, item))).join("\n").toLowerCase();
+    // Numbers change all the time: what is shown would come and go with them.
+    const sought = this.#columns.filter((column) => !column.button && !column.number);
+    const text = sought.map((column) => textOf(column, item)).join("\n").toLowerCase();
     return this.#words.every((word) => text.includes(word));
   }
 
