@@ -1,4 +1,4 @@
-"""A headless Chromium that a test drives by its DevTools, over a WebSocket: what it shows, and keys that are pressed."""
+"""A headless Chromium driven by its DevTools over a WebSocket: what it shows, what it logs, and keys."""
 
 from __future__ import annotations
 

@@ -49,15 +49,15 @@ export function age(seconds) {
   const all = Math.max(0, Math.floor(seconds));
   const two = (number) => String(number).padStart(2, "0");
   if (all < 60) {
-    return `${all} s`;
+    return `${all}s`;
   }
   if (all < 3600) {
-    return `${Math.floor(all / 60)} min ${two(all % 60)} s`;
+    return `${Math.floor(all / 60)}m ${two(all % 60)}s`;
   }
   if (all < 86400) {
-    return `${Math.floor(all / 3600)} h ${two(Math.floor((all % 3600) / 60))} min`;
+    return `${Math.floor(all / 3600)}h ${two(Math.floor((all % 3600) / 60))}m`;
   }
-  return `${whole.format(Math.floor(all / 86400))} d ${two(Math.floor((all % 86400) / 3600))} h`;
+  return `${whole.format(Math.floor(all / 86400))}d ${two(Math.floor((all % 86400) / 3600))}h`;
 }
 
 /** So many a second. */

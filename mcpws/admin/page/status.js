@@ -8,6 +8,8 @@ import { KeyedTable } from "./table.js";
 
 const STATES = { live: "live", polling: "polling", lost: "connection lost, trying again" };
 
+const SAID_MS = 8000;
+
 const MEANINGS = {
   "-32700": "parse error",
   "-32600": "invalid request",
@@ -149,6 +151,8 @@ function show(status) {
   write("pid", String(process.pid));
   write("version", server.mcpws);
 
+  write("as-of", format.now());
+
   history.add(status);
   write("open", format.count(totals.connections));
   write("made", format.count(totals.connections_total));
@@ -183,9 +187,6 @@ function become(state) {
   document.body.dataset.state = state;
   write("state", STATES[state]);
   element("stale").hidden = state !== "lost";
-  if (state === "lost") {
-    write("as-of", format.now());
-  }
   if (state !== "live" && document.activeElement.closest(".live-only, [data-column=close]")) {
     // What is hidden cannot have the focus, which would begin at the top of the page again.
     element("connections").focus();
@@ -195,12 +196,21 @@ function become(state) {
   }
 }
 
+let said = 0;
+
+/** Say what was done, for a while. */
+function say(text) {
+  clearTimeout(said);
+  write("said", text);
+  said = setTimeout(() => write("said", ""), SAID_MS);
+}
+
 async function ask(doing, tool, given) {
   try {
     await call(tool, given);
-    write("said", doing);
+    say(doing);
   } catch (error) {
-    write("said", `${doing} failed: ${error.message}`);
+    say(`${doing} failed: ${error.message}`);
   }
 }
 
