@@ -9,7 +9,19 @@ from twisted.web.server import Request
 from mcpws.admin.answer import TEXT, ReadOnly
 
 PAGE = "status.html"
-PARTS = ("status.css", "status.js", "feed.js", "format.js", "history.js", "plot.js", "table.js")
+PARTS = (
+    "theme.css",
+    "status.css",
+    "plots.css",
+    "tables.css",
+    "columns.css",
+    "status.js",
+    "feed.js",
+    "format.js",
+    "history.js",
+    "plot.js",
+    "table.js",
+)
 """What the page loads, each by this name below its path."""
 
 KINDS = {

@@ -144,9 +144,11 @@ def test_the_table_is_sorted_and_filtered_with_the_keyboard(start: Start, tab: T
     assert tab.evaluate(heading % "client") is None
     assert tab.evaluate(heading % "messages_received") == "descending"
 
-    # What has the focus has it still when all numbers were written anew.
+    # What has the focus has it still when all numbers were written anew, and rows are the same ones.
     before = tab.text("#uptime")
+    tab.evaluate("window.row = document.querySelector('#connection-table tbody tr')")
     tab.wait_for(f"document.querySelector('#uptime').textContent !== {json.dumps(before)}")
+    assert tab.evaluate("window.row === document.querySelector('#connection-table tbody tr')")
     assert tab.evaluate("document.activeElement.closest('th').dataset.column") == "messages_received"
 
     tab.evaluate("document.querySelector('#filter').focus()")
