@@ -63,7 +63,11 @@ class ConnectionReport(Struct, frozen=True):
 
 
 class RequestsReport(Struct, frozen=True):
-    """The requests of one kind that were answered. Times are in seconds, estimated from buckets; None without any."""
+    """The requests of one kind that were answered. Times are in seconds, estimated from buckets; None without any.
+
+    `buckets` are their numbers by the `bounds` of the whole report, each without those of the ones before, and one more
+    for what took longer: of two reports, the percentiles of what was answered between them.
+    """
 
     count: int
     failed: int
@@ -71,6 +75,7 @@ class RequestsReport(Struct, frozen=True):
     p50: float | None
     p95: float | None
     p99: float | None
+    buckets: Sequence[int]
 
 
 class ChildReport(Struct, frozen=True):
@@ -97,13 +102,15 @@ class RefusalReport(Struct, frozen=True):
 class StatusReport(Struct, frozen=True):
     """Everything. `totals` are all counters, and what is open now; the keys of `errors` are codes.
 
-    `requests` are by their methods; those that call a tool are in `tools` by its name as well.
+    `requests` are by their methods; those that call a tool are in `tools` by its name as well. `bounds` are the seconds
+    that their buckets reach to.
     """
 
     server: ServerReport
     process: ProcessReport
     totals: dict[str, int]
     connections: Sequence[ConnectionReport]
+    bounds: Sequence[float]
     requests: dict[str, RequestsReport]
     tools: dict[str, RequestsReport]
     errors: dict[str, int]
@@ -141,6 +148,7 @@ def status_of(view: View, lag: float) -> StatusReport:
         process=ProcessReport(os.getpid(), resident_bytes(os.getpid()), cpu_seconds(), lag),
         totals=totals,
         connections=[_connection(view, one) for one in statistics.connections],
+        bounds=BOUNDS,
         requests=_requests(view.timings),
         tools=_requests(view.tools),
         errors={str(code): count for code, count in view.timings.errors.items()},
@@ -181,7 +189,8 @@ def _requests(timings: Timings) -> dict[str, RequestsReport]:
 
 def _of_kind(timing: Timing) -> RequestsReport:
     mean = timing.seconds / timing.count if timing.count else None
-    return RequestsReport(timing.count, timing.failed, mean, *(percentile(timing, share) for share in PERCENTILES))
+    p50, p95, p99 = (percentile(timing, share) for share in PERCENTILES)
+    return RequestsReport(timing.count, timing.failed, mean, p50, p95, p99, tuple(timing.buckets))
 
 
 def _connection(view: View, one: ConnectionStatistics) -> ConnectionReport:

@@ -124,7 +124,8 @@ class Admin(Group, table="admin", title="Pages for those who run it"):
         "on",
         side="server",
         metavar="on|off",
-        help="Serve /healthz and /readyz, and for this machine or an admin token /status.json and /metrics.",
+        help="Serve /healthz and /readyz and, for this machine or who has the admin token, /status, /status.json and "
+        "/metrics.",
     )
     admin_token_file: str | None = setting(
         None,

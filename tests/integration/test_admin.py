@@ -181,11 +181,15 @@ def test_a_drain_is_seen_in_readiness_while_the_last_call_ends(start: Start, tmp
     client.send_message(
         {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "slow", "arguments": {"seconds": 2}}}
     )
+    deadline = time.monotonic() + PATIENCE
+    while not status(served)["totals"]["in_flight"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     admin = BlockingClient(served.port, "/status").begin()
     assert admin.ask(1, "tools/call", name="drain", arguments={})["result"]["content"][0]["text"] == "the server drains"
     assert get(served, "/readyz") == (503, "the service is shutting down\n")
     assert json.loads(client.next_frame().payload)["id"] == 1
-    os.kill(served.process.pid, signal.SIGTERM)
-    assert served.end() == 0
     client.close(None)
     admin.close(None)
+    os.kill(served.process.pid, signal.SIGTERM)
+    assert served.end() == 0

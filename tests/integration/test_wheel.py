@@ -72,6 +72,8 @@ def test_the_wheel_puts_one_file_into_twisted_and_it_is_no_init(wheel: Path) -> 
         names = archive.namelist()
     assert [name for name in names if name.startswith("twisted/")] == ["twisted/plugins/mcpws_plugin.py"]
     assert "mcpws/py.typed" in names
+    page = Path("mcpws") / "admin" / "page"
+    assert {str(page / one.name) for one in (ROOT / page).iterdir()} <= set(names)
     assert {PurePath(name).parts[0].partition("-")[0] for name in names} == {"mcpws", "twisted"}
 
 
