@@ -38,7 +38,7 @@ pygments_dark_style = "monokai"
 nitpick_ignore_regex = [
     ("py:.*", r"(twisted|zope|msgspec|autobahn|websockets|collections|typing|asyncio|enum|types|http)\..*"),
     ("py:.*", r"I[A-Z]\w+"),
-    ("py:.*", r"(tuple\[)?<InterfaceClass .*|ProcessReactor"),
+    ("py:.*", r"(tuple\[)?<InterfaceClass .*|ProcessReactor|Timings"),
     ("py:.*", r"mcpws\.[a-z_.]+\.[A-Z]\w*"),
 ]
 _INTERFACE = re.compile(r"<InterfaceClass [\w.]*?(\w+)>")

@@ -49,6 +49,14 @@ def test_the_counters_are_those_that_there_are() -> None:
     assert {name.strip("`") for name, _ in of_servers} == totals
 
 
+def test_the_alerts_are_those_of_the_rules() -> None:
+    rules = (Path(__file__).parents[1] / "examples" / "prometheus" / "rules.yml").read_text()
+    there = re.findall(r"- alert: (\w+)$.*?severity: (\w+)$", rules, re.MULTILINE | re.DOTALL)
+    _, _, page = PAGE.partition("\n| alert |")
+    told = [(name.strip("`"), severity) for name, severity, _ in table("| alert |" + page.partition("\n\n")[0])]
+    assert sorted(told) == sorted(there)
+
+
 def test_the_observer_of_the_page_observes() -> None:
     [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, Any] = {"__name__": "page"}

@@ -17,13 +17,21 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from mcpws.admin.view import View
+from mcpws.config import Limits, Timeouts
 from mcpws.core.counters import COUNTED
 from mcpws.policy.stats import ServerStatistics
+from mcpws.settings import settings_of
 from mcpws.turns.timing import BOUNDS, Timing, Timings
 from mcpws.version import __version__
 
 _ALIAS_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Of the histogram of the transport that this one re-creates, whose names are kept."""
+
+_LIMITS = {
+    **{name: 0 for name, one in settings_of(Limits).items() if one.side != "client"},
+    **{name: 0 for name in settings_of(Timeouts) if "timeout" in name},
+}
+"""That clients may come to. A counter that is not there before it has counted rises unseen: to 1, from nothing."""
 
 
 def exposition(view: View, lag: float) -> bytes:
@@ -57,7 +65,8 @@ class _Ours(Collector):
             yield _counter(f"mcpws_{name}", about, getattr(statistics, name))
         yield from _timed("mcpws_request", "Requests that were answered", "method", self._view.timings)
         yield from _timed("mcpws_tool_call", "Calls of tools that were answered", "tool", self._view.tools)
-        yield _labelled("mcpws_limits", "Times that clients came to a limit.", "setting", statistics.limits)
+        limits = {**_LIMITS, **statistics.limits}
+        yield _labelled("mcpws_limits", "Times that clients came to a limit.", "setting", limits)
         errors = {str(code): count for code, count in self._view.timings.errors.items()}
         yield _labelled("mcpws_error_answers", "Error answers by their codes.", "code", errors)
         backend = GaugeMetricFamily("mcpws_backend", "What the backend has counted.", labels=["name"])
@@ -99,6 +108,7 @@ def _timed(name: str, about: str, label: str, timings: Timings) -> Iterator[Metr
 
 def _of_connections(statistics: ServerStatistics) -> Iterator[Metric]:
     yield _gauge("mcpws_open_connections", "Clients that are connected.", statistics.active_connections)
+    yield _gauge("mcpws_max_connections", "Clients that may be connected.", statistics.max_connections)
     yield _counter("mcpws_connections", "Connections that were made.", statistics.connections_total)
     yield _counter(
         "mcpws_connections_refused", "Those turned away before they were WebSockets.", statistics.connections_refused

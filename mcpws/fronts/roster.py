@@ -158,7 +158,8 @@ class Roster:
     def statistics(self, backend: Mapping[str, int] = NO_NUMBERS) -> ServerStatistics:
         """A snapshot of all members, of the totals since the start, and of what the backend has counted."""
         now = self.time.seconds()
-        return self._totals.snapshot(tuple(one.statistics(now) for one in self.members), now, backend)
+        open = tuple(one.statistics(now) for one in self.members)
+        return self._totals.snapshot(open, now, backend, self._max_connections)
 
     def broadcast(self, notification: Notification) -> int:
         """Send to every initialised client; returns to how many."""

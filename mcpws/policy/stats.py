@@ -37,13 +37,14 @@ class ServerStatistics(Counts):
 
     `connections_aborted` counts those whose other end was not waited for any longer: with its handshake, its Close, or
     what it still sends to who refused it. `limits` are the settings that clients have come to, and how often. `backend`
-    is what the backend has counted, by name; nothing if it does not.
+    is what the backend has counted, by name; nothing if it does not. `max_connections` is how many may be open.
     """
 
     connections: tuple[ConnectionStatistics, ...]
     connections_total: int
     connections_refused: int
     connections_aborted: int
+    max_connections: int
     in_flight: int
     queued_bytes: int
     uptime: float
@@ -77,15 +78,20 @@ class Totals:
         self._limits[setting] = self._limits.get(setting, 0) + 1
 
     def snapshot(
-        self, open: tuple[ConnectionStatistics, ...], now: float, backend: Mapping[str, int] = NO_NUMBERS
+        self,
+        open: tuple[ConnectionStatistics, ...],
+        now: float,
+        backend: Mapping[str, int] = NO_NUMBERS,
+        max_connections: int = 0,
     ) -> ServerStatistics:
-        """The whole, with the connections that are open now, and what the backend has counted."""
+        """The whole, with the connections that are open now and may be, and what the backend has counted."""
         sums = {name: total + sum(getattr(one, name) for one in open) for name, total in self._closed.items()}
         return ServerStatistics(
             connections=open,
             connections_total=self.connections,
             connections_refused=self.refused,
             connections_aborted=self.aborted,
+            max_connections=max_connections,
             in_flight=sum(one.in_flight for one in open),
             queued_bytes=sum(one.queued_bytes for one in open),
             uptime=now - self.started,

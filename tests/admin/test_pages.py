@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode
 from http import HTTPStatus
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -11,13 +12,15 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
+import mcpws
 from mcpws import App, HttpRequest, Refusal, WebSocketConfig
 from mcpws.admin.access import only_admins, read_token
 from mcpws.admin.activity import KEPT, Activity
 from mcpws.admin.pages import admin_pages
 from mcpws.admin.status import percentile
 from mcpws.admin.view import View
-from mcpws.errors import ConfigError
+from mcpws.errors import ConfigError, ResultTooLarge
+from mcpws.fronts.roster import MAX_CONNECTIONS
 from mcpws.http.checks import Principal
 from mcpws.http.peername import address_name
 from mcpws.mcp.methods import OF_CLIENTS
@@ -175,6 +178,23 @@ def test_errors_limits_and_refusals_are_told_with_what_helps(watched: Watched) -
     first, second = status["refusals"]
     assert (second["status"], second["advice"]) == (503, "--max-connections allows more")
     assert first["status"] == 503
+
+
+def test_it_is_seen_when_no_connection_is_free(watched: Watched) -> None:
+    for _ in range(3):
+        watched.connect()
+    metrics = watched.metrics()
+    assert metrics["mcpws_open_connections"] == metrics["mcpws_max_connections"] == 3
+
+
+def test_limits_that_nobody_has_come_to_are_there_as_0(watched: Watched) -> None:
+    """What rises from nothing to 1 has not risen, as Prometheus sees it."""
+    sources = "".join(path.read_text() for path in Path(mcpws.__file__).parent.rglob("*.py"))
+    told = set(re.findall(r"""limited\("(\w+)"\)|\.setting = "(\w+)"|(?:\w+)_too_many\("(\w+)"\)""", sources))
+    names = {name for found in told for name in found if name} | {MAX_CONNECTIONS, ResultTooLarge.setting}
+    assert len(names) > 10
+    metrics = watched.metrics()
+    assert {name: metrics[f'mcpws_limits_total{{setting="{name}"}}'] for name in names} == dict.fromkeys(names, 0)
 
 
 def test_unknown_methods_make_nothing_grow(watched: Watched) -> None:

@@ -106,6 +106,7 @@ def test_what_members_have_counted_stays_in_the_totals(roster: Roster) -> None:
     gone.leave()
     found = roster.statistics({"demo.calls": 5})
     assert found.messages_received == 7
+    assert found.max_connections == 2
     assert (found.connections_total, found.connections_refused, found.connections_aborted) == (2, 1, 1)
     assert [one.id for one in found.connections] == [here.id]
     assert (found.in_flight, found.queued_bytes, found.backend) == (1, 2, {"demo.calls": 5})
