@@ -1,5 +1,6 @@
 """All public names. `mcpws` has them from here, when the first of them is asked for."""
 
+from mcpws.admin.factory import administered
 from mcpws.backends.app import App
 from mcpws.backends.app.away import ThreadContext
 from mcpws.backends.app.content import CacheHint
@@ -166,6 +167,7 @@ __all__ = [
     "WebSocketService",
     "WebSocketTransport",
     "__version__",
+    "administered",
     "connect",
     "decode",
     "run",

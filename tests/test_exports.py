@@ -20,7 +20,7 @@ PUBLIC = {
     "ServerProtocol", "ServerStatistics", "Session", "Shared", "SharedStdio", "ShuttingDown", "Stdio", "StreamCarrier",
     "Subscription", "SubscriptionRefused", "Target", "Text", "ThreadContext", "Tool", "ToolAnnotations", "ToolError",
     "ToolFailed", "ToolResult", "UnsupportedVersion", "Upstream", "WebSocketConfig", "WebSocketService",
-    "WebSocketTransport", "__version__", "connect", "decode", "run", "watch",
+    "WebSocketTransport", "__version__", "administered", "connect", "decode", "run", "watch",
 }  # fmt: skip
 
 

@@ -12,10 +12,9 @@ from mcpws.admin.answer import ReadOnly
 from mcpws.admin.assets import Assets
 from mcpws.admin.health import Health
 from mcpws.admin.status import status_of
-from mcpws.admin.view import View
+from mcpws.admin.view import STATUS_PATH, View
 from mcpws.http.page import Page
 
-STATUS_PATH = "/status"
 ANY_HOST = ("*",)
 
 
@@ -31,7 +30,7 @@ def admin_pages(view: View, token: str | None = None) -> Mapping[str, Page]:
         "/healthz": Page(Health(lambda: None), hosts=ANY_HOST),
         "/readyz": Page(Health(view.unready), hosts=ANY_HOST),
         "/metrics": Page(_Snapshot(view, "text/plain; version=0.0.4; charset=utf-8", _metrics), only_us, ANY_HOST),
-        "/status": Page(Assets(), only_us, ANY_HOST),
+        STATUS_PATH: Page(Assets(), only_us, ANY_HOST),
         "/status.json": Page(_Snapshot(view, "application/json", _status), only_us, ANY_HOST),
     }
 

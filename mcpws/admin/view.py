@@ -14,6 +14,9 @@ from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend, unready_reason
 from mcpws.turns.timing import Timings
 
+STATUS_PATH = "/status"
+"""Of the page, and of the WebSocket that feeds it."""
+
 DRAINING = "the service is shutting down"
 
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcpws.admin.access import only_admins, read_token
+from mcpws.admin.access import read_token
 from mcpws.admin.activity import Activity
-from mcpws.admin.pages import STATUS_PATH, admin_pages
-from mcpws.admin.server import admin_server
-from mcpws.admin.view import View
+from mcpws.admin.factory import administered
 from mcpws.backends.eras import DualEra
 from mcpws.backends.shared import SharedStdio
 from mcpws.backends.stdio import Stdio
-from mcpws.config import WebSocketConfig
-from mcpws.errors import ConfigError
 from mcpws.log.events import service_log
-from mcpws.mcp.methods import OF_CLIENTS
 from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend
-from mcpws.seam.observer import Observer, together
+from mcpws.seam.observer import Observer
 from mcpws.service.listen import WebSocketService
 from mcpws.serving.config import SHARED, ServiceConfig
 from mcpws.serving.demo import demo_app
 from mcpws.serving.finding import find_backend
 from mcpws.turns.steady import steady
-from mcpws.turns.timing import Timings, tool_timings
 from mcpws.ws.server import ServerFactory
-
-MAX_ADMINS = 16
-"""Connections of status pages at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,39 +70,9 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     if activity is None:
         factory = ServerFactory(backend, config, reactor=reactor, observer=observer)
     else:
-        factory = _with_pages(backend, config, reactor, observer, activity)
+        token = None if config.admin_token_file is None else read_token(config.admin_token_file)
+        factory = administered(backend, config, reactor=reactor, observer=observer, token=token, activity=activity)
     return Assembly(WebSocketService(factory, config.listen, listener or reactor), backend, stdio)
-
-
-def _with_pages(
-    backend: Backend, config: ServiceConfig, reactor: Any, observer: Observer | None, activity: Activity
-) -> ServerFactory:
-    if STATUS_PATH in config.paths:
-        raise ConfigError("paths", STATUS_PATH, "is where the status page is: --status off frees it")
-    token = None if config.admin_token_file is None else read_token(config.admin_token_file)
-    clock = steady(reactor)
-    timings = Timings(OF_CLIENTS, clock)
-    tools = tool_timings(backend, timings, clock)
-    view = View(
-        lambda: factory.statistics(), lambda: factory.roster.is_leaving, backend, activity, timings, tools, clock
-    )
-    factory = ServerFactory(
-        backend,
-        config,
-        reactor=reactor,
-        observer=together(observer, activity),
-        pages=admin_pages(view, token),
-        servers={STATUS_PATH: _admin(view, lambda: factory, token, reactor)},
-        timings=timings,
-    )
-    return factory
-
-
-def _admin(view: View, running: Callable[[], ServerFactory], token: str | None, reactor: Any) -> ServerFactory:
-    """The server of the status page, which counts for itself."""
-    # Its check sees to hosts and origins.
-    config = WebSocketConfig(paths=(STATUS_PATH,), hosts=("*",), origins=("*",), max_connections=MAX_ADMINS)
-    return ServerFactory(admin_server(view, running, reactor), config, reactor=reactor, checks=[only_admins(token)])
 
 
 def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any, observer: Observer | None) -> Stdio:

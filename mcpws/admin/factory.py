@@ -1,0 +1,75 @@
+"""A ServerFactory with the pages of those who run it, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mcpws.admin.access import only_admins
+from mcpws.admin.activity import Activity
+from mcpws.admin.server import admin_server
+from mcpws.admin.view import STATUS_PATH, View
+from mcpws.config import WebSocketConfig
+from mcpws.errors import ConfigError
+from mcpws.mcp.methods import OF_CLIENTS
+from mcpws.seam.interfaces import Backend
+from mcpws.seam.observer import Observer, together
+from mcpws.turns.steady import steady
+from mcpws.turns.timing import Timings, tool_timings
+from mcpws.ws.server import ServerFactory
+
+MAX_ADMINS = 16
+"""Connections of status pages at a time."""
+
+
+def administered(
+    backend: Backend,
+    config: WebSocketConfig | None = None,
+    *,
+    reactor: Any = None,
+    observer: Observer | None = None,
+    token: str | None = None,
+    activity: Activity | None = None,
+    **server: Any,
+) -> ServerFactory:
+    """A ServerFactory that answers `/healthz`, `/readyz`, `/metrics`, `/status.json` and `/status` as well.
+
+    :param token: with which the last three may be asked for from elsewhere; None for this machine alone.
+    :param activity: if a Stdio that answers has it for its observer, so that its children are told of.
+    :param server: further arguments of the factory, but for `servers` and `timings`; `pages` come beside these.
+    :raises ConfigError: as the factory does, and if `/status` is one of the paths of its WebSockets.
+    """
+    # Only who asks for pages waits for twisted.web to be imported.
+    from mcpws.admin.pages import admin_pages
+
+    if reactor is None:
+        from twisted.internet import reactor
+    config = config or WebSocketConfig()
+    if STATUS_PATH in config.paths:
+        raise ConfigError("paths", STATUS_PATH, "is where the status page is: --status off frees it")
+    clock = steady(reactor)
+    activity = activity or Activity(clock)
+    timings = Timings(OF_CLIENTS, clock)
+    tools = tool_timings(backend, timings, clock)
+
+    view = View(
+        lambda: factory.statistics(), lambda: factory.roster.is_leaving, backend, activity, timings, tools, clock
+    )
+    factory = ServerFactory(
+        backend,
+        config,
+        reactor=reactor,
+        observer=together(observer, activity),
+        pages={**(server.pop("pages", None) or {}), **admin_pages(view, token)},
+        servers={STATUS_PATH: _admin(view, lambda: factory, token, reactor)},
+        timings=timings,
+        **server,
+    )
+    return factory
+
+
+def _admin(view: View, running: Callable[[], ServerFactory], token: str | None, reactor: Any) -> ServerFactory:
+    """The server of the status page, which counts for itself."""
+    # Its check sees to hosts and origins.
+    config = WebSocketConfig(paths=(STATUS_PATH,), hosts=("*",), origins=("*",), max_connections=MAX_ADMINS)
+    return ServerFactory(admin_server(view, running, reactor), config, reactor=reactor, checks=[only_admins(token)])
