@@ -14,7 +14,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpws.turns.burst import burst
 
-BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BOUNDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
 """Seconds that the buckets of a Timing reach to, each with what takes as long; one more has what takes longer."""
 
 MAX_CODES = 64
