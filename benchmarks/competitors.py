@@ -74,8 +74,9 @@ def _ws(setting: Setting) -> list[str]:
 
 def _mcpws_gateway(setting: Setting) -> list[str]:
     twistd = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile="]
-    # Others log no requests either.
-    return [*twistd, "mcpws", "--port", str(setting.port), "--stdio", CHILD, "--no-access-log"]
+    # Others neither log requests nor count them by their tools.
+    quiet = ["--no-access-log", "--status", "off"]
+    return [*twistd, "mcpws", "--port", str(setting.port), "--stdio", CHILD, *quiet]
 
 
 def _supergateway(setting: Setting) -> list[str]:

@@ -125,8 +125,6 @@ class Timings:
 
     def __init__(self, names: Iterable[str], clock: IReactorTime, most: int = 0) -> None:
         self.by_name: dict[str, Timing] = _ByName({name: Timing(self) for name in (*names, OTHER)})
-        self.by_encoded: dict[bytes, Timing] = {}
-        """The Timing of each kind that was `named`, by its name in UTF-8."""
         self._left = most
         self.tools: Timings | None = None
         """Where calls are counted by their tools, too; None if nobody wants to know, or the backend sees to it."""
@@ -143,7 +141,7 @@ class Timings:
         """The Timing of a kind, which is told apart from now on if there is room."""
         if name not in self.by_name and self._left > 0:
             self._left -= 1
-            self.by_name[name] = self.by_encoded[name.encode()] = Timing(self)
+            self.by_name[name] = Timing(self)
         return self.by_name[name]
 
     def failed_with(self, code: int) -> None:

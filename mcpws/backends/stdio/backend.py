@@ -17,13 +17,13 @@ from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, ChildCount
 from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
 from mcpws.backends.stdio.naming import name_of
 from mcpws.backends.stdio.room import Relapses, Room
-from mcpws.backends.stdio.watched import WatchedChild
+from mcpws.backends.stdio.watched import ChildWatchedClosely, WatchedChild
 from mcpws.errors import BackendLost, ConfigError, ShuttingDown
 from mcpws.jsonrpc.codec import MAX_DEPTH
 from mcpws.log.events import log_limit
 from mcpws.policy.backoff import Backoff
 from mcpws.seam.interfaces import Channel, Description, Link
-from mcpws.seam.observer import Observer, Party, tell
+from mcpws.seam.observer import MessageObserver, Observer, Party, tell
 from mcpws.turns.once import Once
 from mcpws.turns.steady import steady
 from mcpws.turns.timer import Timer
@@ -236,7 +236,10 @@ class Stdio:
     def _child(self, link: Link) -> Child:
         if self._observer is None:
             return Child(link, self._limits, self._clock, self._counters, self._ended)
-        return WatchedChild(link, self._limits, self._clock, self._counters, self._ended, self._observer)
+        limits, clock, counters = self._limits, self._clock, self._counters
+        if isinstance(self._observer, MessageObserver):
+            return ChildWatchedClosely(link, limits, clock, counters, self._ended, self._observer)
+        return WatchedChild(link, limits, clock, counters, self._ended, self._observer)
 
     def _look_at_all(self) -> None:
         """Find children that are stopped."""

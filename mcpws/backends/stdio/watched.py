@@ -27,11 +27,8 @@ class WatchedChild(Child):
         on_end: Callable[[Child], None],
         observer: Observer,
     ) -> None:
+        super().__init__(link, limits, clock, counters, on_end)
         self._observer = observer
-        self._of_messages = observer if isinstance(observer, MessageObserver) else None
-        super().__init__(
-            link if self._of_messages is None else _ToldLink(link, self._received), limits, clock, counters, on_end
-        )
 
     def begun(self, program: str) -> None:
         super().begun(program)
@@ -42,14 +39,29 @@ class WatchedChild(Child):
         super().over(exit)
         tell(self._observer.child_ended, self._party, exit)
 
+
+class ChildWatchedClosely(WatchedChild):
+    """One of whose messages `observer` is told, too, which takes time with each."""
+
+    def __init__(
+        self,
+        link: Link,
+        limits: ChildLimits,
+        clock: IReactorTime,
+        counters: ChildCounters,
+        on_end: Callable[[Child], None],
+        observer: MessageObserver,
+    ) -> None:
+        self._of_messages = observer
+        super().__init__(_ToldLink(link, self._received), limits, clock, counters, on_end, observer)
+
     def receive(self, message: Message) -> None:
-        if self.serving and self._of_messages is not None:
+        if self.serving:
             tell(self._of_messages.sent, self._party, message)
         super().receive(message)
 
     def _received(self, message: Message) -> None:
-        if self._of_messages is not None:
-            tell(self._of_messages.received, self._party, message)
+        tell(self._of_messages.received, self._party, message)
 
 
 class _ToldLink:
