@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mcpws.admin.status import ConnectionReport, StatusReport
+if TYPE_CHECKING:
+    from mcpws.admin.status import ConnectionReport, StatusReport
 
 TOTALS = ("messages_received", "messages_sent", "bytes_received", "bytes_sent", "errors")
 

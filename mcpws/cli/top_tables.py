@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -94,13 +94,10 @@ def _numbers(numbers: Mapping[str, int]) -> list[Text]:
 
 
 def _connections(found: Rates) -> Sequence[Column[ConnectionReport]]:
-    def busy(number: Callable[[ConnectionReport], int]) -> Callable[[ConnectionReport], str]:
-        return lambda one: "yellow" if number(one) else ""
-
     return (
         Column("id", lambda one: str(one.id), 4, 0, 8, right=True),
         Column("peer", lambda one: peer(one.peer), 15, 6, 47),
-        Column("client", lambda one: one.client or NONE, 10, 1, 30, style=lambda one: "bold"),
+        Column("client", lambda one: one.client or NONE, 10, 1, 24, style=lambda one: "bold"),
         Column("version", lambda one: one.client_version or NONE, 7, 11, 14),
         Column("MCP", lambda one: one.protocol or NONE, 10, 9),
         Column("age", lambda one: duration(one.age), 6, 2, right=True),
@@ -108,10 +105,18 @@ def _connections(found: Rates) -> Sequence[Column[ConnectionReport]]:
         Column("in", lambda one: count(one.messages_received), 5, 4, right=True),
         Column("out", lambda one: count(one.messages_sent), 5, 5, right=True),
         Column("msg/s", lambda one: per_second(found.connections.get(one.id)), 5, 10, right=True),
-        Column("queued", lambda one: size(one.queued_bytes), 6, 7, right=True, style=busy(lambda one: one.queued_bytes)),
-        Column("trip", lambda one: latency(one.round_trip), 6, 8, right=True),
+        Column("queued", lambda one: size(one.queued_bytes), 6, 7, right=True, style=_queued_style),
+        Column("rtt", lambda one: latency(one.round_trip), 6, 8, right=True),
         Column("state", lambda one: one.state, 9, 12, 13, style=_state_style),
     )
+
+
+def _queued_style(one: ConnectionReport) -> str:
+    return "yellow" if one.queued_bytes else ""
+
+
+def _failed_style(one: Method) -> str:
+    return "red" if one[1].failed else ""
 
 
 def _state_style(one: ConnectionReport) -> str:
@@ -133,7 +138,12 @@ def _methods(found: Rates) -> Sequence[Column[Method]]:
         Column("count", lambda one: count(one[1].count), 6, 1, right=True),
         Column("per s", lambda one: per_second(found.methods.get(one[0])), 5, 6, right=True),
         Column(
-            "errors", lambda one: count(one[1].failed), 6, 2, right=True, style=lambda one: "red" if one[1].failed else ""
+            "errors",
+            lambda one: count(one[1].failed),
+            6,
+            2,
+            right=True,
+            style=lambda one: "red" if one[1].failed else "",
         ),
         Column("p50", lambda one: latency(one[1].p50), 6, 3, right=True),
         Column("p95", lambda one: latency(one[1].p95), 6, 4, right=True),
@@ -143,22 +153,17 @@ def _methods(found: Rates) -> Sequence[Column[Method]]:
 
 def _refusals(width: int) -> Sequence[Column[RefusalReport]]:
     # What to do is worth more than all that was asked for, of which the beginning may do.
-    room = width - 14
+    has_peer = width >= _WITH_PEER
+    room = width - (38 if has_peer else 16)
     advice = max(10, room * 2 // 5)
-    columns = [
-        Column[RefusalReport]("refused", lambda one: f"{duration(one.ago)} ago", 10, 3),
-        Column[RefusalReport]("HTTP", lambda one: NONE if one.status is None else str(one.status), 4, 2),
-        Column[RefusalReport]("why", _why, max(10, room - advice - 3), 0),
-        Column[RefusalReport]("advice", lambda one: one.advice or "", advice, 1),
-    ]
-    if width < _WITH_PEER:
-        return columns
-    return [
-        *columns[:2],
-        Column("peer", lambda one: peer(one.peer), 21, 4),
-        Column("why", _why, max(10, room - advice - 25), 0),
-        columns[-1],
-    ]
+    of_peer: Column[RefusalReport] = Column("peer", lambda one: peer(one.peer), 21, 4)
+    return (
+        Column("refused", lambda one: f"{duration(one.ago)} ago", 10, 3),
+        Column("HTTP", lambda one: NONE if one.status is None else str(one.status), 4, 2),
+        *((of_peer,) if has_peer else ()),
+        Column("why", _why, max(10, room - advice - 1), 0),
+        Column("advice", lambda one: one.advice or "", advice, 1),
+    )
 
 
 def _why(one: RefusalReport) -> str:

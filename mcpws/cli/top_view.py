@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from rich.text import Text
 
 from mcpws.admin.status import StatusReport
-from mcpws.cli.columns import HEADING, Row, cut, ends, escaped, flow
+from mcpws.cli.columns import cut, ends, escaped, flow
 from mcpws.cli.quantities import NONE, count, duration, latency, per_second, size, size_per_second
 from mcpws.cli.top_rates import Rates, rates, requests_of
 from mcpws.cli.top_tables import Section, sections
@@ -25,7 +25,7 @@ _TOTALS = (
     ("data out", "bytes_sent", size, size_per_second),
     ("errors", "errors", count, per_second),
 )
-_LABEL, _LEAST_CELL, _MOST_CELL = 10, 8, 14
+_LABEL, _LEAST_CELL, _MOST_CELL = 6, 9, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def fitted(all: Sequence[Section], height: int, width: int) -> list[Text]:
 
 
 def _rows(section: Section, lines: int, width: int) -> Iterator[Text]:
-    if section.wanted <= lines:
+    if not section.hidden and len(section.rows) <= lines:
         yield from (row.text for row in section.rows)
         return
     kept = section.rows[: lines - 1]
@@ -125,7 +125,7 @@ def _totals(report: StatusReport, found: Rates, width: int) -> list[Text]:
     cell = max(_LEAST_CELL, min(_MOST_CELL, (width - _LABEL) // len(_TOTALS)))
     totals = report.totals | {"requests": requests_of(report)}
     heading, total, speed = Text(" " * _LABEL, "dim"), Text(f"{'total':{_LABEL}}"), Text()
-    speed.append(f"{'average/s' if found.is_average else 'per second':{_LABEL}}")
+    speed.append(f"{'avg/s' if found.is_average else 'per s':{_LABEL}}")
     for title, name, whole, each_second in _TOTALS:
         style = "red" if name == "errors" and totals.get(name) else ""
         heading.append(f"{title:>{cell}}")
@@ -152,9 +152,7 @@ def _facts(report: StatusReport, found: Rates) -> Iterator[Text]:
 
 
 def _fact(label: str, value: str, is_remarkable: bool = False) -> Text:
-    fact = Text(f"{label} ", "dim")
-    fact = Text.assemble(fact, (value, "yellow" if is_remarkable else ""))
-    return fact
+    return Text.assemble((f"{label} ", "dim"), (value, "yellow" if is_remarkable else ""))
 
 
 def _but(text: Text, width: int) -> Text:
