@@ -33,7 +33,7 @@ def top(remote: Remote, once: bool, as_json: bool, sort: str) -> None:
     """Watch the mcpws that serves at URL, each second, until q or Ctrl-C. The path is /status if URL has none.
 
     It shows connections, requests by method, limits that were hit, refusals with what to do about them, and children.
-    s sorts the connections by something else, d twice lets the server drain and end.
+    s sorts the connections by something else, d twice drains: the server turns its clients away, and lets none in.
 
     \b
     mcpws top 8082

@@ -31,7 +31,9 @@ async def read_status(session: Session, remote: Remote) -> Raw:
     try:
         contents = await session.read_resource(STATUS, timeout=remote.timeout)
     except RemoteError as error:
-        raise McpwsError(f"{remote.target.shown} is no status page of mcpws: {error}") from error
+        raise McpwsError(
+            f"{remote.target.shown} is no status page of mcpws, which is at {STATUS_PATH}: {error}"
+        ) from error
     return Raw("".join(one.text or "" for one in contents).encode(errors="replace"))
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from rich.text import Text
 
 from mcpws.admin.status import ChildReport, ConnectionReport, RefusalReport, RequestsReport, StatusReport
-from mcpws.cli.columns import HEADING, Column, Row, escaped, flow, table
+from mcpws.cli.columns import HEADING, Column, Row, cut, escaped, flow, table
 from mcpws.cli.quantities import NONE, count, duration, latency, per_second, size
 from mcpws.cli.top_rates import Rates
 from mcpws.cli.top_sorts import SORTS
 from mcpws.core.lifecycle import ConnectionState
+
+_ADVICE = 30
+"""Columns that the longest advice takes."""
 
 _WITH_PEER = 100
 """Columns from which a refusal has room for who was refused."""
@@ -28,6 +31,7 @@ class Section:
     :param title: what the rows are, in the plural.
     :param hidden: things for which no row was made.
     :param weight: rows that it gets for one of another section, where there is no room for all.
+    :param least: rows, if there are so many, with fewer of which it is not worth its heading.
     """
 
     title: str
@@ -35,6 +39,7 @@ class Section:
     rows: Sequence[Row]
     hidden: int = 0
     weight: int = 1
+    least: int = 2
 
     @property
     def holds(self) -> int:
@@ -55,9 +60,12 @@ def sections(report: StatusReport, found: Rates, width: int, sort: str, most: in
     key, marked = SORTS[sort]
     connections = sorted(report.connections, key=lambda one: (key(one, found), one.id))
     if connections:
-        first = _section("connections", _connections(found), connections, width, most, 2, marked)
+        first = _section("connections", _connections(found), connections, width, most, marked)
+        first = replace(first, weight=2, least=4)
     else:
-        first = Section("connections", _heading("connections", width), [Row(Text("no client is connected", "dim"), 0)])
+        first = Section(
+            "connections", _heading("connections", width), [Row(Text(cut("no client is connected", width), "dim"), 0)]
+        )
     methods = sorted(report.requests.items(), key=lambda one: (-one[1].count, one[0]))
     both = (("limits hit", report.limits), ("error codes", report.errors))
     all = [
@@ -76,12 +84,11 @@ def _section(
     things: Sequence[Any],
     width: int,
     most: int | None,
-    weight: int = 1,
     marked: str = "",
 ) -> Section:
     shown = things if most is None else things[:most]
     heading, rows = table(columns, shown, width, marked)
-    return Section(title, heading, rows, len(things) - len(shown), weight)
+    return Section(title, heading, rows, len(things) - len(shown))
 
 
 def _heading(title: str, width: int) -> Text:
@@ -155,7 +162,7 @@ def _refusals(width: int) -> Sequence[Column[RefusalReport]]:
     # What to do is worth more than all that was asked for, of which the beginning may do.
     has_peer = width >= _WITH_PEER
     room = width - (38 if has_peer else 16)
-    advice = max(10, room * 2 // 5)
+    advice = max(10, min(_ADVICE, room * 3 // 5))
     of_peer: Column[RefusalReport] = Column("peer", lambda one: peer(one.peer), 21, 4)
     return (
         Column("refused", lambda one: f"{duration(one.ago)} ago", 10, 3),

@@ -35,7 +35,7 @@ class Picture:
     :param before: the report before that one, for rates; None for those since the server began.
     :param sort: the key of the connections' order, one of `top_tables.SORTS`.
     :param problem: that there is with the connection, in place of the server's own state.
-    :param foot: the last line: the keys that may be pressed, or a question.
+    :param foot: the last line: the keys that may be pressed; or a question, which `asks` is for.
     """
 
     report: StatusReport
@@ -43,12 +43,13 @@ class Picture:
     sort: str = "rate"
     problem: str | None = None
     foot: str = ""
+    asks: bool = False
 
     def lines(self, width: int, height: int) -> list[Text]:
         """Exactly `height` lines of at most `width` cells."""
         width = max(1, width)
         head = self._head(width)
-        foot = Text(cut(escaped(self.foot), width), "dim")
+        foot = Text(cut(escaped(self.foot), width), "bold yellow" if self.asks else "dim")
         room = height - len(head) - 1
         body = fitted(self._sections(width, max(room, 1)), room, width) if room > 0 else []
         lines = [*head, *body][: max(0, height - 1)]
@@ -94,11 +95,15 @@ def fitted(all: Sequence[Section], height: int, width: int) -> list[Text]:
     if not any(one.hidden for one in all) and whole + len(all) <= height:
         return [line for one in all for line in (Text(), one.heading, *(row.text for row in one.rows))]
     shown = list(all)
-    while shown and 2 * len(shown) + (len(shown) < len(all)) > height:
+    while len(shown) > 1 and _least(shown, len(shown) < len(all)) > height:
         shown.pop()
+    if height < 2 + (len(shown) < len(all)):
+        shown = []
     left_out = all[len(shown) :]
-    free = height - 2 * len(shown) - bool(left_out)
-    lines_of = {one.title: 1 for one in shown}
+    lines_of = {one.title: min(one.least, one.wanted) for one in shown}
+    if len(shown) == 1:
+        lines_of[shown[0].title] = 1
+    free = height - len(shown) - sum(lines_of.values()) - bool(left_out)
     while free > 0 and (growing := [one for one in shown if lines_of[one.title] < one.wanted]):
         for one in growing:
             more = min(one.weight, free, one.wanted - lines_of[one.title])
@@ -106,9 +111,14 @@ def fitted(all: Sequence[Section], height: int, width: int) -> list[Text]:
             free -= more
     lines = [line for one in shown for line in (one.heading, *_rows(one, lines_of[one.title], width))]
     if left_out and height > 0:
-        names = ", ".join(f"{one.holds} {one.title}" for one in left_out)
+        names = ", ".join(f"{one.title} {one.holds}" for one in left_out)
         lines.append(Text(cut(f"not shown: {names}", width), "dim"))
     return lines
+
+
+def _least(shown: Sequence[Section], with_more: bool) -> int:
+    """Lines below which a section is better left out than shown."""
+    return sum(1 + min(one.least, one.wanted) for one in shown) + with_more
 
 
 def _rows(section: Section, lines: int, width: int) -> Iterator[Text]:

@@ -33,7 +33,7 @@ REDRAWN = 1.0
 OVERDUE = 4.0
 """Seconds without a report after which the picture says so; one comes each second."""
 
-ASK = "drain: let nobody in any more, and end? d again does it, any other key does not"
+ASK = "d again: turn all clients away. Any other key: do not."
 
 
 class Watch:
@@ -166,7 +166,7 @@ class Watch:
 
     def _drawn(self, width: int, height: int) -> list[Any]:
         assert self._report is not None
-        picture = Picture(self._report, self._before, self._sort, self._problem(), self._foot())
+        picture = Picture(self._report, self._before, self._sort, self._problem(), self._foot(), self._asked)
         return picture.lines(width, height)
 
     def _problem(self) -> str | None:

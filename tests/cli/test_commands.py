@@ -26,7 +26,7 @@ def run(*arguments: str, input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(commands.mcpws, arguments, input=input, prog_name="mcpws")
 
 
-NAMES = ("call", "connect", "prompt", "prompts", "read", "resources", "tool", "tools")
+NAMES = ("call", "connect", "prompt", "prompts", "read", "resources", "tool", "tools", "top")
 
 
 @pytest.fixture
