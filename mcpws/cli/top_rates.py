@@ -18,7 +18,7 @@ class Rates:
 
     :param is_average: whether they are those since the server began, for want of an earlier look at it.
     :param totals: of `requests`, and of each of `TOTALS`.
-    :param cpu: seconds computed in a second: 1 is one processor.
+    :param cpu: seconds computed in a second: 1 is one processor. There is no average: it computes before it serves.
     :param connections: messages of each connection, either way, by its id.
     :param methods: requests of each method.
     """
@@ -61,7 +61,7 @@ def rates(report: StatusReport, before: StatusReport | None) -> Rates:
     return Rates(
         is_average=before is None,
         totals=totals,
-        cpu=rate(report.process.cpu, 0 if before is None else before.process.cpu),
+        cpu=None if before is None else rate(report.process.cpu, before.process.cpu),
         connections={
             one.id: rate(messages_of(one), known.get(one.id, 0), seconds if one.id in known else one.age)
             for one in report.connections

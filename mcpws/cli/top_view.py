@@ -152,7 +152,8 @@ def _facts(report: StatusReport, found: Rates) -> Iterator[Text]:
     totals = report.totals
     yield _fact("lag", latency(report.process.lag), report.process.lag > 0.1)
     yield _fact("memory", size(report.process.memory))
-    yield _fact("CPU", NONE if found.cpu is None else f"{100 * found.cpu:.1f}%")
+    computed = f"{report.process.cpu:.1f}s"
+    yield _fact("CPU", computed if found.cpu is None else f"{100 * found.cpu:.1f}%")
     yield _fact("in flight", count(totals.get("in_flight", 0)))
     yield _fact("queued", size(totals.get("queued_bytes", 0)), totals.get("queued_bytes", 0) > 0)
     yield _fact("open", count(totals.get("connections", 0)))

@@ -28,7 +28,7 @@ WAITS = Backoff(first=1, most=10, spread=0)
 """Between two tries to connect again."""
 
 REDRAWN = 1.0
-"""Seconds between two pictures that nothing else asks for: of waits that pass."""
+"""Seconds between two pictures of a wait."""
 
 OVERDUE = 4.0
 """Seconds without a report after which the picture says so; one comes each second."""
@@ -61,7 +61,7 @@ class Watch:
         """Watch; returns after `q`. Raises McpwsError if the first connection fails, later ones are tried again."""
         self._clock: IReactorTime = steady(reactor)
         self._screen = Screen(reactor, self._drawn, self._pressed)
-        redrawing = LoopingCall(self._screen.refresh)
+        redrawing = LoopingCall(self._passed)
         redrawing.clock = reactor
         self._running = Deferred.fromCoroutine(self._follow(reactor, redrawing))
         try:
@@ -100,7 +100,7 @@ class Watch:
         """A session, of which the first report is shown."""
         self._session = session = await begin_session(self._remote, reactor, "auto")
         report = await report_of(session, self._remote)
-        self._lost = None
+        self._lost, self._told = None, ""
         self._take(report)
         return session
 
@@ -185,6 +185,11 @@ class Watch:
             return f"Ctrl-C quit   sorted by {self._sort}"
         keys = f"q quit   s sort: {self._sort}   d drain"
         return f"{keys}   {self._told}" if self._told else keys
+
+    def _passed(self) -> None:
+        """Time has passed: of that only a wait tells."""
+        if self._problem() is not None:
+            self._refresh()
 
     # Keys.
 

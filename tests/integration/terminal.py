@@ -43,7 +43,6 @@ class OnTerminal:
         """As if its window was pulled larger or smaller."""
         self._screen_size(self._terminal, columns, rows)
 
-    @property
     def shows_what_is_typed(self) -> bool:
         """Whether it does so by itself, and waits for whole lines, as a shell has it."""
         mode: int = termios.tcgetattr(self._terminal)[3]

@@ -135,10 +135,10 @@ async def test_it_shows_sorts_and_fits_the_window(start: Start, tmp_path: Path) 
     served = serve(start, tmp_path)
     top = OnTerminal("top", served.url, size=(100, 30))
     await top.shows("no client is connected")
-    assert not top.shows_what_is_typed
+    assert not top.shows_what_is_typed()
     async with connect(served.url, identity=ClientIdentity("desk", "1.2")) as session:
-        await top.shows("desk")
         await session.call_tool("add", a=1, b=2)
+        await top.shows("desk")
         await top.shows("tools/call")
         await top.shows("per s")
         assert "s sort: rate" in last_screen(top)
@@ -146,7 +146,7 @@ async def test_it_shows_sorts_and_fits_the_window(start: Start, tmp_path: Path) 
         await top.shows("s sort: in-flight")
         # Other keys do nothing.
         top.types("xQ\x1b[A\x04\n ")
-        top.resize(60, 16)
+        top.resize(60, 11)
         await top.shows("not shown:")
         assert "msg/s" not in last_screen(top)
     await top.shows("no client is connected")
@@ -183,11 +183,11 @@ async def test_the_shell_has_its_terminal_while_it_is_stopped(start: Start, tmp_
     await top.shows("q quit")
     top.process.send_signal(signal.SIGTSTP)
     await top.shows(MAIN.decode())
-    while not top.shows_what_is_typed:
+    while not top.shows_what_is_typed():
         await deferLater(reactor, 0.02)
     top.process.send_signal(signal.SIGCONT)
     await top.shows("q quit")
-    assert not top.shows_what_is_typed
+    assert not top.shows_what_is_typed()
     top.types("q")
     assert (await top.ends())[0] == 0
 
