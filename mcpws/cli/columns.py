@@ -73,7 +73,7 @@ def table(columns: Sequence[Column[T]], things: Sequence[T], width: int, marked:
 
     :param marked: the heading of the column that says the order.
     """
-    kept = _that_fit(columns, width)
+    kept = _that_fit(columns, width, marked)
     cells = [[escaped(column.value(thing)) for column in kept] for thing in things]
     widths = _widths(kept, cells, width)
     heading = Text(style=HEADING)
@@ -132,10 +132,11 @@ def _add(line: Text, value: str, width: int, right: bool, style: str) -> None:
     line.append("" if right else room)
 
 
-def _that_fit(columns: Sequence[Column[T]], width: int) -> list[Column[T]]:
+def _that_fit(columns: Sequence[Column[T]], width: int, marked: str) -> list[Column[T]]:
     kept = list(columns)
     while len(kept) > 1 and sum(one.width + 1 for one in kept) - 1 > width:
-        kept.remove(max(kept, key=lambda one: one.rank))
+        # What says the order goes last.
+        kept.remove(max(kept, key=lambda one: (one.heading != marked, one.rank)))
     return kept
 
 

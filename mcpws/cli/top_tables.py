@@ -103,11 +103,11 @@ def _numbers(numbers: Mapping[str, int]) -> list[Text]:
 def _connections(found: Rates) -> Sequence[Column[ConnectionReport]]:
     return (
         Column("id", lambda one: str(one.id), 4, 0, 8, right=True),
-        Column("peer", lambda one: peer(one.peer), 15, 6, 47),
+        Column("peer", lambda one: peer(one.peer), 15, 2, 47),
         Column("client", lambda one: one.client or NONE, 10, 1, 24, style=lambda one: "bold"),
         Column("version", lambda one: one.client_version or NONE, 7, 11, 14),
         Column("MCP", lambda one: one.protocol or NONE, 10, 9),
-        Column("age", lambda one: duration(one.age), 6, 2, right=True),
+        Column("age", lambda one: duration(one.age), 6, 6, right=True),
         Column("flight", lambda one: count(one.in_flight), 6, 3, right=True),
         Column("in", lambda one: count(one.messages_received), 5, 4, right=True),
         Column("out", lambda one: count(one.messages_sent), 5, 5, right=True),

@@ -118,7 +118,7 @@ def test_it_fits_any_terminal(width: int, height: int, connections: int) -> None
 
 
 def test_60_columns_have_what_matters_most() -> None:
-    shown = text_of(Picture(full(1)), 60, 60)
+    shown = text_of(Picture(full(1), sort="id"), 60, 60)
     assert re.search(r"^  id peer +client +age flight +in +out$", shown, re.MULTILINE), shown
     assert re.search(r"^   1 127\.0\.0\.1:50001 client-1 +1m41s +0 +10 +10$", shown, re.MULTILINE), shown
     assert re.search(r"^method +count per s errors +p50 +p95 +p99$", shown, re.MULTILINE), shown
@@ -126,8 +126,14 @@ def test_60_columns_have_what_matters_most() -> None:
     assert "--allow-origin allows it" in shown
 
 
+def test_the_column_that_says_the_order_is_always_there() -> None:
+    for sort, (_, heading) in SORTS.items():
+        for width in (60, 80, 120):
+            assert f" {heading}" in text_of(Picture(full(1), sort=sort), width, 60).partition("peer")[2] or sort == "id"
+
+
 def test_more_columns_show_more() -> None:
-    narrow, wide = (text_of(Picture(full(1)), width, 60) for width in (80, 120))
+    narrow, wide = (text_of(Picture(full(1), sort="id"), width, 60) for width in (80, 120))
     assert "queued    rtt\n" in narrow
     assert "version" not in narrow
     assert re.search(r"version +MCP +age .* msg/s queued +rtt state\n", wide)
