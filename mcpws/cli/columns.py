@@ -113,7 +113,8 @@ def flow(items: Sequence[Text], width: int, indent: str = "") -> list[Row]:
 
 def ends(left: Text, right: Text, width: int) -> Text:
     """A line with a text at either end; the right one is left out if there is no room for both."""
-    line = left.copy()
+    # Not a copy, whose style would be that of both.
+    line = Text().append_text(left)
     room = width - left.cell_len - right.cell_len
     if right.cell_len and room >= len(GAP):
         line.append(" " * room)

@@ -71,11 +71,11 @@ class Picture:
         report = self.report
         found = rates(report, self.before)
         server = report.server
-        name = Text(escaped(server.summary or server.name), "bold")
         up = Text(f"up {duration(server.uptime)}")
+        name = Text(cut(escaped(server.summary or server.name), width - up.cell_len - 2), "bold")
         about = Text(f"since {_moment(server.since)}  pid {report.process.pid}  mcpws {escaped(server.mcpws)}", "dim")
         return [
-            ends(_but(name, width - up.cell_len - 2), up, width),
+            ends(name, up, width),
             ends(self._state(), about, width),
             *_totals(report, found, width),
             *(row.text for row in flow(list(_facts(report, found)), width)),
@@ -89,8 +89,11 @@ class Picture:
 
 
 def fitted(all: Sequence[Section], height: int, width: int) -> list[Text]:
-    """The sections in at most `height` lines: with blank lines between them if there is room for everything, else with
-    a line in each that says how many more there are, and one for the sections that have no place at all."""
+    """The lines of the sections, at most `height`.
+
+    There are blank ones between them if there is room for everything. Else a line in each says how many more there are,
+    and one in the end what the sections have that found no place at all.
+    """
     whole = sum(1 + len(one.rows) for one in all)
     if not any(one.hidden for one in all) and whole + len(all) <= height:
         return [line for one in all for line in (Text(), one.heading, *(row.text for row in one.rows))]
@@ -164,12 +167,6 @@ def _facts(report: StatusReport, found: Rates) -> Iterator[Text]:
 
 def _fact(label: str, value: str, is_remarkable: bool = False) -> Text:
     return Text.assemble((f"{label} ", "dim"), (value, "yellow" if is_remarkable else ""))
-
-
-def _but(text: Text, width: int) -> Text:
-    short = text.copy()
-    short.truncate(max(1, width), overflow="ellipsis")
-    return short
 
 
 def _moment(since: float) -> str:
