@@ -72,7 +72,7 @@ def _needs_rich() -> Callable[..., Any]:
     try:
         from mcpws.cli.top_view import Picture
     except ModuleNotFoundError as error:
-        if error.name != "rich":
+        if (error.name or "").partition(".")[0] != "rich":
             raise
         click.echo("mcpws: the command needs rich: pip install 'mcpws[cli]'", err=True)
         sys.exit(USAGE)

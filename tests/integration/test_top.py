@@ -177,6 +177,20 @@ async def test_however_it_ends_the_terminal_is_as_it_was(
 
 
 @ensureDeferred
+async def test_a_second_ctrl_c_waits_for_no_server(start: Start, tmp_path: Path) -> None:
+    served = serve(start, tmp_path)
+    top = OnTerminal("top", served.url)
+    await top.shows("q quit")
+    served.process.send_signal(signal.SIGSTOP)
+    top.types("\x03")
+    await top.shows("SIGINT: ending, which may take")
+    top.types("\x03")
+    status, _ = await top.ends()
+    assert status == 130
+    assert_left_as_it_was(top)
+
+
+@ensureDeferred
 async def test_the_shell_has_its_terminal_while_it_is_stopped(start: Start, tmp_path: Path) -> None:
     served = serve(start, tmp_path)
     top = OnTerminal("top", served.url)
