@@ -28,6 +28,7 @@ _COMMANDS = {
     "serve": ("serve", "Serve an App of yours, any stdio MCP server, or a demo."),
     "tool": ("calling", "Call a tool and print its result."),
     "tools": ("listing", "List the tools of a server."),
+    "top": ("top", "Watch a running server: who is connected, and what it does."),
 }
 """The module of each, below `mcpws.cli`, where it has the same name; and what it is for, in one line."""
 

@@ -112,16 +112,25 @@ def with_session(
     """
 
     async def connected(reactor: Any) -> T:
-        try:
-            session = await connect(remote.target, reactor=reactor, config=remote.config, era=era, **equip(reactor))
-        except (ConnectionClosed, MalformedResult, RemoteError) as error:
-            raise ConnectFailed(remote.target.shown, str(error)) from error
+        session = await begin_session(remote, reactor, era, **equip(reactor))
         try:
             return await work(session)
         finally:
             await session.close()
 
     return run(connected, remote.verbose, end_seconds=remote.config.close_timeout)
+
+
+async def begin_session(remote: Remote, reactor: Any, era: Era, **further: Any) -> Session:
+    """A session with the server, for whoever runs the reactor; close it in the end.
+
+    :param further: arguments for `connect`.
+    :raises McpwsError: as `connect` does, but ConnectFailed for all that goes wrong before the session.
+    """
+    try:
+        return await connect(remote.target, reactor=reactor, config=remote.config, era=era, **further)
+    except (ConnectionClosed, MalformedResult, RemoteError) as error:
+        raise ConnectFailed(remote.target.shown, str(error)) from error
 
 
 def _log_to_stderr(verbose: bool) -> None:

@@ -26,7 +26,7 @@ def run(*arguments: str, input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(commands.mcpws, arguments, input=input, prog_name="mcpws")
 
 
-NAMES = ("call", "connect", "prompt", "prompts", "read", "resources", "tool", "tools")
+NAMES = ("call", "connect", "prompt", "prompts", "read", "resources", "tool", "tools", "top")
 
 
 @pytest.fixture
@@ -287,3 +287,11 @@ def test_main_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         cli.main()
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"mcpws {__version__}\n"
+
+
+def test_without_rich_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mcpws.cli.top_view", raising=False)
+    monkeypatch.setitem(sys.modules, "rich.text", None)
+    result = run("top", "8082", "--once")
+    assert result.exit_code == 2
+    assert result.stderr == "mcpws: the command needs rich: pip install 'mcpws[cli]'\n"

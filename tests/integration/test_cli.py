@@ -355,7 +355,7 @@ async def test_a_shell_completes_commands_and_the_tools_of_the_server() -> None:
 
     async with serving() as server:
         port = server.url.rpartition(":")[2]
-        assert await completed("to") == ["plain,tool", "plain,tools"]
+        assert await completed("to") == ["plain,tool", "plain,tools", "plain,top"]
         assert await completed("tool", port, "e") == ["plain,echo"]
         assert await completed("tool", "--era", "legacy", port, "-q", "f") == ["plain,fail"]
         assert await completed("prompt", port, "g") == ["plain,greet"]

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
-import re
-import select
 import signal
-import struct
 import subprocess
-import sys
-import termios
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,12 +18,11 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from mcpws import App, Context, ElicitResult, ServerFactory
+from tests.integration.terminal import COMMAND, SECONDS, OnTerminal
 
 pytestmark = pytest.mark.integration
 
 reactor: Any = installed
-COMMAND = (sys.executable, "-m", "mcpws.cli")
-SECONDS = 60
 ERAS = ["legacy", "modern"]
 
 
@@ -90,62 +80,6 @@ async def serving(app: App) -> AsyncIterator[str]:
     finally:
         await port.stopListening()
         await factory.stop(0)
-
-
-class OnTerminal:
-    """A command whose terminal is the test: 80 columns, in colour."""
-
-    def __init__(self, *arguments: str, **environment: str) -> None:
-        self._screen, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self._before = termios.tcgetattr(terminal)
-        self._terminal = terminal
-        self.shown = b""
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            start_new_session=True,
-            # So that Ctrl-C is a signal.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={**os.environ, "TERM": "xterm-256color", **environment},
-        )
-
-    def types(self, text: str) -> None:
-        os.write(self._screen, text.encode())
-
-    async def shows(self, text: str) -> None:
-        """Wait until it has shown this, since it last did."""
-        await deferToThread(self._read, text.encode())
-
-    async def ends(self) -> tuple[int, str]:
-        """Its status, and all that it has shown, without what makes it colourful."""
-        try:
-            await deferToThread(self._read, None)
-            status = await deferToThread(self.process.wait, SECONDS)
-            assert termios.tcgetattr(self._terminal) == self._before
-        finally:
-            self.process.kill()
-            os.close(self._screen)
-            os.close(self._terminal)
-        return status, plain(self.shown)
-
-    def _read(self, until: bytes | None) -> None:
-        deadline = time.monotonic() + SECONDS
-        start = len(self.shown)
-        while until is None or until not in self.shown[start:]:
-            assert time.monotonic() < deadline, self.shown
-            readable, _, _ = select.select([self._screen], [], [], 0.05)
-            if readable:
-                self.shown += os.read(self._screen, 65536)
-            elif self.process.poll() is not None:
-                assert until is None, self.shown
-                return
-
-
-def plain(shown: bytes) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("era", ERAS)
