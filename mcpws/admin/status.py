@@ -75,7 +75,7 @@ class RequestsReport(Struct, frozen=True):
     p50: float | None
     p95: float | None
     p99: float | None
-    buckets: Sequence[int]
+    buckets: Sequence[int] = ()
 
 
 class ChildReport(Struct, frozen=True):
@@ -110,14 +110,14 @@ class StatusReport(Struct, frozen=True):
     process: ProcessReport
     totals: dict[str, int]
     connections: Sequence[ConnectionReport]
-    bounds: Sequence[float]
     requests: dict[str, RequestsReport]
-    tools: dict[str, RequestsReport]
     errors: dict[str, int]
     limits: dict[str, int]
     backend: dict[str, int]
     children: Sequence[ChildReport]
     refusals: Sequence[RefusalReport]
+    tools: dict[str, RequestsReport] = {}
+    bounds: Sequence[float] = ()
 
 
 def status_of(view: View, lag: float) -> StatusReport:

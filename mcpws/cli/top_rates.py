@@ -21,6 +21,7 @@ class Rates:
     :param cpu: seconds computed in a second: 1 is one processor. There is no average: it computes before it serves.
     :param connections: messages of each connection, either way, by its id.
     :param methods: requests of each method.
+    :param tools: calls of each tool.
     """
 
     is_average: bool
@@ -28,6 +29,7 @@ class Rates:
     cpu: float | None
     connections: Mapping[int, float | None]
     methods: Mapping[str, float | None]
+    tools: Mapping[str, float | None]
 
 
 def requests_of(report: StatusReport) -> int:
@@ -55,6 +57,7 @@ def rates(report: StatusReport, before: StatusReport | None) -> Rates:
 
     old_totals: Mapping[str, int] = {} if before is None else before.totals
     old_requests = {} if before is None else {name: one.count for name, one in before.requests.items()}
+    old_calls = {} if before is None else {name: one.count for name, one in before.tools.items()}
     totals = {name: rate(report.totals.get(name, 0), old_totals.get(name, 0)) for name in TOTALS}
     totals["requests"] = rate(requests_of(report), sum(old_requests.values()))
     known = {} if before is None else {one.id: messages_of(one) for one in before.connections}
@@ -67,6 +70,7 @@ def rates(report: StatusReport, before: StatusReport | None) -> Rates:
             for one in report.connections
         },
         methods={name: rate(one.count, old_requests.get(name, 0)) for name, one in report.requests.items()},
+        tools={name: rate(one.count, old_calls.get(name, 0)) for name, one in report.tools.items()},
     )
 
 

@@ -21,7 +21,8 @@ _ADVICE = 30
 _WITH_PEER = 100
 """Columns from which a refusal has room for who was refused."""
 
-Method: TypeAlias = tuple[str, RequestsReport]
+Kind: TypeAlias = tuple[str, RequestsReport]
+"""A method or a tool, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def sections(report: StatusReport, found: Rates, width: int, sort: str, most: in
         first = Section(
             "connections", _heading("connections", width), [Row(Text(cut("no client is connected", width), "dim"), 0)]
         )
-    methods = sorted(report.requests.items(), key=lambda one: (-one[1].count, one[0]))
+    kinds = (("method", report.requests, found.methods), ("tool", report.tools, found.tools))
     both = (("limits hit", report.limits), ("error codes", report.errors))
     all = [
         first,
-        _section("methods", _methods(found), methods, width, most),
+        *(_section(f"{kind}s", _kinds(kind, per), _most_first(of), width, most) for kind, of, per in kinds),
         *(Section(title, _heading(title, width), flow(_numbers(numbers), width)) for title, numbers in both),
         _section("refusals", _refusals(width), report.refusals, width, most),
         _section("children", _CHILDREN, report.children, width, most),
@@ -122,7 +123,7 @@ def _queued_style(one: ConnectionReport) -> str:
     return "yellow" if one.queued_bytes else ""
 
 
-def _failed_style(one: Method) -> str:
+def _failed_style(one: Kind) -> str:
     return "red" if one[1].failed else ""
 
 
@@ -139,11 +140,15 @@ def peer(text: str) -> str:
     return f"[{host}]:{port}" if kind == "tcp6" and host else text
 
 
-def _methods(found: Rates) -> Sequence[Column[Method]]:
+def _most_first(requests: Mapping[str, RequestsReport]) -> Sequence[Kind]:
+    return sorted(requests.items(), key=lambda one: (-one[1].count, one[0]))
+
+
+def _kinds(kind: str, per_kind: Mapping[str, float | None]) -> Sequence[Column[Kind]]:
     return (
-        Column("method", lambda one: one[0], 18, 0, 40),
+        Column(kind, lambda one: one[0], 18, 0, 40),
         Column("count", lambda one: count(one[1].count), 6, 1, right=True),
-        Column("per s", lambda one: per_second(found.methods.get(one[0])), 5, 6, right=True),
+        Column("per s", lambda one: per_second(per_kind.get(one[0])), 5, 6, right=True),
         Column(
             "errors",
             lambda one: count(one[1].failed),

@@ -84,6 +84,7 @@ def full(connections: int = 30) -> StatusReport:
         requests={
             f"method/{number}": RequestsReport(1000 - number, number, 0.01, 0.005, 0.5, 1.5) for number in range(8)
         },
+        tools={f"tool{number}": RequestsReport(50 + number, 0, 0.01, 0.005, 0.5, 1.5) for number in range(5)},
         errors={"-32601": 4},
         limits={"max_in_flight": 3, "max_connections": 12},
         children=[ChildReport(900 + number, "python server.py --long " * 20, number, 5.0, 1024) for number in range(5)],
@@ -155,7 +156,7 @@ def test_small_sections_are_whole_before_large_ones_get_more() -> None:
     shown = text_of(Picture(full(30)), 100, 40)
     assert "limits hit" in shown
     assert "max_connections 12  max_in_flight 3" in shown
-    assert shown.count("method/") >= 4
+    assert shown.count("method/") >= 3
     assert shown.count("python server.py") >= 3
 
 
@@ -322,6 +323,7 @@ def hostile() -> StatusReport:
         [connection(1, client=HOSTILE, client_version=HOSTILE, protocol=HOSTILE, peer=HOSTILE, state=HOSTILE)],
         server=ServerReport(HOSTILE, HOSTILE, HOSTILE, 1e300, 1.0, HOSTILE),
         requests={HOSTILE: RequestsReport(1, 1, None, None, None, None)},
+        tools={HOSTILE: RequestsReport(1, 1, None, None, None, None)},
         errors={HOSTILE: 1},
         limits={HOSTILE: 1},
         children=[ChildReport(1, HOSTILE, None, 1.0, None)],
@@ -393,6 +395,6 @@ def test_the_path_is_that_of_the_status_page_if_none_is_given(url: str, whole: s
 
 
 def test_the_page_is_where_the_server_has_it() -> None:
-    from mcpws.admin.pages import STATUS_PATH
+    from mcpws.admin.view import STATUS_PATH
 
     assert (top_source.STATUS, top_source.STATUS_PATH) == (STATUS_URI, STATUS_PATH)
