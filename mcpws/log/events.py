@@ -14,7 +14,9 @@ from typing import Literal, TypeAlias
 from twisted.logger import Logger, LogLevel
 
 from mcpws.config import WebSocketConfig
+from mcpws.mcp.meta import TRACE_PARENT
 from mcpws.mcp.naming import cut
+from mcpws.mcp.trace import TraceContext, parse
 from mcpws.policy.pace import Pace
 from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Call, ClientInfo, Closing, Ended, Exit, MessageObserver, Observer, Party, Refused
@@ -239,6 +241,9 @@ class AccessLog(ConnectionLog, MessageObserver):
         if error is not None:
             said += f" {error.code} {quoted(error.message)}"
         said += f" in {seconds} s, {ended.size} bytes"
+        trace = call.trace or _trace_of_handshake(party.identity)
+        if trace is not None:
+            said += f", trace {trace.trace_id}"
         write(
             REQUEST,
             level,
@@ -253,7 +258,14 @@ class AccessLog(ConnectionLog, MessageObserver):
             bytes=ended.size,
             code=None if error is None else error.code,
             error=None if error is None else error.message,
+            trace_id=None if trace is None else trace.trace_id,
+            span_id=None if trace is None else trace.span_id,
         )
+
+
+def _trace_of_handshake(who: Identity) -> TraceContext | None:
+    given = who.headers.get(TRACE_PARENT)
+    return None if given is None else parse(given)
 
 
 def service_log(access_log: bool | None, level: str) -> Observer | None:

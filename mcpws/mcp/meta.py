@@ -21,6 +21,7 @@ LOG_LEVEL = f"{PREFIX}logLevel"
 SERVER_INFO = f"{PREFIX}serverInfo"
 SUBSCRIPTION_ID = f"{PREFIX}subscriptionId"
 PROGRESS_TOKEN = "progressToken"
+TRACE_PARENT = "traceparent"
 
 OF_REQUESTS = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
 """Members that a modern request has for itself."""

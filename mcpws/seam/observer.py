@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from mcpws.core.counters import Counts
 from mcpws.jsonrpc.messages import ErrorObject, Message, Request, RequestId
 from mcpws.mcp.naming import subject_of
+from mcpws.mcp.trace import TraceContext, trace_of
 from mcpws.seam.interfaces import Identity
 
 log = Logger()
@@ -79,6 +80,7 @@ class Call(Struct, frozen=True, gc=False):
     :param began: when it came, in seconds of its front's clock.
     :param params: as the client sent them; None if they are long.
     :param named: the `subject`, if they are.
+    :param traced: the `trace`, likewise.
     """
 
     id: RequestId
@@ -86,6 +88,7 @@ class Call(Struct, frozen=True, gc=False):
     began: float
     params: Raw | None = None
     named: str | None = None
+    traced: TraceContext | None = None
 
     @classmethod
     def of(cls, request: Request, now: float) -> Call:
@@ -94,12 +97,19 @@ class Call(Struct, frozen=True, gc=False):
         if data is not None and len(data) <= MAX_KEPT:
             return cls(request.id, request.method, now, request.params)
         # They may be long, and who else has them may be done with them soon.
-        return cls(request.id, request.method, now, None, subject_of(request.method, request.params))
+        params = request.params
+        traced = trace_of(params, data or b"")
+        return cls(request.id, request.method, now, None, subject_of(request.method, params), traced)
 
     @property
     def subject(self) -> str | None:
         """The name of the tool or prompt, or the URI, that it names, cut; None of other methods."""
         return self.named or subject_of(self.method, self.params)
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The trace that it belongs to, as its `_meta` says; None without one."""
+        return self.traced or trace_of(self.params, bytes(self.params or b""))
 
 
 Outcome: TypeAlias = Literal["ok", "failed", "error", "cancelled", "abandoned"]

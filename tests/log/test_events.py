@@ -186,6 +186,33 @@ def test_a_request_is_a_line_without_its_arguments(log: Log) -> None:
     assert "arguments" not in json.dumps(log.members)
 
 
+@pytest.mark.parametrize("padding", [0, 10_000])
+def test_a_request_tells_of_the_trace_that_it_belongs_to(log: Log, padding: int) -> None:
+    service, client = served(AccessLog())
+    say(service, client, INITIALIZE)
+    log.events.clear()
+    trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    traced = ask(1, 2)
+    traced["params"]["_meta"] = {"traceparent": f"00-{trace}-{span}-01", "more": "x" * padding}
+    malformed = ask(2, 2)
+    malformed["params"]["_meta"] = {"traceparent": f"00-{trace}-{span}", "more": "x" * padding}
+    say(service, client, traced, malformed)
+    assert [line.endswith(f", trace {trace}") for line in log.lines] == [True, False]
+    assert [(one.get("trace_id"), one.get("span_id")) for one in log.members] == [(trace, span), (None, None)]
+
+
+def test_else_it_belongs_to_the_trace_of_its_handshake(log: Log) -> None:
+    trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    service = Served(app, observer=AccessLog())
+    client = service.raw()
+    client.handshake(headers={"traceparent": f"00-{trace}-{span}-01"})
+    service.flush()
+    client.take_head()
+    say(service, client, INITIALIZE)
+    [request] = [one for one in log.members if one["event"] == "request"]
+    assert (request["trace_id"], request["span_id"]) == (trace, span)
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "line", "members"),
     [
