@@ -138,3 +138,13 @@ def test_totals_do_not_fall_when_a_connection_closes() -> None:
     assert after.messages_received == before.messages_received
     assert after.bytes_sent == before.bytes_sent
     assert after.in_flight == after.queued_bytes == after.active_connections == 0
+
+
+def test_limits_are_counted_by_their_settings() -> None:
+    totals = Totals(5.0)
+    before = totals.snapshot((), now=6.0).limits
+    for setting in ("max_in_flight", "max_depth", "max_in_flight"):
+        totals.limited(setting)
+    assert totals.snapshot((), now=7.0).limits == {"max_in_flight": 2, "max_depth": 1}
+    # A snapshot stays as it was.
+    assert before == {}
