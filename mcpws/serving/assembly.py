@@ -86,6 +86,7 @@ def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any, observer
         max_depth=config.max_depth,
         stall_timeout=config.stall_timeout,
         max_children=config.child_limit,
+        max_memory=config.child_memory,
         observer=observer,
         # What is shared has a backoff of its own.
         backoff=None if config.stdio_mode == SHARED else Backoff(),

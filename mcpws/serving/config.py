@@ -108,6 +108,17 @@ class Children(Group, table="stdio", title="A stdio MCP server"):
         help="Processes at the same time, those that are being shut down included; over it a new client waits.",
         shown="a quarter more than --max-connections",
     )
+    child_memory: int | None = setting(
+        None,
+        side="server",
+        unit="bytes",
+        least=1,
+        needs="stdio",
+        metavar="BYTES",
+        help="Memory that a process may use, with those that it starts; over it they are killed, and its client is "
+        "told.",
+        shown="as much as there is",
+    )
     translate: bool = setting(
         True,
         side="server",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -567,3 +568,47 @@ async def gone(pid: int) -> None:
     while is_running(pid):
         assert time.monotonic() < deadline
         await pause(0.01)
+
+
+# What takes too much memory
+
+
+GROWS = """
+def grow(size):
+    kept = bytearray(b"x") * size
+    tell(os.getpid())
+    time.sleep(60)
+"""
+MIB = 1024 * 1024
+
+
+def passed(seconds: float) -> Deferred[None]:
+    """Fires when so much time has."""
+    waited: Deferred[None] = Deferred()
+    reactor.callLater(seconds, waited.callback, None)
+    return waited
+
+
+@pytest.mark.parametrize("grown", ["grow(200 << 20)", "os.fork() or grow(200 << 20)\ntime.sleep(60)"])
+@bounded
+async def test_a_child_that_uses_too_much_memory_is_killed_with_those_that_it_started(grown: str) -> None:
+    stdio, client, _ = await start(python(GROWS + grown), max_memory=100 * MIB, stop_grace=PATIENCE)
+    pid = await client.told()
+    assert re.fullmatch(r"The server process used [0-9]{9} bytes of memory, more than 104857600", await client.loss())
+    while is_running(pid):
+        await passed(0.01)
+    await stopped(stdio)
+    assert stdio.given_up == 1
+
+
+@bounded
+async def test_a_child_that_uses_less_is_left_alone() -> None:
+    stdio, client, channel = await start(python("serve()"), max_memory=500 * MIB, stall_timeout=0.4)
+    ask(channel, 1)
+    await client.until(lambda: bool(client.received))
+    # Several looks.
+    await passed(0.5)
+    assert client.ended is None
+    channel.close("the client is gone")
+    await stopped(stdio)
+    assert stdio.given_up == 0

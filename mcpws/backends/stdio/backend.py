@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from mcpws.backends.stdio.child import ESCALATION, LAST_WORDS, Child, ChildCounters, ChildLimits
 from mcpws.backends.stdio.interpreter import check_interpreter, interpreter, launcher
+from mcpws.backends.stdio.memory import IS_KNOWN, resident_by_group
 from mcpws.backends.stdio.naming import name_of
 from mcpws.backends.stdio.room import Relapses, Room
 from mcpws.backends.stdio.watched import ChildWatchedClosely, WatchedChild
@@ -38,6 +39,9 @@ DEFAULT_BACKOFF = Backoff()
 
 LOOK = 5.0
 """Seconds between two looks at whether a child is stopped, unless `stall_timeout` is short."""
+
+MEMORY_LOOK = 1.0
+"""Seconds between two looks where its memory is looked at, too."""
 
 
 class ProcessReactor(IReactorProcess, IReactorTime):
@@ -67,6 +71,8 @@ class Stdio:
     :param max_depth: JSON arrays and objects within each other.
     :param max_children: at a time, those that are being shut down included; who comes then waits.
     :param room_timeout: seconds for that; then the conversation fails.
+    :param max_memory: bytes that a child may use, with those that it starts; looked at once a second. None for any
+        number, which it has to be where the system does not tell.
     :param backoff: for children that end by themselves, at once; until it is over conversations fail. One that has not
         read a word holds off all, another one only its own client, from its second time on. None to start one always.
     :param random: gives a number from 0 to 1, for the backoff.
@@ -93,6 +99,7 @@ class Stdio:
         max_depth: int = MAX_DEPTH,
         max_children: int = 128,
         room_timeout: float = 15,
+        max_memory: int | None = None,
         backoff: Backoff | None = DEFAULT_BACKOFF,
         random: Callable[[], float] | None = None,
         python: str | None = None,
@@ -123,7 +130,11 @@ class Stdio:
         self._relapses = None if backoff is None else Relapses(backoff, random or Random().random)
         self._max_children = max_children
         self._room = Room(max_children, room_timeout, self._start, self._children.__len__, self._clock, self._counters)
-        self._look_after = min(LOOK, stall_timeout / 4)
+        if max_memory is not None and not (max_memory > 0 and IS_KNOWN):
+            problem = "must be above 0" if IS_KNOWN else "cannot be heeded: this system does not tell what is used"
+            raise ConfigError("child_memory", max_memory, problem)
+        self._max_memory = max_memory
+        self._look_after = min(LOOK, stall_timeout / 4) if max_memory is None else min(MEMORY_LOOK, stall_timeout / 4)
         self._look = Timer(self._clock)
         self._stopping = False
         self._stopped: Once[None] = Once()
@@ -245,8 +256,18 @@ class Stdio:
         """Find children that are stopped."""
         for child in list(self._children):
             child.look(self._look_after)
+        if self._max_memory is not None:
+            self._look_at_memory(self._max_memory)
         if any(child.serving for child in self._children):
             self._look.set(self._look_after, self._look_at_all)
+
+    def _look_at_memory(self, limit: int) -> None:
+        """End children that use too much."""
+        used = resident_by_group({child.pid for child in self._children})
+        for child in list(self._children):
+            if used.get(child.pid, 0) > limit:
+                log_limit(child.client.identity, "child_memory", limit)
+                child.outgrown(used[child.pid], limit)
 
     def _ended(self, child: Child) -> None:
         self._children.discard(child)

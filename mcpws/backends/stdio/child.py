@@ -204,6 +204,12 @@ class Child(ProcessProtocol):
             if self._stopped_for >= self._limits.stall_timeout and self._asked > 0:
                 self._give_up(f"has been stopped for {self._stopped_for:g} s, as by SIGSTOP")
 
+    def outgrown(self, used: int, limit: int) -> None:
+        """It uses so much memory, with its descendants: it is ended now, before there is none left for others."""
+        if self.serving:
+            self.kill()
+            self._give_up(f"used {used} bytes of memory, more than {limit}")
+
     # What the reactor sees: IProcessProtocol.
 
     def connectionMade(self) -> None:
