@@ -58,7 +58,9 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     def statistics() -> ServerStatistics:
         return factory.statistics()
 
-    activity = None if config.status == "off" else Activity(steady(reactor))
+    shown = config.status == "on"
+    # Children are told of; an App has none, and is loaded before anything looks at the time.
+    activity = Activity(steady(reactor)) if shown and config.stdio is not None else None
     stdio = None if config.stdio is None else _stdio(config, config.stdio, reactor, activity)
     if stdio is not None:
         backend = _behind(stdio, config, reactor)
@@ -67,11 +69,11 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     else:
         backend = demo_app(statistics, reactor)
     observer = service_log(config.access_log, config.log_level)
-    if activity is None:
-        factory = ServerFactory(backend, config, reactor=reactor, observer=observer)
-    else:
+    if shown:
         token = None if config.admin_token_file is None else read_token(config.admin_token_file)
         factory = administered(backend, config, reactor=reactor, observer=observer, token=token, activity=activity)
+    else:
+        factory = ServerFactory(backend, config, reactor=reactor, observer=observer)
     return Assembly(WebSocketService(factory, config.listen, listener or reactor), backend, stdio)
 
 
