@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mcpws.testing.raw import TEXT
 from tests.integration.foreground import APP, PATIENCE, Foreground, Start, start
 from tests.integration.live import BlockingClient
 from tests.programs import needed
@@ -62,7 +63,8 @@ def load(port: int, calls: int, counted: list[tuple[int, int]]) -> None:
             )
             sent += 1
         for _ in ids:
-            client.next_frame()
+            while client.next_frame().opcode != TEXT:
+                pass
             received += 1
     client.close()
     counted.append((sent, received))
