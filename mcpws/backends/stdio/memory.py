@@ -13,14 +13,12 @@ IS_KNOWN = (_PROC / "self" / "statm").exists()
 """Whether this system tells."""
 
 
-def resident_by_group(groups: Collection[int], page: int = 0) -> dict[int, int]:
+def resident_by_group(groups: Collection[int]) -> dict[int, int]:
     """Bytes in memory of all processes of each of these process groups (proc_pid_stat(5)).
 
     What processes share is counted with each. A group of which no process is left is not there.
-
-    :param page: bytes of a page of memory; those of this system by default.
     """
-    page = page or os.sysconf("SC_PAGE_SIZE")
+    page = os.sysconf("SC_PAGE_SIZE")
     found: dict[int, int] = {}
     for entry in os.listdir(_PROC):
         if not entry.isdecimal():

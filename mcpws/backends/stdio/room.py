@@ -116,7 +116,7 @@ class Relapses:
     def unready(self, now: float) -> str | None:
         """Why nobody gets a child now; None if somebody would."""
         left = self._own.left(now)
-        return None if left <= 0 else f"{self._reason}; it is started again in {left:.1f} s"
+        return None if left <= 0 else self._told(left)
 
     def refusal(self, link: Link, now: float) -> BackendLost | None:
         """Why `link` gets no child now; None if it may have one."""
@@ -125,7 +125,10 @@ class Relapses:
             left = max(left, client[1].left(now))
         if left <= 0:
             return None
-        return BackendLost(f"{self._reason}; it is started again in {left:.1f} s", {"retryAfterMs": ceil(left * 1000)})
+        return BackendLost(self._told(left), {"retryAfterMs": ceil(left * 1000)})
+
+    def _told(self, left: float) -> str:
+        return f"{self._reason}; it is started again in {left:.1f} s"
 
     def ended(self, child: Child, others_talk: bool, now: float) -> None:
         """`child` is gone; `others_talk` says whether another one that runs has sent a message."""
