@@ -151,7 +151,7 @@ class Timings:
         self.errors[label] = self.errors.get(label, 0) + 1
 
     def answered_at_once(self, timing: Timing) -> None:
-        """For a Timing of these that has nothing `pending`."""
+        """Count of a request that was answered in the burst it came in; `timing`, of these, has nothing `pending`."""
         if not burst.is_on:
             timing.add(0.0)
         elif burst.began != self._turn:
@@ -165,7 +165,7 @@ class Timings:
             self._at_once.append(timing)
 
     def started(self, timing: Timing, tool: Timing | None = None, new: str | None = None) -> Started:
-        """For a Timing of these; `new` is the name of a tool that has none yet."""
+        """Beginning of a request; `timing` is of these, and `new` the name of a tool that has no Timing yet."""
         began = burst.began if burst.is_on else self._clock.seconds()
         last = self._last
         if (
@@ -181,7 +181,7 @@ class Timings:
         return last
 
     def answered(self, started: Started) -> None:
-        """For a Started of these."""
+        """Count of one more of `started`, which these have made, that was answered."""
         if not burst.is_on:
             self._add(started, self._clock.seconds() - started.began)
             return

@@ -120,7 +120,7 @@ def _count(timing: Timing | None, failed: bool = False) -> None:
 
 
 def _ended(outcome: T, started: Started) -> T:
-    """For a Deferred."""
+    """Callback that counts a call which was not answered at once, and passes its outcome on."""
     started.ended(isinstance(outcome, Failure) or (isinstance(outcome, ToolResult) and outcome.is_error))
     return outcome
 
