@@ -59,6 +59,8 @@ class Roster:
     :param max_connections: clients that are present; as many more may be entering.
     :param drain_seconds: for requests in flight when all have to leave.
     :param period: seconds between two sweeps of all members.
+    :param within: a larger one, of which this is a part: all that is here is there as well, with its limits and its
+        end, and it sees to the sweeps.
     """
 
     def __init__(
@@ -68,13 +70,14 @@ class Roster:
         max_connections: int,
         drain_seconds: float,
         period: float = 1.0,
+        within: Roster | None = None,
     ) -> None:
         self.time = steady(clock)
-        self.restarting = False
-        """Whether all leave since another process takes over; until they have left, who is entering is let in."""
+        self._within = within
+        self._restarting = False
         self._max_connections = max_connections
         self._drain_seconds = drain_seconds
-        self._ids = count(1)
+        self._ids: count[int] = count(1) if within is None else within._ids
         self._entering: dict[int, Member] = {}
         self._present: dict[int, Member] = {}
         self._heartbeat = Heartbeat(self.time, period, lambda: self.members)
@@ -96,17 +99,23 @@ class Roster:
 
         :param more: places besides those of clients, for what may turn out to be none.
         """
-        return len(self._entering) < self._max_connections + more
+        may_here = len(self._entering) < self._max_connections + more
+        return may_here and (self._within is None or self._within.may_enter(more))
 
     @property
     def is_full(self) -> bool:
         """Whether as many are present as may be."""
-        return len(self._present) >= self._max_connections
+        return len(self._present) >= self._max_connections or (self._within is not None and self._within.is_full)
 
     @property
     def is_leaving(self) -> bool:
         """Whether nobody new is let in, for good."""
-        return self._draining and not self.restarting
+        return (self._draining and not self._restarting) or (self._within is not None and self._within.is_leaving)
+
+    @property
+    def restarting(self) -> bool:
+        """Whether all leave since another one takes over; until they have left, who is entering is let in."""
+        return self._restarting or (self._within is not None and self._within.restarting)
 
     # What fronts tell.
 
@@ -119,16 +128,23 @@ class Roster:
         self._entering[member.id] = member
         if self._empty.fired:
             self._empty = Once()
-        self._heartbeat.start()
+        if self._within is None:
+            self._heartbeat.start()
+        else:
+            self._within.enter(member)
 
     def present(self, member: Member) -> None:
         """A client is let in."""
         self._present[member.id] = self._entering.pop(member.id)
         self._totals.connections += 1
+        if self._within is not None:
+            self._within.present(member)
 
     def aborted(self) -> None:
         """A client is not waited for any longer; `gone` follows, unless it came before."""
         self._totals.aborted += 1
+        if self._within is not None:
+            self._within.aborted()
 
     def gone(self, member: Member) -> None:
         """A client is no more, whether it was let in or not."""
@@ -138,13 +154,17 @@ class Roster:
         if self._is_empty:
             self._heartbeat.stop()
             self._tell_empty()
+        if self._within is not None:
+            self._within.gone(member)
 
     def refused(self, refused: Refused) -> None:
         """Count and log one that is not let in; the log shows some in a second."""
         self._totals.refused += 1
         if refused.setting == MAX_CONNECTIONS:
-            self.limited(refused.setting)
-        if self._refusals.passes(self.time.seconds()):
+            self._totals.limited(refused.setting)
+        if self._within is not None:
+            self._within.refused(refused)
+        elif self._refusals.passes(self.time.seconds()):
             if hidden := self._refusals.hidden():
                 log_more_refused(hidden)
             log_refused(refused)
@@ -152,6 +172,8 @@ class Roster:
     def limited(self, setting: str) -> None:
         """A client has come to a limit; every time."""
         self._totals.limited(setting)
+        if self._within is not None:
+            self._within.limited(setting)
 
     # What the program asks for.
 
@@ -189,11 +211,19 @@ class Roster:
         What is in flight is answered with an error. Who is entering is let in before, to be told as well, if that takes
         no longer than a second. Let nobody begin to enter from now on.
         """
-        self.restarting = True
+        self._restarting = True
         drained = self.drain(RESTART_SECONDS)
         for one in list(self._present.values()):
             one.give_up()
         return drained
+
+    def make_way(self, seconds: float | None = None) -> Deferred[None]:
+        """Let all leave, as `drain` does, for another server that is at this place from now on; fires when they have.
+
+        Who is entering is let in before, to be told as well. Let nobody begin to enter from now on.
+        """
+        self._restarting = True
+        return self.drain(seconds)
 
     @property
     def _is_empty(self) -> bool:

@@ -220,3 +220,84 @@ def test_a_server_of_its_own_has_a_roster_of_its_own() -> None:
     one.upgraded()
     assert len(one.server.connections) == len(one.server.roster.members) == 1
     assert other.server.roster.members == ()
+
+
+@pytest.fixture
+def part(roster: Roster, clock: Clock) -> Roster:
+    return Roster(clock, max_connections=1, drain_seconds=5, within=roster)
+
+
+def test_who_is_in_a_part_is_in_the_whole_under_a_number_that_nobody_else_has(roster: Roster, part: Roster) -> None:
+    inside, entering, elsewhere = Guest(part).come_in(), Guest(part), Guest(roster).come_in()
+    assert part.members == (inside, entering)
+    assert set(roster.members) == {inside, entering, elsewhere}
+    assert len({one.id for one in roster.members}) == 3
+    inside.counters.messages_received = 3
+    for one in (inside, entering, elsewhere):
+        one.leave()
+    assert (part.members, roster.members) == ((), ())
+    assert (part.statistics().messages_received, roster.statistics().messages_received) == (3, 3)
+    assert (part.statistics().connections_total, roster.statistics().connections_total) == (1, 2)
+
+
+def test_a_part_is_full_when_itself_or_the_whole_is(roster: Roster, part: Roster) -> None:
+    inside = Guest(part).come_in()
+    assert (part.is_full, roster.is_full) == (True, False)
+    inside.leave()
+    others = [Guest(roster).come_in(), Guest(roster).come_in()]
+    assert (part.is_full, roster.is_full) == (True, True)
+    entering = [Guest(roster), Guest(roster)]
+    assert not part.may_enter()
+    for one in (*others, *entering):
+        one.leave()
+
+
+def test_what_a_part_refuses_and_limits_is_counted_by_the_whole_once(roster: Roster, part: Roster) -> None:
+    part.refused(Refused(None, "tcp4:192.0.2.1:9", 503, "full", setting="max_connections"))
+    part.limited("max_in_flight")
+    part.aborted()
+    for one in (part, roster):
+        found = one.statistics()
+        assert (found.connections_refused, found.connections_aborted) == (1, 1)
+        assert found.limits == {"max_connections": 1, "max_in_flight": 1}
+
+
+def test_a_part_is_swept_with_the_whole_and_only_once(roster: Roster, part: Roster, clock: Clock) -> None:
+    inside = Guest(part).come_in()
+    clock.advance(1)
+    assert inside.swept == [1]
+    inside.leave()
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_part_that_leaves_leaves_the_others_alone(roster: Roster, part: Roster) -> None:
+    inside, elsewhere = Guest(part).come_in(), Guest(roster).come_in()
+    drained = part.drain()
+    assert (part.is_leaving, roster.is_leaving) == (True, False)
+    assert (inside.asked, elsewhere.asked) == (["drain"], [])
+    inside.leave()
+    assert drained.called
+    elsewhere.leave()
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_when_the_whole_leaves_so_does_each_part(roster: Roster, part: Roster, restart: bool) -> None:
+    inside = Guest(part).come_in()
+    gone = roster.restart() if restart else roster.drain()
+    assert (part.restarting, part.is_leaving) == (restart, not restart)
+    assert inside.asked == (["drain", "give up"] if restart else ["drain"])
+    inside.leave()
+    assert gone.called
+    assert part.drain().called
+
+
+def test_who_makes_way_lets_what_is_in_flight_finish_and_those_in_who_are_entering(part: Roster, clock: Clock) -> None:
+    inside, entering = Guest(part).come_in(), Guest(part)
+    gone = part.make_way()
+    assert (part.restarting, part.is_leaving) == (True, False)
+    assert inside.asked == entering.asked == ["drain"]
+    clock.advance(5)
+    assert inside.asked == entering.asked == ["drain", "give up"]
+    inside.leave()
+    entering.leave()
+    assert gone.called
