@@ -7,8 +7,9 @@ TOML file, `--help`, the JSON Schema and the reference page. To add one is to ad
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
@@ -250,6 +251,12 @@ def _made(name: str, annotation: Any, default: Any, group: type[Group], descript
         "metavar": description["metavar"] or _metavar(kind, description["unit"]),
     }
     return Setting(name=name, table=group.table, title=group.title, kind=kind, default=default, **made)
+
+
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str | None:
+    """The one of the known names that `name` may be meant to be; all of them begin with `prefix`."""
+    found = get_close_matches(name.removeprefix(prefix), [one.removeprefix(prefix) for one in known], 1)
+    return f"{prefix}{found[0]}" if found else None
 
 
 def variable(spelling: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
+from types import MappingProxyType
 from typing import Literal
 
 from mcpws.backends.eras import EraTranslation
@@ -51,6 +52,14 @@ class Serving(Group, table="server", title="What is served, and where"):
         twice="one service has one App; start another service for another one",
         help="App or Backend of your own to serve: tools.py, package.tools, or either with :NAME.",
         shown="a demo server, unless there is a stdio command",
+    )
+    servers: str | None = setting(
+        None,
+        side="server",
+        metavar="FILE",
+        twice="one file names all servers",
+        help="JSON file of a desktop host, whose mcpServers are served: each at /servers/NAME, and all together at the "
+        "usual paths. [servers.NAME] in the TOML file does the same.",
     )
 
 
@@ -174,6 +183,9 @@ class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Admin, L
     :raises ConfigError: it names the field.
     """
 
+    entries: Mapping[str, Entry] = field(default_factory=lambda: MappingProxyType({}))
+    """Several servers that are served in place of one, by their names."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.stdio is not None and self.app is not None:
@@ -186,6 +198,20 @@ class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Admin, L
             return self.max_children
         # For every client, and for a quarter of them that are gone but whose children are not.
         return ceil(self.max_connections * 1.25)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One of several servers.
+
+    :param config: its settings; the default ones where it cannot be served.
+    :param url: where it is, if its process is not ours.
+    :param problem: why it cannot be served, in a line; None if it may be tried.
+    """
+
+    config: ServiceConfig = field(default_factory=ServiceConfig)
+    url: str | None = None
+    problem: str | None = None
 
 
 def service_settings() -> Mapping[str, Setting]:

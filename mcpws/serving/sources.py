@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from ipaddress import ip_address
 from typing import Any
@@ -18,7 +17,8 @@ from typing import Any
 from mcpws.errors import ConfigError, LoadFailed, UnknownSetting
 from mcpws.service.endpoints import listening_at
 from mcpws.serving.config import DEFAULT_PORT, ServiceConfig, service_settings
-from mcpws.settings import PREFIX, Setting, exceeded, variable
+from mcpws.serving.entries import TABLE, read_entries
+from mcpws.settings import PREFIX, Setting, exceeded, nearest, variable
 
 Given = Sequence[tuple[str, str]]
 """Options as they stand on the command line, each as it is spelled and with its text: `("--max-connections", "5")`."""
@@ -34,6 +34,7 @@ MAX_FILE = 1024 * 1024
 
 # Kubernetes and Docker set such variables for containers beside a service that is called mcpws.
 _FOREIGN = re.compile(rf"{PREFIX}SERVICE_(HOST|PORT(_\w+)?)|{PREFIX}PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
+_SERVED = ("app", "stdio", "servers")
 _FOREIGN_PORT = re.compile(r"(tcp|udp|sctp)://")
 
 
@@ -44,17 +45,28 @@ class Reading:
     :param values: by field; what is not given is missing.
     :param sources: what the person wrote, by field.
     :param mistakes: all that are wrong, in the order of the sources.
+    :param servers: the tables of several servers, as the file has them, and `file`, what it is called.
+    :param environ: the environment.
     """
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
     mistakes: tuple[ConfigError, ...]
+    servers: Mapping[str, Any]
+    file: str
+    environ: Mapping[str, str] = field(compare=False, repr=False)
 
     def config(self) -> ServiceConfig:
         """The settings; raises the first of the mistakes."""
         for mistake in self.mistakes:
             raise mistake
-        return ServiceConfig(**self.values)
+        config = ServiceConfig(**self.values)
+        if config.servers is None and not self.servers:
+            return config
+        try:
+            return replace(config, entries=read_entries(config, self.servers, self.file, self.environ))
+        except ConfigError as error:
+            raise self.named(error) from None
 
     def named(self, error: ConfigError) -> ConfigError:
         """`error`, which is about a field, as one that names what the person wrote."""
@@ -70,6 +82,12 @@ class _Level:
         self.values: dict[str, Any] = {}
         self.sources: dict[str, str] = {}
         self.mistakes: list[ConfigError] = []
+        self.servers: Mapping[str, Any] = {}
+
+    @property
+    def served(self) -> list[str]:
+        """What it says is served: the names of those settings of which there may be one."""
+        return [name for name in _SERVED if name in self.values or (name == "servers" and self.servers)]
 
     def put(self, setting: Setting, source: str, read: Callable[[], Any]) -> None:
         """Take the value that `read` returns, or note the ConfigError that it raises."""
@@ -93,17 +111,14 @@ def read_settings(
     environment = _environment(environ)
     files = [(text, spelling) for spelling, text in given if spelling in (f"--{CONFIG}", FILE)]
     file = _Level()
+    path = ""
     if files:
+        path = files[-1][0]
         file = _file(*files[-1])
     elif environ.get(variable(CONFIG)):
-        file = _file(environ[variable(CONFIG)], variable(CONFIG))
-    return _merged(options, environment, file)
-
-
-def nearest(name: str, known: Iterable[str], prefix: str = "") -> str | None:
-    """The one of the known names that `name` may be meant to be; all of them begin with `prefix`."""
-    found = get_close_matches(name.removeprefix(prefix), [one.removeprefix(prefix) for one in known], 1)
-    return f"{prefix}{found[0]}" if found else None
+        path = environ[variable(CONFIG)]
+        file = _file(path, variable(CONFIG))
+    return _merged(options, environment, file, path, environ)
 
 
 def _options(given: Given, values: Mapping[str, tuple[str, Any]]) -> _Level:
@@ -194,8 +209,13 @@ def _file(path: str, source: str) -> _Level:
     known = {setting.path: setting for setting in service_settings().values()}
     names = {setting.table for setting in known.values()}
     for table, content in tables.items():
-        if table not in names:
-            level.mistakes.append(UnknownSetting(f"{path}: {table}", _meant(table, sorted(names), known)))
+        if table == TABLE:
+            if isinstance(content, dict):
+                level.servers = content
+            else:
+                level.mistakes.append(ConfigError(f"{path}: {table}", content, f"must be tables: write [{table}.NAME]"))
+        elif table not in names:
+            level.mistakes.append(UnknownSetting(f"{path}: {table}", _meant(table, [*sorted(names), TABLE], known)))
         elif not isinstance(content, dict):
             level.mistakes.append(ConfigError(f"{path}: {table}", content, f"must be a table: write [{table}]"))
         else:
@@ -239,30 +259,41 @@ def _parsed(path: str, source: str) -> dict[str, Any]:
         raise ConfigError(source, path, f"is no TOML in UTF-8: {' '.join(str(error).split())}") from None
 
 
-def _merged(options: _Level, environment: _Level, file: _Level) -> Reading:
+def _merged(options: _Level, environment: _Level, file: _Level, path: str, environ: Mapping[str, str]) -> Reading:
     levels = (options, environment, file)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     mistakes = [mistake for level in levels for mistake in level.mistakes]
+    servers: Mapping[str, Any] = {}
     for level in reversed(levels):
         # What is served is one thing: whoever names it names it in place of what is named further down.
-        if "app" in level.values or "stdio" in level.values:
-            values.pop("app", None)
-            values.pop("stdio", None)
+        if level.served:
+            for name in _SERVED:
+                values.pop(name, None)
+            servers = level.servers
         values |= level.values
         sources |= level.sources
     sources = {name: source for name, source in sources.items() if name in values}
+    if servers:
+        sources.setdefault("servers", f"{path}: {TABLE}")
     mistakes += _contradictions(options, values, sources)
-    return Reading(values, sources, tuple(mistakes))
+    return Reading(values, sources, tuple(mistakes), servers, path, environ)
 
 
 def _contradictions(options: _Level, values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[ConfigError]:
-    if "app" in values and "stdio" in values:
-        yield ConfigError(sources["app"], values["app"], f"and {sources['stdio']}: give one of them, not both")
+    served = [name for name in _SERVED if name in sources]
+    if len(served) > 1:
+        one, other = served[:2]
+        yield ConfigError(sources[one], values.get(one), f"and {sources[other]}: give one of them, not both")
     settings = service_settings()
     for setting in settings.values():
         # In the environment or a file it may be there for when it is needed.
-        if setting.needs and setting.name in options.values and setting.needs not in values:
+        if (
+            setting.needs
+            and setting.name in options.values
+            and setting.needs not in values
+            and "servers" not in sources
+        ):
             needed = settings[setting.needs].option
             yield ConfigError(sources[setting.name], values[setting.name], f"goes with --{needed}, which is not given")
         if setting.exceeds:

@@ -13,7 +13,8 @@ from twisted.python import usage
 from mcpws.errors import McpwsError, UnknownSetting
 from mcpws.serving.config import service_settings
 from mcpws.serving.reference import CONFIG_ROW, grouped, help_rows
-from mcpws.serving.sources import CONFIG, Reading, nearest, options_of_settings, read_settings
+from mcpws.serving.sources import CONFIG, Reading, options_of_settings, read_settings
+from mcpws.settings import nearest
 
 _COMPLAINT = re.compile(r"option (--?[^ ]+) (.*)", re.DOTALL)
 _STATUS = "The exit status is 0 after SIGTERM; it is 1 when the service cannot begin, and one line says why."
