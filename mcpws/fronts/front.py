@@ -248,10 +248,16 @@ class Front:
             self._channel.receive(message)
             stopwatch = self._stopwatch
             if stopwatch is not None and type(message) is Request:
-                timing = stopwatch.by_name[message.method]
-                if timing.pending and stopwatch.brief and message.id not in ledger.inbound:
+                try:
+                    timing = stopwatch.by_name[message.method]
+                except KeyError:
+                    timing = stopwatch.other
+                if stopwatch.brief and message.id not in ledger.inbound:
                     # What `received` comes to, for most.
-                    timing.pending += 1
+                    if timing.pending:
+                        timing.pending += 1
+                    else:
+                        timing.answered_at_once()
                 else:
                     stopwatch.received(message)
         elif not passes:

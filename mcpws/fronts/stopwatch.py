@@ -9,7 +9,7 @@ from mcpws.jsonrpc.messages import Answer, Error, Request, RequestId, Result
 from mcpws.mcp.methods import TOOLS_CALL
 from mcpws.mcp.naming import IS_ERROR, has_failed, subject_of
 from mcpws.turns.burst import burst
-from mcpws.turns.timing import Started, Timing, Timings
+from mcpws.turns.timing import OTHER, Started, Timing, Timings
 
 SMALL = 2048
 """Bytes of a request up to which it is quicker to look at its beginning than to parse it."""
@@ -24,11 +24,24 @@ class Stopwatch:
     :param open: the client's requests that have no answer.
     """
 
-    __slots__ = ("_begins", "_last", "_method", "_open", "_timings", "_tools", "brief", "by_name", "failed", "started")
+    __slots__ = (
+        "_begins",
+        "_last",
+        "_method",
+        "_open",
+        "_timings",
+        "_tools",
+        "brief",
+        "by_name",
+        "failed",
+        "other",
+        "started",
+    )
 
     def __init__(self, timings: Timings, open: Mapping[RequestId, object]) -> None:
         self._timings = timings
         self.by_name = timings.by_name
+        self.other = timings.of(OTHER)
         self._open = open
         self._tools = timings.tools
         self._last: Started | None = None
@@ -64,7 +77,7 @@ class Stopwatch:
         if len(self.started) >= len(self._open):
             # Others were cancelled.
             self.started = {id: one for id, one in self.started.items() if id in self._open}
-        self.started[id] = self._start(request, self.by_name[request.method])
+        self.started[id] = self._start(request, self._timings.of(request.method))
 
     def answered(self, answer: Answer) -> None:
         """The backend answers; told before anything else is done about it."""
@@ -86,7 +99,7 @@ class Stopwatch:
             started.ended(failed=False)
 
     def _end_at_once(self, request: Request) -> None:
-        timing = self.by_name[request.method]
+        timing = self._timings.of(request.method)
         failed = request.id in self.failed
         self.failed.clear()
         self.brief = self._tools is None

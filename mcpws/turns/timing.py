@@ -7,7 +7,7 @@ the end of its burst. So all of it took equally long, and the clock is asked for
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from twisted.internet.interfaces import IReactorTime
@@ -38,16 +38,20 @@ class Timing:
     :param timings: whose it is; only of what is never measured there is none.
     """
 
-    __slots__ = ("_timings", "buckets", "count", "failed", "pending", "seconds")
+    __slots__ = ("_timings", "buckets", "failed", "pending", "seconds")
 
     def __init__(self, timings: Timings | None = None) -> None:
         self._timings = timings
-        self.count = 0
         self.failed = 0
         self.seconds = 0.0
         self.buckets = [0] * (len(BOUNDS) + 1)
         self.pending = 0
         """Those that were answered in this burst."""
+
+    @property
+    def count(self) -> int:
+        """Number of them."""
+        return sum(self.buckets)
 
     def answered_at_once(self) -> None:
         """A request was answered within the burst that it came in.
@@ -66,9 +70,14 @@ class Timing:
 
     def add(self, seconds: float, times: int = 1) -> None:
         """So many were answered, each in `seconds`."""
-        self.count += times
         self.seconds += seconds * times
         self.buckets[bisect_left(BOUNDS, seconds)] += times
+
+    def include(self, other: Timing) -> None:
+        """Count all that `other` has counted, too."""
+        self.failed += other.failed
+        self.seconds += other.seconds
+        self.buckets = [one + more for one, more in zip(self.buckets, other.buckets, strict=True)]
 
 
 class Started:
@@ -108,32 +117,27 @@ class Started:
         self.new = None
 
 
-class _ByName(dict[str, Timing]):
-    def __missing__(self, name: str) -> Timing:
-        return self[OTHER]
-
-
 class Timings:
-    """The Timing of each kind of request to one server, `by_name`: for any name there is one.
+    """The Timing of each kind of request to one server, `by_name`; `of` has one for any name.
 
     `errors` are the error answers by their codes, as many as there may be of these; OTHER has the others.
 
     :param names: of the kinds that are told apart; all others are OTHER.
     :param clock: that says when a burst began, too.
     :param most: further kinds that may be `named`.
+    :param beside: others of the same requests, which go by the same clock: what a burst brings is settled once for all.
     """
 
-    def __init__(self, names: Iterable[str], clock: IReactorTime, most: int = 0) -> None:
-        self.by_name: dict[str, Timing] = _ByName({name: Timing(self) for name in (*names, OTHER)})
+    def __init__(self, names: Iterable[str], clock: IReactorTime, most: int = 0, beside: Timings | None = None) -> None:
+        self.by_name = {name: Timing(self) for name in (*names, OTHER)}
         self._left = most
         self.tools: Timings | None = None
         """Where calls are counted by their tools, too; None if nobody wants to know, or the backend sees to it."""
         self.errors: dict[int | str, int] = {}
         # Not its `seconds`, which another may take the place of.
         self._clock = clock
-        self._turn: float | None = None
-        self._at_once: list[Timing] = []
-        self._later: list[Started] = []
+        self._at_once: list[Timing] = [] if beside is None else beside._at_once
+        self._later: list[Started] = [] if beside is None else beside._later
         self._last: Started | None = None
         self._at_end = self._settle
 
@@ -142,27 +146,34 @@ class Timings:
         if name not in self.by_name and self._left > 0:
             self._left -= 1
             self.by_name[name] = Timing(self)
-        return self.by_name[name]
+        return self.of(name)
+
+    def of(self, name: str) -> Timing:
+        """The Timing of a kind: that of OTHER, if it is not told apart."""
+        return self.by_name.get(name) or self.by_name[OTHER]
 
     def failed_with(self, code: int) -> None:
         """An error went out."""
-        known = code in self.errors or len(self.errors) < MAX_CODES
-        label = code if known else OTHER
+        label = self._label(code)
         self.errors[label] = self.errors.get(label, 0) + 1
+
+    def include(self, others: Timings) -> None:
+        """Count all that `others` have counted, too; kinds that have no name here are OTHER."""
+        for name, timing in others.by_name.items():
+            self.of(name).include(timing)
+        for code, count in others.errors.items():
+            label = self._label(code)
+            self.errors[label] = self.errors.get(label, 0) + count
 
     def answered_at_once(self, timing: Timing) -> None:
         """Count of a request that was answered in the burst it came in; `timing`, of these, has nothing `pending`."""
         if not burst.is_on:
             timing.add(0.0)
-        elif burst.began != self._turn:
-            # Most reads have one request: for that, what follows would cost more than the clock.
-            self._turn = burst.began
-            timing.add(self._clock.seconds() - burst.began)
-        else:
-            timing.pending = 1
-            if not (self._at_once or self._later):
-                burst.at_end(self._at_end)
-            self._at_once.append(timing)
+            return
+        timing.pending = 1
+        if not (self._at_once or self._later):
+            burst.at_end(self._at_end)
+        self._at_once.append(timing)
 
     def started(self, timing: Timing, tool: Timing | None = None, new: str | None = None) -> Started:
         """Beginning of a request; `timing` is of these, and `new` the name of a tool that has no Timing yet."""
@@ -191,21 +202,40 @@ class Timings:
             self._later.append(started)
         started.answered += 1
 
+    def _label(self, code: int | str) -> int | str:
+        return code if code in self.errors or len(self.errors) < MAX_CODES else OTHER
+
     def _settle(self) -> None:
         now = self._clock.seconds()
-        at_once, self._at_once = self._at_once, []
-        for timing in at_once:
-            timing.add(now - burst.began, timing.pending)
-            timing.pending = 0
-        later, self._later = self._later, []
-        for started in later:
-            self._add(started, now - started.began, started.answered)
-            started.answered = 0
+        if self._at_once:
+            # All of it took equally long.
+            seconds = now - burst.began
+            bucket = bisect_left(BOUNDS, seconds)
+            for timing in self._at_once:
+                times = timing.pending
+                timing.pending = 0
+                timing.seconds += seconds * times
+                timing.buckets[bucket] += times
+            self._at_once.clear()
+        if self._later:
+            for started in self._later:
+                self._add(started, now - started.began, started.answered)
+                started.answered = 0
+            self._later.clear()
 
     def _add(self, started: Started, seconds: float, times: int = 1) -> None:
         started.timing.add(seconds, times)
         if started.tool is not None:
             started.tool.add(seconds, times)
+
+
+class Counted(Protocol):
+    """The Timings of one server, or the sums of several, for whoever reads them."""
+
+    @property
+    def by_name(self) -> Mapping[str, Timing]: ...
+    @property
+    def errors(self) -> Mapping[int | str, int]: ...
 
 
 @runtime_checkable
@@ -218,7 +248,7 @@ class TimesTools(Protocol):
 
 def tool_timings(backend: object, timings: Timings, clock: IReactorTime) -> Timings:
     """The Timings of the tools of a backend, beside those of requests in general, which `timings` are."""
-    tools = Timings((), clock, MAX_TOOLS)
+    tools = Timings((), clock, MAX_TOOLS, timings)
     if isinstance(backend, TimesTools):
         backend.time_tools(tools)
     else:

@@ -235,7 +235,7 @@ def test_who_is_in_a_part_is_in_the_whole_under_a_number_that_nobody_else_has(ro
     inside.counters.messages_received = 3
     for one in (inside, entering, elsewhere):
         one.leave()
-    assert len(part.members) == len(roster.members) == 0
+    assert not any((part.members, roster.members))
     assert (part.statistics().messages_received, roster.statistics().messages_received) == (3, 3)
     assert (part.statistics().connections_total, roster.statistics().connections_total) == (1, 2)
 

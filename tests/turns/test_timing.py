@@ -24,7 +24,7 @@ class Rig:
 
     def _handle(self, answered: tuple[str, ...], seconds: float) -> None:
         for name in answered:
-            self.timings.by_name[name].answered_at_once()
+            self.timings.of(name).answered_at_once()
         self.clock.advance(seconds)
 
 
@@ -42,12 +42,11 @@ def test_every_request_is_in_one_bucket_that_is_not_below_it(times: list[float])
 def test_what_one_read_is_answered_with_took_as_long_as_the_read() -> None:
     rig = Rig()
     rig.read("call", "call", "list", "call", seconds=0.25)
-    # The first was ready at once.
-    assert (rig.call.count, rig.call.seconds) == (3, 0.5)
+    assert (rig.call.count, rig.call.seconds) == (3, 0.75)
     assert (rig.timings.by_name["list"].count, rig.timings.by_name["list"].seconds) == (1, 0.25)
     rig.clock.advance(1)
     rig.read("call", seconds=2)
-    assert (rig.call.count, rig.call.seconds, rig.call.pending) == (4, 0.5, 0)
+    assert (rig.call.count, rig.call.seconds, rig.call.pending) == (4, 2.75, 0)
 
 
 def test_names_that_are_none_of_these_are_one() -> None:
@@ -110,3 +109,32 @@ def test_names_may_be_added_as_long_as_there_is_room() -> None:
     assert timings.by_name.keys() == {OTHER, "a", "b"}
     assert three is timings.by_name[OTHER]
     assert two is not three
+
+
+def test_two_of_the_same_requests_are_settled_with_one_look_at_the_clock() -> None:
+    rig = Rig()
+    beside = Timings(["tool"], rig.clock, beside=rig.timings)
+
+    def work() -> None:
+        rig.call.answered_at_once()
+        beside.of("tool").answered_at_once()
+        beside.of("tool").answered_at_once()
+        rig.clock.advance(0.5)
+
+    burst.began = rig.clock.seconds()
+    burst.during(work)
+    assert (rig.call.count, rig.call.seconds) == (1, 0.5)
+    assert (beside.of("tool").count, beside.of("tool").seconds) == (2, 1.0)
+
+
+def test_what_others_have_counted_can_be_taken_in() -> None:
+    rig, other = Rig(), Timings(["call", "unheard of"], Clock())
+    rig.call.add(1.0, 2)
+    other.of("call").add(0.5)
+    other.of("call").failed += 1
+    other.of("unheard of").add(2.0, 3)
+    other.failed_with(-32601)
+    rig.timings.include(other)
+    assert (rig.call.count, rig.call.failed, rig.call.seconds) == (3, 1, 2.5)
+    assert rig.timings.of(OTHER).count == 3
+    assert rig.timings.errors == {-32601: 1}

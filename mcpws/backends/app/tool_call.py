@@ -96,7 +96,8 @@ def tool_call(*told: type[McpwsError]) -> Callable[[Scope, Request], object]:
             return failed(error)
         if type(outcome) is ToolResult:
             if timing is not None:
-                timing.failed += outcome.is_error
+                if outcome.is_error:
+                    timing.failed += 1
                 if timing.pending:
                     timing.pending += 1
                 else:
