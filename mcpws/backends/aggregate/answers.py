@@ -1,0 +1,69 @@
+"""Answers of an aggregate: those that are made of several, and those that it gives by itself."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from mcpws.backends.aggregate.merging import Answered, merged_list
+from mcpws.backends.aggregate.rewriting import decoded, members_of
+from mcpws.errors import BackendLost, InvalidParams, MethodNotFound, ResourceNotFound, RpcError
+from mcpws.jsonrpc.messages import EMPTY, Error, ErrorObject, Message, Request, RequestId, Result, put_together
+from mcpws.mcp.methods import BY_NAME, PROMPTS_GET
+from mcpws.mcp.schema import ProtocolVersion
+from mcpws.mcp.versions import LEGACY_VERSIONS
+
+
+def listed(method: str, id: RequestId, answered: Answered, errors: list[ErrorObject]) -> Message:
+    """The answer to a request for a list; what one server does not have is no reason to tell nothing of the others."""
+    if answered:
+        return Result(id, merged_list(method, answered))
+    return refusal(id, errors) if errors else Error.answering(id, MethodNotFound(method))
+
+
+def nothing_to_say(id: RequestId, answered: Answered, errors: list[ErrorObject]) -> Message:
+    """The answer to what is only done."""
+    return Result(id, EMPTY) if answered or not errors else refusal(id, errors)
+
+
+def refusal(id: RequestId, errors: list[ErrorObject]) -> Message:
+    """The answer where no server has given one that is of use."""
+    if errors:
+        return Error(id, errors[0])
+    return Error.answering(id, BackendLost("None of the servers can be reached"))
+
+
+def not_found(request: Request) -> RpcError:
+    """What a client is told that names no server."""
+    members = members_of(request.params)
+    if request.method in BY_NAME:
+        kind = "prompt" if request.method == PROMPTS_GET else "tool"
+        name = decoded(members["name"]) if "name" in members else None
+        reason = f"no such {kind}: {name}"
+        return InvalidParams(f"Invalid params: $.name: {reason}", {"path": "$.name", "reason": reason})
+    if "uri" in members:
+        return ResourceNotFound(str(decoded(members["uri"])))
+    reason = "names none of the servers"
+    return InvalidParams(f"Invalid params: $.ref: {reason}", {"path": "$.ref", "reason": reason})
+
+
+def uri_in(request: Request) -> str:
+    """The URI that a request names."""
+    return str(decoded(members_of(request.params)["uri"]))
+
+
+def logged_by(server: str, params: Raw | None) -> Raw:
+    """Parameters of a log message, with the name of the server before that of its logger."""
+    members = members_of(params)
+    logger = decoded(members["logger"]) if "logger" in members else None
+    members["logger"] = f"{server}.{logger}" if isinstance(logger, str) else server
+    return put_together(members)
+
+
+def version_for(params: Raw | None) -> str:
+    """The protocol version of a conversation: the one that the client asks for, if there is such a one."""
+    try:
+        asked = msgspec.json.decode(params or b"{}", type=ProtocolVersion).protocol_version
+    except ValueError:
+        asked = ""
+    return asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1]
