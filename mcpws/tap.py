@@ -5,18 +5,21 @@ A mistake in the options is told in one line that names it, and ends with a stat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+import signal
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, NoReturn, cast
 
 from twisted.application.service import IService
 from twisted.python import usage
 
 from mcpws.errors import ConfigError, McpwsError
+from mcpws.service.heeding import Heeding
 from mcpws.service.orphans import look_after_orphans
 from mcpws.service.program import Signals, Start
 from mcpws.serving.assembly import assemble
+from mcpws.serving.rereading import Rereading
 from mcpws.serving.twistd import SettingsOptions
-from mcpws.serving.twistd_log import Logged, Reopening, RunnerLog
+from mcpws.serving.twistd_log import Logged, RunnerLog
 
 
 class Options(SettingsOptions):
@@ -68,7 +71,14 @@ def makeService(options: Options) -> IService:
 
     seconds = options.config.drain_seconds + options.config.close_timeout + assembly.stop_seconds
     Signals(reactor, seconds, abandon).setServiceParent(whole)
-    Reopening(reactor, options.log).setServiceParent(whole)
+    reread = Rereading(options.read, options.config, assembly)
+
+    def heeded() -> dict[int, list[Callable[[], None]]]:
+        reopen = [] if options.log.file is None else [options.log.file.reopen]
+        rereading = [reread] if Rereading.has_something_to_read(options.reading) else []
+        return {signal.SIGHUP: [*reopen, *rereading], signal.SIGUSR1: [*reopen]}
+
+    Heeding(reactor, heeded).setServiceParent(whole)
     return whole
 
 

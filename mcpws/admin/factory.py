@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mcpws.admin.access import only_admins
 from mcpws.admin.activity import Activity
 from mcpws.admin.server import admin_server
+from mcpws.admin.together import Part, Sum
 from mcpws.admin.view import STATUS_PATH, View
+from mcpws.backends.aggregate import SEPARATOR
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
 from mcpws.mcp.methods import OF_CLIENTS
 from mcpws.seam.interfaces import Backend
 from mcpws.seam.observer import Observer, together
 from mcpws.turns.steady import steady
-from mcpws.turns.timing import Timings, tool_timings
+from mcpws.turns.timing import Counted, Timings, tool_timings
 from mcpws.ws.server import ServerFactory
 
 MAX_ADMINS = 16
@@ -30,13 +32,16 @@ def administered(
     observer: Observer | None = None,
     token: str | None = None,
     activity: Activity | None = None,
+    parts: Callable[[], Sequence[Part]] | None = None,
+    servers: Mapping[str, ServerFactory] | None = None,
     **server: Any,
 ) -> ServerFactory:
     """A ServerFactory that answers `/healthz`, `/readyz`, `/metrics`, `/status.json` and `/status` as well.
 
     :param token: with which the last three may be asked for from elsewhere; None for this machine alone.
     :param activity: if a Stdio that answers has it for its observer, so that its children are told of.
-    :param server: further arguments of the factory, but for `servers` and `timings`; `pages` come beside these.
+    :param parts: gives the servers that are at other paths of the port, if there are any, in `servers`.
+    :param server: further arguments of the factory, but for `timings`; `pages` come beside these.
     :raises ConfigError: as the factory does, and if `/status` is one of the paths of its WebSockets.
     """
     # Only who asks for pages waits for twisted.web to be imported.
@@ -51,9 +56,21 @@ def administered(
     activity = activity or Activity(clock)
     timings = Timings(OF_CLIENTS, clock)
     tools = tool_timings(backend, timings, clock)
+    all_timings: Counted = timings
+    all_tools: Counted = tools
+    if parts is not None:
+        all_timings = Sum(timings, lambda: [("", one.timings) for one in parts()])
+        all_tools = Sum(tools, lambda: [(one.name + SEPARATOR, one.tools) for one in parts()])
 
     view = View(
-        lambda: factory.statistics(), lambda: factory.roster.is_leaving, backend, activity, timings, tools, clock
+        lambda: factory.statistics(),
+        lambda: factory.roster.is_leaving,
+        backend,
+        activity,
+        all_timings,
+        all_tools,
+        clock,
+        parts or tuple,
     )
     factory = ServerFactory(
         backend,
@@ -61,7 +78,7 @@ def administered(
         reactor=reactor,
         observer=together(observer, activity),
         pages={**(server.pop("pages", None) or {}), **admin_pages(view, token)},
-        servers={STATUS_PATH: _admin(view, lambda: factory, token, reactor)},
+        servers={**(servers or {}), STATUS_PATH: _admin(view, lambda: factory, token, reactor)},
         timings=timings,
         **server,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -16,12 +16,14 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from mcpws.admin.together import Part
 from mcpws.admin.view import View
 from mcpws.config import Limits, Timeouts
 from mcpws.core.counters import COUNTED
 from mcpws.policy.stats import ServerStatistics
+from mcpws.seam.interfaces import unready_reason
 from mcpws.settings import settings_of
-from mcpws.turns.timing import BOUNDS, Timing, Timings
+from mcpws.turns.timing import BOUNDS, Counted, Timing
 from mcpws.version import __version__
 
 _ALIAS_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -74,6 +76,8 @@ class _Ours(Collector):
             backend.add_metric([name], number)
         yield backend
         yield _gauge("mcpws_children", "Child processes that run.", len(self._view.activity.children))
+        if parts := self._view.parts():
+            yield from _of_parts(parts)
         yield from self._aliases(statistics)
 
     def _aliases(self, statistics: ServerStatistics) -> Iterator[Metric]:
@@ -84,15 +88,31 @@ class _Ours(Collector):
         yield _counter("websocket_errors", "As mcpws_errors_total.", statistics.errors)
         every = Timing()
         for timing in self._view.timings.by_name.values():
-            every.seconds += timing.seconds
-            every.buckets = [one + other for one, other in zip(every.buckets, timing.buckets, strict=True)]
+            every.include(timing)
         kept = [(bound, count) for bound, count in _buckets(every) if bound == "+Inf" or float(bound) in _ALIAS_BOUNDS]
         alias = HistogramMetricFamily("websocket_latency_seconds", "As mcpws_request_seconds, of all methods.")
         alias.add_metric([], kept, every.seconds)
         yield alias
 
 
-def _timed(name: str, about: str, label: str, timings: Timings) -> Iterator[Metric]:
+def _of_parts(parts: Sequence[Part]) -> Iterator[Metric]:
+    """Of each server of several, what tells them apart."""
+    ready = GaugeMetricFamily("mcpws_server_ready", "Whether new clients of a server can be served.", labels=["server"])
+    open = GaugeMetricFamily("mcpws_server_open_connections", "Clients of a server.", labels=["server"])
+    made = CounterMetricFamily("mcpws_server_connections", "Connections to a server.", labels=["server"])
+    received = CounterMetricFamily("mcpws_server_messages_received", "Messages that came to it.", labels=["server"])
+    sent = CounterMetricFamily("mcpws_server_messages_sent", "Messages that it sent.", labels=["server"])
+    for part in parts:
+        counted = part.statistics()
+        ready.add_metric([part.name], unready_reason(part.backend) is None)
+        open.add_metric([part.name], counted.active_connections)
+        made.add_metric([part.name], counted.connections_total)
+        received.add_metric([part.name], counted.messages_received)
+        sent.add_metric([part.name], counted.messages_sent)
+    yield from (ready, open, made, received, sent)
+
+
+def _timed(name: str, about: str, label: str, timings: Counted) -> Iterator[Metric]:
     counts = CounterMetricFamily(f"{name}s", f"{about}, by their outcome.", labels=[label, "outcome"])
     seconds = HistogramMetricFamily(
         f"{name}_seconds", f"{about}: from the read of one to the write of its answer.", labels=[label]

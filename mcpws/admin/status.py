@@ -10,12 +10,13 @@ from itertools import accumulate
 from msgspec import Struct
 
 from mcpws.admin.process import cpu_seconds, resident_bytes
+from mcpws.admin.together import Part
 from mcpws.admin.view import View
 from mcpws.core.counters import COUNTED
 from mcpws.log.events import advice
-from mcpws.policy.stats import ConnectionStatistics
-from mcpws.seam.interfaces import description_of
-from mcpws.turns.timing import BOUNDS, Timing, Timings
+from mcpws.policy.stats import ConnectionStatistics, ServerStatistics
+from mcpws.seam.interfaces import description_of, unready_reason
+from mcpws.turns.timing import BOUNDS, Counted, Timing
 from mcpws.version import __version__
 
 PERCENTILES = (0.5, 0.95, 0.99)
@@ -41,8 +42,25 @@ class ProcessReport(Struct, frozen=True):
     lag: float
 
 
+class PartReport(Struct, frozen=True):
+    """One server of several: `path` is where it is, `unready` says why nobody new can be served, if so."""
+
+    name: str
+    path: str
+    summary: str
+    unready: str | None
+    connections: int
+    connections_total: int
+    messages_received: int
+    messages_sent: int
+    errors: int
+
+
 class ConnectionReport(Struct, frozen=True):
-    """One client. Times are in seconds; `round_trip` is that of the last Ping."""
+    """One client. Times are in seconds; `round_trip` is that of the last Ping.
+
+    `server` is the name of its server where there are several, empty of who is connected to all of them together.
+    """
 
     id: int
     peer: str
@@ -60,6 +78,7 @@ class ConnectionReport(Struct, frozen=True):
     in_flight: int
     queued_bytes: int
     round_trip: float | None
+    server: str = ""
 
 
 class RequestsReport(Struct, frozen=True):
@@ -103,7 +122,7 @@ class StatusReport(Struct, frozen=True):
     """Everything. `totals` are all counters, and what is open now; the keys of `errors` are codes.
 
     `requests` are by their methods; those that call a tool are in `tools` by its name as well. `bounds` are the seconds
-    that their buckets reach to.
+    that their buckets reach to. `servers` are those of this port, where there are several.
     """
 
     server: ServerReport
@@ -118,6 +137,7 @@ class StatusReport(Struct, frozen=True):
     refusals: Sequence[RefusalReport]
     tools: dict[str, RequestsReport] = {}
     bounds: Sequence[float] = ()
+    servers: Sequence[PartReport] = ()
 
 
 def status_of(view: View, lag: float) -> StatusReport:
@@ -126,6 +146,8 @@ def status_of(view: View, lag: float) -> StatusReport:
     :param lag: seconds, as `View.lag` measures them.
     """
     statistics = view.statistics()
+    parts = [(part, part.statistics()) for part in view.parts()]
+    servers = {one.id: part.name for part, counted in parts for one in counted.connections}
     now = view.clock.seconds()
     described = description_of(view.backend)
     totals = {name: getattr(statistics, name) for name in COUNTED} | {
@@ -147,7 +169,7 @@ def status_of(view: View, lag: float) -> StatusReport:
         ),
         process=ProcessReport(os.getpid(), resident_bytes(os.getpid()), cpu_seconds(), lag),
         totals=totals,
-        connections=[_connection(view, one) for one in statistics.connections],
+        connections=[_connection(view, one, servers.get(one.id, "")) for one in statistics.connections],
         bounds=BOUNDS,
         requests=_requests(view.timings),
         tools=_requests(view.tools),
@@ -162,6 +184,7 @@ def status_of(view: View, lag: float) -> StatusReport:
             RefusalReport(now - at, one.peer, one.status, one.text, one.value, advice(one))
             for at, one in view.activity.refusals
         ],
+        servers=[_part(part, counted) for part, counted in parts],
     )
 
 
@@ -183,7 +206,7 @@ def percentile(timing: Timing, share: float) -> float | None:
     return BOUNDS[-1]
 
 
-def _requests(timings: Timings) -> dict[str, RequestsReport]:
+def _requests(timings: Counted) -> dict[str, RequestsReport]:
     return {name: _of_kind(timing) for name, timing in timings.by_name.items() if timing.count}
 
 
@@ -193,7 +216,21 @@ def _of_kind(timing: Timing) -> RequestsReport:
     return RequestsReport(timing.count, timing.failed, mean, p50, p95, p99, tuple(timing.buckets))
 
 
-def _connection(view: View, one: ConnectionStatistics) -> ConnectionReport:
+def _part(part: Part, counted: ServerStatistics) -> PartReport:
+    return PartReport(
+        name=part.name,
+        path=part.path,
+        summary=description_of(part.backend).summary,
+        unready=unready_reason(part.backend),
+        connections=counted.active_connections,
+        connections_total=counted.connections_total,
+        messages_received=counted.messages_received,
+        messages_sent=counted.messages_sent,
+        errors=counted.errors,
+    )
+
+
+def _connection(view: View, one: ConnectionStatistics, server: str) -> ConnectionReport:
     client = view.activity.client(one.id)
     return ConnectionReport(
         id=one.id,
@@ -212,4 +249,5 @@ def _connection(view: View, one: ConnectionStatistics) -> ConnectionReport:
         in_flight=one.in_flight,
         queued_bytes=one.queued_bytes,
         round_trip=one.round_trip,
+        server=server,
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mcpws.admin.activity import Activity
+from mcpws.admin.together import Part
 from mcpws.policy.stats import ServerStatistics
 from mcpws.seam.interfaces import Backend, unready_reason
-from mcpws.turns.timing import Timings
+from mcpws.turns.timing import Counted
 
 STATUS_PATH = "/status"
 """Of the page, and of the WebSocket that feeds it."""
@@ -26,6 +27,7 @@ class View:
 
     :param statistics: of the server, now.
     :param timings: of requests by their methods; `tools` of calls by the names of their tools.
+    :param parts: the servers that it is made of; nothing where it is one.
     :param is_leaving: whether it lets nobody in any more.
     :param clock: of the server.
     """
@@ -34,9 +36,10 @@ class View:
     is_leaving: Callable[[], bool]
     backend: Backend
     activity: Activity
-    timings: Timings
-    tools: Timings
+    timings: Counted
+    tools: Counted
     clock: IReactorTime
+    parts: Callable[[], Sequence[Part]] = tuple
 
     def unready(self) -> str | None:
         """Why new clients cannot be served now; None if they can."""

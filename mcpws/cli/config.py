@@ -14,6 +14,7 @@ import msgspec
 from mcpws.cli.options import formatted, show
 from mcpws.cli.report import USAGE
 from mcpws.cli.service_options import ServiceCommand, service_options
+from mcpws.errors import ConfigError
 from mcpws.serving.reference import json_schema, markdown, toml
 from mcpws.serving.sources import FILE, Given, Reading, read_settings
 
@@ -35,13 +36,22 @@ def _reading(command: Callable[[Reading], None]) -> Callable[..., None]:
     @wraps(command)
     def read(given: Given, file: str | None, **rest: Any) -> None:
         reading = read_settings([*given, *([] if file is None else [(FILE, file)])], os.environ)
-        for mistake in reading.mistakes:
+        mistakes = [*map(str, reading.mistakes)] or _of_servers(reading)
+        for mistake in mistakes:
             click.echo(f"mcpws: {mistake}", err=True)
-        if reading.mistakes:
+        if mistakes:
             sys.exit(USAGE)
         command(reading, **rest)
 
     return read
+
+
+def _of_servers(reading: Reading) -> list[str]:
+    """Mistakes in what is said of several servers, which a service would go on without."""
+    try:
+        return [entry.problem for entry in reading.config().entries.values() if entry.problem is not None]
+    except ConfigError as error:
+        return [str(error)]
 
 
 @config.command(cls=ServiceCommand, short_help="Tell every mistake in the settings.")

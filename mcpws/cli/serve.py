@@ -25,12 +25,14 @@ from mcpws.errors import ConfigError, LoadFailed, McpwsError
 from mcpws.log.output import begin as begin_log
 from mcpws.seam.interfaces import description_of
 from mcpws.service.endpoints import endpoint_description, make_endpoint
+from mcpws.service.heeding import Heeding
 from mcpws.service.orphans import look_after_orphans
 from mcpws.service.program import run_service, say
 from mcpws.serving.assembly import Assembly, assemble
 from mcpws.serving.blame import blamed_files, shown_traceback
 from mcpws.serving.config import ServiceConfig
 from mcpws.serving.finding import places_of, their_files
+from mcpws.serving.rereading import Rereading
 from mcpws.serving.sockets import KeptSockets, TakenSockets
 from mcpws.serving.sources import Given, Reading, read_settings
 from mcpws.serving.supervise import Supervision
@@ -143,7 +145,7 @@ class _Asked:
     def files(self, config: ServiceConfig) -> set[str]:
         """Files to watch before anything is loaded: those that are named, and those where a module would be."""
         words = [os.path.join(config.cwd or os.curdir, word) for word in config.stdio or ()]
-        words += [text for option, text in self.given if option == "--config"]
+        words += [text for option, text in self.given if option in ("--config", "--servers")]
         named = {word for word in words if os.path.isfile(word)}
         return {os.path.realpath(file) for file in named | (set() if config.app is None else places_of(config.app))}
 
@@ -172,11 +174,14 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
             assembly.backend.show_errors = True
         turn.loaded(their_files())
 
+    reread = Rereading(asked.read, config, assembly)
+
     def announce() -> None:
         description = description_of(assembly.backend)
         if turn is None or turn.first:
             with suppress(OSError):
-                click.echo(welcome(description, assembly.service.urls, config, this_command(), config.app), err=True)
+                urls, servers = assembly.service.urls, assembly.servers()
+                click.echo(welcome(description, urls, config, this_command(), config.app, servers), err=True)
         else:
             say(f"loaded in {time.monotonic() - began_at:.1f} s: {description.summary}")
 
@@ -189,6 +194,7 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
         if turn is not None:
             _take_orders(turn, assembly, reactor)
 
+    heeding = Heeding(reactor, lambda: {signal.SIGHUP: [reread] if reread.has_something_to_read(reading) else []})
     signals = run_service(
         assembly.service,
         reactor,
@@ -196,6 +202,7 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
         stop_seconds=assembly.stop_seconds,
         abandon=assembly.abandon,
         interruptible=turn is None,
+        more=[heeding] if turn is None else [],
     )
     return 128 + signal.SIGINT if signals.received == signal.SIGINT else 0
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import FrameType
@@ -76,6 +76,7 @@ def run_service(
     stop_seconds: float = 0,
     abandon: Callable[[], None] = lambda: None,
     interruptible: bool = True,
+    more: Sequence[Service] = (),
 ) -> Signals:
     """Run `reactor` with `serving` until a signal, and let it end in order; what has received the signals.
 
@@ -85,12 +86,14 @@ def run_service(
     :param stop_seconds: that the backend may take to stop, for whoever waits.
     :param abandon: called before the program ends at once.
     :param interruptible: whether SIGINT is heeded.
+    :param more: services that begin and end with it.
     """
     whole = Whole(Start({}))
     serving.setServiceParent(whole)
     config = serving.factory.config
     signals = Signals(reactor, config.drain_seconds + config.close_timeout + stop_seconds, abandon, interruptible)
-    signals.setServiceParent(whole)
+    for one in (signals, *more):
+        one.setServiceParent(whole)
     whole.startService()
     # After the signals are heeded: who reads that it has begun may end it at once.
     reactor.callWhenRunning(began)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mcpws.admin.access import read_token
 from mcpws.admin.activity import Activity
 from mcpws.admin.factory import administered
-from mcpws.backends.eras import DualEra
-from mcpws.backends.shared import SharedStdio
+from mcpws.admin.servers import SERVERS_PATH, Servers
 from mcpws.backends.stdio import Stdio
+from mcpws.fronts.roster import Roster
+from mcpws.http.page import Page
 from mcpws.log.events import service_log
-from mcpws.policy.backoff import Backoff
 from mcpws.policy.stats import ServerStatistics
-from mcpws.seam.interfaces import Backend
-from mcpws.seam.observer import Observer
+from mcpws.seam.interfaces import Backend, unready_reason
+from mcpws.seam.observer import together
 from mcpws.service.listen import WebSocketService
-from mcpws.serving.config import SHARED, ServiceConfig
+from mcpws.serving.backend import backend_of
+from mcpws.serving.config import ServiceConfig
 from mcpws.serving.demo import demo_app
-from mcpws.serving.finding import find_backend
+from mcpws.serving.several import Several
+from mcpws.turns.heartbeat import period
 from mcpws.turns.steady import steady
 from mcpws.ws.server import ServerFactory
+
+UNAVAILABLE = "(not available: the log says why)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +35,30 @@ class Assembly:
     """A service that has not begun.
 
     :param backend: what answers.
-    :param stdio: whose processes answer, None where there are none.
+    :param stdios: whose processes answer, now.
+    :param several: the servers that it is made of; None where it is one.
     """
 
     service: WebSocketService
     backend: Backend
-    stdio: Stdio | None
+    stdios: Callable[[], Sequence[Stdio]]
+    several: Several | None = None
 
     @property
     def stop_seconds(self) -> float:
         """That the backend may take to stop, once nobody is connected any more."""
-        return 0 if self.stdio is None else self.stdio.stop_seconds
+        return max((one.stop_seconds for one in self.stdios()), default=0)
+
+    def servers(self) -> list[str]:
+        """Path of each of several servers, with what is wrong if something is."""
+        parts = [] if self.several is None else self.several.parts()
+        problems = [(part.path, unready_reason(part.backend)) for part in parts]
+        return [path if problem is None else f"{path}  {UNAVAILABLE}" for path, problem in problems]
 
     def abandon(self) -> None:
         """Kill what would outlive this process, which ends at once. Signal functions may call it."""
-        if self.stdio is not None:
-            self.stdio.kill()
+        for one in self.stdios():
+            one.kill()
 
 
 def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assembly:
@@ -59,49 +72,38 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
         return factory.statistics()
 
     shown = config.status == "on"
-    # Children are told of; an App has none, and is loaded before anything looks at the time.
-    activity = Activity(steady(reactor)) if shown and config.stdio is not None else None
-    stdio = None if config.stdio is None else _stdio(config, config.stdio, reactor, activity)
-    if stdio is not None:
-        backend = _behind(stdio, config, reactor)
-    elif config.app is not None:
-        backend = find_backend(config.app, "app")
-    else:
-        backend = demo_app(statistics, reactor)
     observer = service_log(config.access_log, config.log_level)
+    # Children are told of; an App has none, and is loaded before anything looks at the time.
+    has_children = config.stdio is not None or bool(config.entries)
+    activity = Activity(steady(reactor)) if shown and has_children else None
+    more: dict[str, Any] = {}
+    several = None
+    if config.entries:
+        whole = Roster(
+            reactor,
+            max_connections=config.max_connections,
+            drain_seconds=config.drain_seconds,
+            period=period(config),
+        )
+        several = Several(config.entries, reactor, whole, together(observer, activity), activity, counting=shown)
+        backend: Backend = several.together
+        stdios = several.stdios
+        pages = {SERVERS_PATH: Page(Servers(several.parts))}
+        more |= {"roster": whole, "servers": several.factories, "pages": pages}
+        if shown:
+            more["parts"] = several.parts
+    else:
+        stdio = None
+        if config.stdio is not None or config.app is not None:
+            backend, stdio = backend_of(config, reactor, activity)
+        else:
+            backend = demo_app(statistics, reactor)
+        stdios = partial(list[Stdio], [] if stdio is None else [stdio])
     if shown:
         token = None if config.admin_token_file is None else read_token(config.admin_token_file)
-        factory = administered(backend, config, reactor=reactor, observer=observer, token=token, activity=activity)
+        factory = administered(
+            backend, config, reactor=reactor, observer=observer, token=token, activity=activity, **more
+        )
     else:
-        factory = ServerFactory(backend, config, reactor=reactor, observer=observer)
-    return Assembly(WebSocketService(factory, config.listen, listener or reactor), backend, stdio)
-
-
-def _stdio(config: ServiceConfig, command: Sequence[str], reactor: Any, observer: Observer | None) -> Stdio:
-    return Stdio(
-        command,
-        reactor=reactor,
-        env=dict(config.env),
-        inherit_env=not config.clean_env,
-        cwd=config.cwd,
-        max_line=config.max_outbound_size,
-        max_depth=config.max_depth,
-        stall_timeout=config.stall_timeout,
-        max_children=config.child_limit,
-        max_memory=config.child_memory,
-        observer=observer,
-        # What is shared has a backoff of its own.
-        backoff=None if config.stdio_mode == SHARED else Backoff(),
-    )
-
-
-def _behind(stdio: Stdio, config: ServiceConfig, reactor: Any) -> Backend:
-    if config.stdio_mode != SHARED:
-        return DualEra(stdio, clock=reactor, settings=config) if config.translate else stdio
-    return SharedStdio(
-        stdio,
-        clock=reactor,
-        # As many calls as a connection may have in flight, and as many subscriptions.
-        max_open=2 * config.max_in_flight,
-        max_queued_bytes=config.max_queued_bytes,
-    )
+        factory = ServerFactory(backend, config, reactor=reactor, observer=observer, **more)
+    return Assembly(WebSocketService(factory, config.listen, listener or reactor), backend, stdios, several)

@@ -36,7 +36,8 @@ _SERVED = ("command", "app", "url")
 # What hosts say of a server that has no meaning here is left to them.
 _OF_HOSTS = (*_SERVED[:1], "args", "env", "cwd", "url", "type", "disabled")
 _LOCAL, _WEBSOCKET = ("stdio", "local"), ("ws", "websocket")
-_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+# Two underscores part the name of a server from that of a tool.
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+|_{2,}")
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _FOREIGN = re.compile(r"\$\{[^}]*\}")
 
@@ -59,7 +60,7 @@ def read_entries(
         read += [(name, f"{config.servers}: {key}.{name}", one, True) for name, one in servers.items()]
     read += [(name, f"{source}: {TABLE}.{name}", one, False) for name, one in tables.items()]
     for name, place, one, is_foreign in read:
-        fit = _UNFIT.sub("-", name).strip("-.")[:MAX_NAME]
+        fit = _UNFIT.sub("-", name).lstrip("-._")[:MAX_NAME].rstrip("-._")
         if not fit:
             raise ConfigError(place, name, "must be a name with a letter or digit in it")
         if fit in entries:
@@ -168,7 +169,7 @@ def _served(given: dict[str, Any], place: str) -> dict[str, Any]:
 
 def _settings(given: Mapping[str, Any], place: str) -> Iterator[tuple[Setting, str, Any]]:
     """Settings of a server, each with what it is called and its value: of its processes, or in the usual tables."""
-    known = _known()
+    known = settings_of_one()
     tables = {one.table for one in service_settings().values()}
     for key, value in given.items():
         if key in tables and isinstance(value, dict):
@@ -187,7 +188,7 @@ def _found(known: Mapping[str, Setting], path: str, source: str) -> Setting:
 
 
 @cache
-def _known() -> Mapping[str, Setting]:
+def settings_of_one() -> Mapping[str, Setting]:
     """The settings that each server may have for itself, by their paths in the TOML file."""
     whole = {*settings_of(Admin), *settings_of(Log), *settings_of(Serving), "stdio", "paths"}
     return {one.path: one for one in service_settings().values() if one.name not in whole}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from mcpws.serving.config import ServiceConfig, service_settings
+from mcpws.serving.config import Entry, ServiceConfig, service_settings
+from mcpws.serving.entries import TABLE as SERVERS
+from mcpws.serving.entries import settings_of_one
 from mcpws.serving.sources import CONFIG
 from mcpws.settings import Setting, settings_of, variable
 
@@ -114,14 +117,11 @@ def _code(*texts: str) -> str:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the TOML file."""
-    tables: dict[str, Any] = {}
-    for setting in service_settings().values():
-        table = tables.setdefault(
-            setting.table, {"title": setting.title, "type": "object", "additionalProperties": False, "properties": {}}
-        )
-        unit = f" In {setting.unit}." if setting.unit else ""
-        described = {"description": f"{setting.help}{unit}"}
-        table["properties"][setting.key] = setting.kind.schema() | described | _default(setting)
+    tables = _tables(service_settings().values())
+    of_one = _tables(settings_of_one().values())
+    own = {key: one for key, one in tables["server"]["properties"].items() if key == "app"} | _OF_A_SERVER
+    server = _table("One server of several", own | of_one.pop("stdio")["properties"] | of_one)
+    tables[SERVERS] = {"title": "Several servers", "type": "object", "additionalProperties": server}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of an mcpws service",
@@ -129,6 +129,33 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": tables,
     }
+
+
+_OF_A_SERVER = {
+    "command": {
+        "type": ["string", "array"],
+        "items": {"type": "string"},
+        "description": "Program, or whole command line, of a stdio MCP server.",
+    },
+    "args": {"type": "array", "items": {"type": "string"}, "description": "Arguments of the program."},
+    "url": {"type": "string", "pattern": "^wss?:", "description": "Where it is, if it is elsewhere."},
+    "disabled": {"type": "boolean", "description": "Leave it out."},
+}
+
+
+def _tables(settings: Iterable[Setting]) -> dict[str, Any]:
+    """The schemas of tables with these settings."""
+    tables: dict[str, Any] = {}
+    for setting in settings:
+        table = tables.setdefault(setting.table, _table(setting.title, {}))
+        unit = f" In {setting.unit}." if setting.unit else ""
+        described = {"description": f"{setting.help}{unit}"}
+        table["properties"][setting.key] = setting.kind.schema() | described | _default(setting)
+    return tables
+
+
+def _table(title: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "type": "object", "additionalProperties": False, "properties": properties}
 
 
 def _default(setting: Setting) -> dict[str, Any]:
@@ -146,7 +173,13 @@ def toml(config: ServiceConfig, sources: Mapping[str, str]) -> str:
     for table, settings in groupby(service_settings().values(), lambda one: one.table):
         lines += ["", f"[{table}]"]
         lines += [_line(one, getattr(config, one.name), sources.get(one.name, "default")) for one in settings]
+    # What they have for themselves may be in two files, and in words that only one of them knows.
+    lines += [f"# [{SERVERS}.{name}]  # {_what_is_served(one)}" for name, one in config.entries.items()]
     return "\n".join(lines[1:])
+
+
+def _what_is_served(entry: Entry) -> str:
+    return entry.problem or entry.url or entry.config.app or shlex.join(entry.config.stdio or ())
 
 
 def _line(setting: Setting, value: Any, source: str) -> str:

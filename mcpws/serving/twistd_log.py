@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, MutableMapping
-from types import FrameType
+from collections.abc import MutableMapping
 from typing import Any, cast
 
-from twisted.application.service import Service
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -92,41 +89,3 @@ class Logged(Whole):
         except OSError as error:
             raise SystemExit(f"mcpws: cannot log to {error.filename}: {error.strerror}") from None
         super().setServiceParent(parent)
-
-
-class Reopening(Service):
-    """SIGHUP and SIGUSR1: the log file is opened anew, after somebody has renamed it.
-
-    :param reactor: runs meanwhile.
-    :param log: nothing is done unless it has a file by the time that the reactor runs.
-    """
-
-    def __init__(self, reactor: Any, log: RunnerLog) -> None:
-        self._reactor = reactor
-        self._log = log
-        self._before: dict[int, Any] = {}
-
-    def startService(self) -> None:
-        super().startService()
-        self._reactor.callWhenRunning(self._install)
-
-    def stopService(self) -> None:
-        super().stopService()
-        for number, before in self._before.items():
-            signal.signal(number, before)
-        self._before.clear()
-
-    def _install(self) -> None:
-        if self._log.file is None:
-            return
-        reopen = self._log.file.reopen
-        for number in (signal.SIGHUP, signal.SIGUSR1):
-            # What is ignored stays so, as SIGHUP does with nohup.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._received(reopen))
-
-    def _received(self, reopen: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
-        def received(number: int, frame: FrameType | None) -> None:
-            self._reactor.callFromThread(reopen)
-
-        return received

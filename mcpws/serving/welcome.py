@@ -59,17 +59,25 @@ def this_command(here: str | None = None) -> OwnCommand:
 
 
 def welcome(
-    served: Description, urls: Sequence[str], config: WebSocketConfig, command: OwnCommand, source: str | None = None
+    served: Description,
+    urls: Sequence[str],
+    config: WebSocketConfig,
+    command: OwnCommand,
+    source: str | None = None,
+    servers: Sequence[str] = (),
 ) -> str:
     """The whole text, without a newline at its end.
 
     :param urls: where clients connect, without paths; the first is the one to try.
     :param source: what the person named to be served, None for nothing.
+    :param servers: paths of the servers that it is made of, each with what is to be said of it.
     """
     web = [url for url in urls if url.startswith(("ws:", "wss:"))]
     lines = [served.summary + (f" ({source})" if source and source not in served.summary else ""), ""]
     lines += _columns(_with_paths(web, config.paths))
     lines += [f"    {url}" for url in urls if url not in web]
+    if servers:
+        lines += ["", "Each server by itself:", *(f"    {one}" for one in _with_paths(urls[:1], servers))]
     lines += ["", f"Who may connect: {_who(urls, config)}"]
     if web:
         url = web[0] if "/" in config.paths else web[0] + config.paths[0]

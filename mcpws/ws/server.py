@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -287,6 +287,7 @@ class ServerFactory(WebSocketServerFactory):
         self.checks = (*handshake_checks(self.config), *checks)
         self.pages = self._with_pages(pages) if pages else None
         self.servers = dict(servers or {})
+        self._leaving: list[ServerFactory] = []
         self.timings = timings
 
     # For the embedding program.
@@ -304,6 +305,22 @@ class ServerFactory(WebSocketServerFactory):
         """Send a notification to every initialised client; returns to how many."""
         return self.roster.broadcast(Notification(method, None if params is None else to_raw(params)))
 
+    def serve_at(self, path: str, server: ServerFactory | None) -> Deferred[None]:
+        """Let `server` have the WebSockets at `path` from now on, or nobody; who had them stops.
+
+        Its clients are closed once what is in flight is answered: with 1012 if they find another one there. Fires when
+        nothing of it is left. Nobody has to wait for that; `stop` does.
+        """
+        before = self.servers.pop(path, None)
+        if server is not None:
+            self.servers[path] = server
+        if before is None:
+            return succeed(None)
+        self._leaving.append(before)
+        if server is not None:
+            before.roster.make_way()
+        return before.stop().addErrback(_not_stopped, path).addCallback(lambda _: self._leaving.remove(before))
+
     def drain(self, seconds: float | None = None) -> Deferred[None]:
         """Refuse new clients and requests, let those in flight finish, close everything with 1001.
 
@@ -319,7 +336,8 @@ class ServerFactory(WebSocketServerFactory):
         clients are told as well. Pages that are asked for are answered. Fires when no connection is left. Stop
         listening before this, and call `stop` after.
         """
-        gone = [self.roster.restart(), *(server.restart() for server in self.servers.values())]
+        servers = (*self.servers.values(), *self._leaving)
+        gone = [self.roster.restart(), *(server.restart() for server in servers)]
         if self.pages is not None:
             gone.append(self.pages.close(self.config.drain_seconds))
         return gatherResults(gone).addCallback(lambda _: None)
@@ -377,9 +395,13 @@ class ServerFactory(WebSocketServerFactory):
 
     def _drained(self, _: None, seconds: float | None) -> Deferred[None]:
         # These were there for whoever wanted to see that.
-        left = [server.stop(seconds) for server in self.servers.values()]
+        left = [server.stop(seconds) for server in (*self.servers.values(), *self._leaving)]
         if self.pages is not None:
             left.append(self.pages.close(self.config.drain_seconds if seconds is None else seconds))
         if not left:
             return self.backend.stop()
         return gatherResults(left).addCallback(lambda _: self.backend.stop())
+
+
+def _not_stopped(failure: Failure, path: str) -> None:
+    log.failure("what was served at {path} did not stop in order", failure, path=path)

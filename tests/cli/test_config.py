@@ -66,7 +66,21 @@ def test_nothing_is_shown_of_settings_with_a_mistake(file: Path) -> None:
 
 
 def test_the_schema_is_json() -> None:
-    assert set(json.loads(run("schema").stdout)["properties"]) == {one.table for one in service_settings().values()}
+    tables = {one.table for one in service_settings().values()}
+    assert set(json.loads(run("schema").stdout)["properties"]) == {*tables, "servers"}
+
+
+def test_a_mistake_in_one_of_several_servers_is_told(file: Path) -> None:
+    file.write_text('[servers.time]\ncommand = "cat"\n[servers.odd]\ncommand = 5\n')
+    result = run("check", "--config", "mcpws.toml")
+    assert result.exit_code == 2
+    assert result.stderr == "mcpws: mcpws.toml: servers.odd.command: must be the program (got 5)\n"
+
+
+def test_several_servers_are_shown_by_what_they_serve(file: Path) -> None:
+    file.write_text('[servers.time]\ncommand = "cat -u"\n[servers.away]\nurl = "ws://mcp.example/"\n')
+    result = run("show", "--config", "mcpws.toml")
+    assert result.stdout.endswith("# [servers.time]  # cat -u\n# [servers.away]  # ws://mcp.example/\n")
 
 
 def test_the_reference_is_markdown() -> None:

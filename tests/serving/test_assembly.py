@@ -38,8 +38,9 @@ def test_without_settings_the_demo_is_served() -> None:
 def test_a_stdio_server_is_served_as_the_settings_say(settings: dict[str, Any], backend: type, summary: str) -> None:
     assembly = assembled(stdio=("cat", "-u"), **settings)
     assert type(assembly.backend) is backend
-    assert isinstance(assembly.stdio, Stdio)
-    assert assembly.stop_seconds == assembly.stdio.stop_seconds
+    (of_processes,) = assembly.stdios()
+    assert isinstance(of_processes, Stdio)
+    assert assembly.stop_seconds == of_processes.stop_seconds
     assert description_of(assembly.backend).name == "cat"
     assert description_of(assembly.backend).summary == summary
 

@@ -53,8 +53,10 @@ def test_the_keys_of_two_hosts_are_known(path: Path, key: str) -> None:
 
 
 def test_servers_keep_their_order_and_get_names_that_fit_into_a_path(path: Path) -> None:
-    found = entries(path, {"my server": TIME, "@scope/tool": TIME, "a.b_c-d": TIME, "x" * 99: TIME})
-    assert [*found] == ["my-server", "scope-tool", "a.b_c-d", "x" * MAX_NAME]
+    found = entries(
+        path, {"my server": TIME, "@scope/tool": TIME, "a.b_c-d": TIME, "_two__words_": TIME, "x" * 99: TIME}
+    )
+    assert [*found] == ["my-server", "scope-tool", "a.b_c-d", "two-words", "x" * MAX_NAME]
 
 
 def test_a_server_that_is_switched_off_is_not_there(path: Path) -> None:

@@ -74,11 +74,17 @@ def test_the_schema_names_every_key_and_no_other() -> None:
     schema = json_schema()
     json.dumps(schema, allow_nan=False)
     assert not schema["additionalProperties"]
+    servers = schema["properties"].pop("servers")
     paths = [f"{table}.{key}" for table, content in schema["properties"].items() for key in content["properties"]]
     assert paths == [setting.path for setting in SETTINGS.values()]
     assert all(not content["additionalProperties"] for content in schema["properties"].values())
     connections = schema["properties"]["limits"]["properties"]["max_connections"]
     assert (connections["type"], connections["minimum"], connections["default"]) == ("integer", 1, 100)
+    one = servers["additionalProperties"]
+    assert not one["additionalProperties"]
+    assert one["properties"].keys() >= {"command", "args", "env", "url", "app", "disabled", "mode", "limits"}
+    assert one["properties"]["limits"] == schema["properties"]["limits"]
+    assert not one["properties"].keys() & {"server", "admin", "log", "listen", "servers"}
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)

@@ -1,12 +1,9 @@
-"""What twistd and twist are given to log with, and signals that open the file anew."""
+"""What twistd and twist are given to log with, and what becomes of that."""
 
 from __future__ import annotations
 
 import io
-import os
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ from twisted.python.components import Componentized
 
 from mcpws.log.output import Lines
 from mcpws.service.program import Start
-from mcpws.serving.twistd_log import Logged, Reopening, RunnerLog
+from mcpws.serving.twistd_log import Logged, RunnerLog
 
 EVENT = {"log_format": "it rains", "log_level": LogLevel.warn, "log_namespace": "test", "log_time": 0.0}
 
@@ -111,59 +108,3 @@ def test_a_service_gives_its_log_to_what_takes_it() -> None:
     assert [type(one) for one in IServiceCollection(application)] == [Logged]
     assert log.file is not None
     log.file.close()
-
-
-class Running:
-    """A reactor that runs: whatever it is to call it calls at once."""
-
-    def callWhenRunning(self, call: Any) -> None:
-        call()
-
-    def callFromThread(self, call: Any) -> None:
-        call()
-
-
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGUSR1)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
-def test_a_signal_opens_the_file_anew(number: int, tmp_path: Path, handlers: None) -> None:
-    before = signal.getsignal(number)
-    log, observer = given(twistd())
-    reopening = Reopening(Running(), log)
-    reopening.startService()
-    os.rename("twistd.log", "twistd.log.1")
-    os.kill(os.getpid(), number)
-    observer(EVENT)
-    assert (tmp_path / "twistd.log.1").read_text() == ""
-    assert "it rains" in (tmp_path / "twistd.log").read_text()
-    reopening.stopService()
-    assert signal.getsignal(number) is before
-    assert log.file is not None
-    log.file.close()
-
-
-def test_a_signal_that_is_ignored_stays_so(handlers: None) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    log, _ = given(twistd())
-    reopening = Reopening(Running(), log)
-    reopening.startService()
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    assert callable(signal.getsignal(signal.SIGUSR1))
-    reopening.stopService()
-    assert log.file is not None
-    log.file.close()
-
-
-def test_without_a_file_no_signal_is_taken(handlers: None) -> None:
-    before = signal.getsignal(signal.SIGHUP)
-    log, _ = given(twistd(nodaemon=True))
-    reopening = Reopening(Running(), log)
-    reopening.startService()
-    assert signal.getsignal(signal.SIGHUP) is before
-    reopening.stopService()

@@ -146,3 +146,14 @@ def test_an_app_describes_itself_by_what_it_has() -> None:
     app.resource("a://b")(lambda: "")
     app.prompt(text)
     assert app.described().summary == "calculator 1.0: 2 tools, 1 resource, 1 template, 1 prompt"
+
+
+def test_each_of_several_servers_has_a_url_of_its_own() -> None:
+    servers = ["/servers/time", "/servers/broken  (not available: the log says why)", *map(str, range(9))]
+    lines = welcome(CALCULATOR, ["ws://127.0.0.1:8082"], WebSocketConfig(), SCRIPT, None, servers).splitlines()
+    at = lines.index("Each server by itself:")
+    assert lines[at + 1 : at + 3] == [
+        "    ws://127.0.0.1:8082/servers/time",
+        "    ws://127.0.0.1:8082/servers/broken  (not available: the log says why)",
+    ]
+    assert "    and 3 more" in lines
