@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from mcpws.backends.aggregate.merging import Answered, merged_list
 from mcpws.backends.aggregate.rewriting import decoded, members_of
 from mcpws.errors import BackendLost, InvalidParams, MethodNotFound, ResourceNotFound, RpcError
 from mcpws.jsonrpc.messages import EMPTY, Error, ErrorObject, Message, Request, RequestId, Result, put_together
+from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.levels import Level
+from mcpws.mcp.meta import read_modern
 from mcpws.mcp.methods import BY_NAME, PROMPTS_GET
 from mcpws.mcp.schema import ProtocolVersion
 from mcpws.mcp.versions import LEGACY_VERSIONS
 
 
-def listed(method: str, id: RequestId, answered: Answered, errors: list[ErrorObject]) -> Message:
-    """The answer to a request for a list; what one server does not have is no reason to tell nothing of the others."""
-    if answered:
-        return Result(id, merged_list(method, answered))
+class _SetLevel(Struct):
+    level: Level
+
+
+_read_level = reader(_SetLevel)
+
+
+def listed(method: str, goes_on: bool, id: RequestId, answered: Answered, errors: list[ErrorObject]) -> Message:
+    """The answer to a request for a list; what one server does not have is no reason to tell nothing of the others.
+
+    :param goes_on: whether it has begun with another answer: then it is not to end as if that were all.
+    """
+    failed = [error for error in errors if error.code != MethodNotFound.code]
+    if answered and not (goes_on and failed):
+        return Result(id, merged_list(method, answered, not failed))
     return refusal(id, errors) if errors else Error.answering(id, MethodNotFound(method))
 
 
@@ -42,7 +56,9 @@ def not_found(request: Request) -> RpcError:
         reason = f"no such {kind}: {name}"
         return InvalidParams(f"Invalid params: $.name: {reason}", {"path": "$.name", "reason": reason})
     if "uri" in members:
-        return ResourceNotFound(str(decoded(members["uri"])))
+        missing = ResourceNotFound(str(decoded(members["uri"])))
+        # By MCP 2026-07-28 it has no code of its own.
+        return missing if read_modern(request) is None else InvalidParams(missing.message, missing.data)
     reason = "names none of the servers"
     return InvalidParams(f"Invalid params: $.ref: {reason}", {"path": "$.ref", "reason": reason})
 
@@ -67,3 +83,11 @@ def version_for(params: Raw | None) -> str:
     except ValueError:
         asked = ""
     return asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1]
+
+
+def check_level(request: Request) -> None:
+    """Raise InvalidParams unless a `logging/setLevel` names a level that there is."""
+    try:
+        _read_level(request.params or b"{}")
+    except ValueError as error:
+        raise InvalidParams(f"Invalid params: $.level: {error}", {"path": "$.level", "reason": str(error)}) from None

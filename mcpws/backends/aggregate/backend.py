@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from random import Random
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from mcpws.backends.aggregate.conversation import AggregateConversation, AggregateCounters
 from mcpws.backends.aggregate.names import check_name
@@ -15,6 +18,8 @@ from mcpws.errors import ShuttingDown
 from mcpws.mcp.schema import OURSELVES
 from mcpws.seam.interfaces import Backend, Channel, Description, Link, counted_by, unready_reason
 from mcpws.turns.steady import steady
+
+log = Logger()
 
 MAX_NAMED = 5
 """Servers that a description names."""
@@ -54,6 +59,7 @@ class Aggregate:
         self._counters = AggregateCounters()
         self._conversations: set[AggregateConversation] = set()
         self._stopping = False
+        self._random = Random().random
 
     def open(self, link: Link) -> Deferred[Channel]:
         """Begin a conversation; no server is begun yet. It fails with ShuttingDown after `stop`."""
@@ -68,6 +74,7 @@ class Aggregate:
             max_questions=self.limits.max_questions,
             counters=self._counters,
             on_end=self._conversations.discard,
+            random=self._random,
         )
         self._conversations.add(conversation)
         channel: Channel = conversation
@@ -78,7 +85,8 @@ class Aggregate:
         self._stopping = True
         for conversation in list(self._conversations):
             conversation.end(ShuttingDown())
-        return gatherResults([one.stop() for one in self._servers.values()]).addCallback(lambda _: None)
+        stopping = [one.stop().addErrback(_not_stopped, name) for name, one in self._servers.items()]
+        return gatherResults(stopping).addCallback(lambda _: None)
 
     def put(self, name: str, server: Backend) -> None:
         """Serve this one as well, or in the place of the one with this name, which is for the caller to stop.
@@ -118,3 +126,7 @@ class Aggregate:
             return "there is no server"
         name, reason = reasons[0]
         return None if any(one is None for _, one in reasons) else f"{name}: {reason}"
+
+
+def _not_stopped(failure: Failure, name: str) -> None:
+    log.failure("{name} did not stop in order", failure, name=name)

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mcpws.backends.aggregate.answers import (
+    check_level,
     listed,
     logged_by,
     not_found,
@@ -37,7 +38,7 @@ from mcpws.backends.aggregate.merging import (
 from mcpws.backends.aggregate.names import uri_with_server
 from mcpws.backends.aggregate.pending import Gathered, Pending, Routed
 from mcpws.backends.aggregate.rewriting import NAMED, addressed, decoded, members_of, shown_params
-from mcpws.core.ledger import cancelled_id
+from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import (
     BackendLost,
     InvalidParams,
@@ -110,12 +111,12 @@ class AggregateConversation:
         max_questions: int,
         counters: AggregateCounters,
         on_end: Callable[[AggregateConversation], None],
+        random: Callable[[], float],
     ) -> None:
         self.is_paused = False
         self.greeting: Request | None = None
         self.level: Raw | None = None
         self._link = link
-        self._members = {name: Member(name, backend, self) for name, backend in backends.items()}
         self._info = info
         self._clock = clock
         self._timeout = timeout
@@ -124,8 +125,11 @@ class AggregateConversation:
         self._pending: dict[RequestId, Pending] = {}
         self._questions = Questions(max_questions)
         self._waiting_for: set[Member] = set()
+        self._random = random
+        self._left_out: list[str] = []
         self._initialized = False
         self._closed = False
+        self._members = {name: self._member(name, backend) for name, backend in backends.items()}
 
     @property
     def identity(self) -> Identity:
@@ -181,7 +185,7 @@ class AggregateConversation:
     def put(self, name: str, backend: Backend) -> None:
         """There is another server, perhaps in the place of one."""
         self.remove(name)
-        member = self._members[name] = Member(name, backend, self)
+        member = self._members[name] = self._member(name, backend)
         member.is_expected = True
         self._changed(LIST_CHANGED)
 
@@ -192,7 +196,8 @@ class AggregateConversation:
             begun = member.is_begun
             member.close("this server is not served any more")
             if begun:
-                self.gone(member, BackendLost(f"The server {name} is not served any more", {"server": name}))
+                reason = BackendLost(f"The server {name} is not served any more", {"server": name})
+                self.gone(member, reason, member.is_expected)
 
     def end(self, reason: McpwsError) -> None:
         """The aggregate ends the conversation."""
@@ -216,6 +221,8 @@ class AggregateConversation:
             return
         if pending.answered(member, answer):
             self._pending.pop(id, None)
+        if type(answer) is Error and self.greeting is not None and id == self.greeting.id:
+            member.initialised(answer)
 
     def asked(self, member: Member, request: Request) -> None:
         passed = self._questions.asked(member, request)
@@ -229,6 +236,9 @@ class AggregateConversation:
         method = notification.method
         if method == CANCELLED:
             self._withdrawn(member, notification)
+            return
+        if method == PROGRESS and not self._works_for(member, reported_token(notification)):
+            self._counters.dropped += 1
             return
         if method == LOG_MESSAGE:
             notification = Notification(method, logged_by(member.name, notification.params))
@@ -245,16 +255,28 @@ class AggregateConversation:
             notification = Notification(method, params)
         self._link.send(notification)
 
-    def gone(self, member: Member, reason: RpcError) -> None:
-        self._counters.lost += 1
-        log.info("{reason}", reason=reason.message)
+    def gone(self, member: Member, reason: RpcError, was_up: bool) -> None:
+        if was_up:
+            self._counters.lost += 1
+            log.info("{reason}", reason=reason.message)
         for cancelled in self._questions.forget(member):
             self._link.send(cancelled)
         for id, pending in list(self._pending.items()):
             if member in pending.members and pending.gone(member, reason):
                 self._pending.pop(id, None)
-        if member.is_expected:
+        if was_up:
             self._changed(LIST_CHANGED)
+
+    def begun(self, member: Member) -> None:
+        for pending in list(self._pending.values()):
+            if isinstance(pending, Listening):
+                pending.begun(member)
+
+    def overdue(self, member: Member, message: Message) -> None:
+        late = BackendLost(
+            f"The server {member.name} has not begun within {self._timeout:g} s", {"server": member.name}
+        )
+        self._give_up(member, message, late)
 
     def back(self, member: Member) -> None:
         self._changed(LIST_CHANGED)
@@ -270,11 +292,25 @@ class AggregateConversation:
 
     def overflown(self, member: Member, message: Message) -> None:
         self._counters.refused += 1
-        if type(message) is Request:
-            pending = self._pending.get(message.id)
-            busy = BackendLost(f"The server {member.name} has not begun, and too much waits for it already")
-            if pending is not None and pending.gone(member, busy):
-                self._pending.pop(message.id, None)
+        busy = BackendLost(f"The server {member.name} has not begun, and too much waits for it already")
+        self._give_up(member, message, busy)
+
+    def _give_up(self, member: Member, message: Message, reason: RpcError) -> None:
+        """What a server was asked it does not get."""
+        pending = self._pending.get(message.id) if type(message) is Request else None
+        if pending is not None and member in pending.members and pending.gone(member, reason):
+            assert type(message) is Request
+            self._pending.pop(message.id, None)
+
+    def _member(self, name: str, backend: Backend) -> Member:
+        return Member(name, backend, self, clock=self._clock, timeout=self._timeout, random=self._random)
+
+    def _works_for(self, member: Member, token: RequestId | None) -> bool:
+        """Whether the server has been asked something under this progress token."""
+        return token is not None and any(
+            pending.token == token and type(pending.token) is type(token) and member in pending.members
+            for pending in self._pending.values()
+        )
 
     # Requests.
 
@@ -295,6 +331,7 @@ class AggregateConversation:
             self._gather(request, self._reachable(), self._begun)
         elif method == SET_LEVEL:
             self.level = request.params
+            check_level(request)
             able = [one for one in self._members.values() if "logging" in (one.capabilities or {})]
             self._gather(request, able, nothing_to_say)
         else:
@@ -325,7 +362,7 @@ class AggregateConversation:
             cursors = from_cursor(decoded(params["cursor"]), self._members)
             members = [one for one in members if one.name in cursors]
         in_order = [one for one in self._members.values() if one in members]
-        self._gather(request, in_order, partial(listed, request.method), cursors)
+        self._gather(request, in_order, partial(listed, request.method, bool(cursors)), cursors)
 
     def _listen(self, request: Request) -> None:
         try:
@@ -333,7 +370,7 @@ class AggregateConversation:
         except ValueError as error:
             reason = str(error)
             raise InvalidParams(f"Invalid params: {reason}", {"path": "$.notifications", "reason": reason}) from None
-        listening = Listening(request, self._link.send, self._counters)
+        listening = Listening(request, self._link.send, self._clock, self._timeout, self._counters)
         self._pending[request.id] = listening
         if parts:
             listening.begin(parts)
@@ -387,14 +424,17 @@ class AggregateConversation:
         for name, result in answered:
             if name in self._members:
                 self._members[name].initialised(Result(id, result))
-        self._counters.left_out += len(errors)
+        there = {name for name, _ in answered}
+        # Those that are too slow have been counted.
+        self._counters.left_out += sum(one.name not in there for one in self._reachable())
+        self._left_out = [error.message for error in errors]
         if not answered:
             return refusal(id, errors)
         asked = self.greeting.params if self.greeting is not None else None
         return Result.answering(id, merged_initialize(answered, version_for(asked), self._info))
 
     def _discovered(self, id: RequestId, answered: Answered, errors: list[ErrorObject]) -> Message:
-        return Result.answering(id, merged_discovery(answered, self._info)) if answered else refusal(id, errors)
+        return Result.answering(id, merged_discovery(answered)) if answered else refusal(id, errors)
 
     def _begun_late(self, member: Member, answer: Answer) -> None:
         """A server that was left out when all began is there after all."""
@@ -426,9 +466,17 @@ class AggregateConversation:
         else:
             if method == INITIALIZED:
                 self._initialized = True
+                self._tell_left_out()
             for member in self._members.values():
                 if self.greeting is None or member.capabilities is not None:
                     member.tell(notification)
+
+    def _tell_left_out(self) -> None:
+        """Tell the client which servers it does without."""
+        for text in self._left_out:
+            params = {"level": "warning", "logger": self._info["name"], "data": text}
+            self._link.send(Notification(LOG_MESSAGE, put_together(params)))
+        self._left_out = []
 
     def _withdrawn(self, member: Member, notification: Notification) -> None:
         """A server cancels a request of its own, or ends what it tells of to a subscriber."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
+from twisted.internet.interfaces import IReactorTime
 
 from mcpws.backends.aggregate.member import Member
 from mcpws.backends.aggregate.names import uri_with_server, uri_without_server
@@ -24,9 +25,10 @@ from mcpws.jsonrpc.messages import (
     with_id,
 )
 from mcpws.jsonrpc.surrogates import reader
-from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.mcp.meta import SUBSCRIPTION_ID, read_meta
 from mcpws.mcp.methods import ACKNOWLEDGED, LIST_CHANGED, RESOURCE_UPDATED
 from mcpws.mcp.schema import ListenParams, SubscriptionFilter
+from mcpws.turns.timer import Timer
 
 Filter = SubscriptionFilter[tuple[str, ...]]
 
@@ -40,15 +42,21 @@ _read_listen = reader(ListenParams[Filter])
 class Listening:
     """One such request. The servers know it by the client's id, so what they tell of need not be changed for that.
 
-    It is acknowledged once every server has done so, or is gone; it ends when the last of them ends it.
+    It is acknowledged once every server has done so, or is gone, or too slow; it ends when the last of them ends it.
+    One that is begun again is asked for its part again.
 
-    :param dropped: where what does not fit is counted.
+    :param timeout: seconds for the acknowledgements.
+    :param counters: whose `dropped` counts what does not fit.
     """
 
-    def __init__(self, request: Request, send: Send, dropped: Any) -> None:
+    def __init__(self, request: Request, send: Send, clock: IReactorTime, timeout: float, counters: Any) -> None:
+        self.token = read_meta(request).progress_token
         self._id = request.id
         self._send = send
-        self._counters = dropped
+        self._counters = counters
+        self._parts: Mapping[Member, Request] = {}
+        self._term = Timer(clock)
+        self._timeout = timeout
         self._waiting: dict[Member, bool] = {}
         self._granted: dict[Member, Filter] = {}
         self._early: list[Notification] = []
@@ -57,7 +65,9 @@ class Listening:
 
     def begin(self, parts: Mapping[Member, Request]) -> None:
         """Ask each server for its part."""
+        self._parts = parts
         self._waiting = dict.fromkeys(parts, False)
+        self._term.set(self._timeout, self._acknowledge, True)
         for member, request in parts.items():
             member.take(request)
 
@@ -77,11 +87,17 @@ class Listening:
         is_last = self._ended(member)
         if granted is not None and not is_last:
             # Of what it had, nothing is there any more.
-            for feature in granted.features:
-                self._pass(Notification(LIST_CHANGED[feature], to_raw({"_meta": {SUBSCRIPTION_ID: self._id}})))
+            self._changed(granted)
         return is_last
 
+    def begun(self, member: Member) -> None:
+        """One of the servers has begun again."""
+        if self._acknowledged and member in self._parts and member not in self._waiting:
+            self._waiting[member] = False
+            member.take(self._parts[member])
+
     def stop(self) -> None:
+        self._term.stop()
         self._waiting.clear()
 
     def told(self, member: Member, notification: Notification) -> bool:
@@ -92,6 +108,9 @@ class Listening:
             except ValueError:
                 self._granted[member] = Filter()
             self._waiting[member] = True
+            if self._acknowledged:
+                # It is back, with all that it has.
+                self._changed(self._granted[member])
             self._acknowledge()
         elif notification.method == RESOURCE_UPDATED:
             params = shown_params(notification.params, "uri", lambda uri: uri_with_server(member.name, uri))
@@ -99,6 +118,10 @@ class Listening:
         else:
             self._pass(notification)
         return False
+
+    def _changed(self, granted: Filter) -> None:
+        for feature in granted.features:
+            self._pass(Notification(LIST_CHANGED[feature], to_raw({"_meta": {SUBSCRIPTION_ID: self._id}})))
 
     def _pass(self, notification: Notification) -> None:
         if self._acknowledged:
@@ -108,10 +131,11 @@ class Listening:
         else:
             self._counters.dropped += 1
 
-    def _acknowledge(self) -> None:
-        if self._acknowledged or not all(self._waiting.values()) or not self._granted:
+    def _acknowledge(self, late: bool = False) -> None:
+        if self._acknowledged or not (late or (self._granted and all(self._waiting.values()))):
             return
         self._acknowledged = True
+        self._term.stop()
         meta = {SUBSCRIPTION_ID: self._id}
         self._send(Notification(ACKNOWLEDGED, put_together({"_meta": meta, "notifications": _together(self._granted)})))
         early, self._early = self._early, []
@@ -124,6 +148,7 @@ class Listening:
         if self._waiting:
             self._acknowledge()
             return False
+        self._term.stop()
         assert self._last is not None
         self._send(self._last)
         return True

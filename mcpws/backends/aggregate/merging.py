@@ -15,8 +15,8 @@ from mcpws.jsonrpc.messages import put_together
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import SERVER_INFO
 from mcpws.mcp.methods import PROMPTS_LIST, RESOURCES_LIST, TEMPLATES_LIST, TOOLS_LIST
-from mcpws.mcp.schema import COMPLETE_RESULT
-from mcpws.mcp.versions import SUPPORTED_VERSIONS
+from mcpws.mcp.schema import COMPLETE_RESULT, OURSELVES
+from mcpws.mcp.versions import LEGACY_VERSIONS, SUPPORTED_VERSIONS
 
 Answered = Sequence[tuple[str, Raw]]
 """Results by the names of the servers, in the order of these."""
@@ -39,8 +39,11 @@ _decode_cursors = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def merged_capabilities(capabilities: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What any of these servers can, of what can be passed on to the right one."""
-    merged: dict[str, Any] = {}
+    """What any of these servers can, of what can be passed on to the right one.
+
+    What goes wrong with one of them is logged, whether they log or not.
+    """
+    merged: dict[str, Any] = {"logging": {}}
     for one in capabilities:
         for feature in _FEATURES:
             if feature in one:
@@ -59,10 +62,14 @@ def merged_instructions(instructions: Iterable[tuple[str, Any]]) -> str | None:
 
 
 def merged_initialize(answered: Answered, version: str, info: Mapping[str, str]) -> dict[str, Any]:
-    """Result of `initialize` (MCP 2025-11-25, lifecycle)."""
+    """Result of `initialize` (MCP 2025-11-25, lifecycle).
+
+    :param version: of the protocol, unless all of the servers have settled on another one.
+    """
     results = [(server, members_of(result)) for server, result in answered]
+    settled = {_decoded(members, "protocolVersion") for _, members in results}
     merged = {
-        "protocolVersion": version,
+        "protocolVersion": settled.pop() if len(settled) == 1 and settled <= set(LEGACY_VERSIONS) else version,
         "capabilities": merged_capabilities(_capabilities(members) for _, members in results),
         "serverInfo": info,
         "instructions": merged_instructions((server, _decoded(members, "instructions")) for server, members in results),
@@ -70,7 +77,7 @@ def merged_initialize(answered: Answered, version: str, info: Mapping[str, str])
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def merged_discovery(answered: Answered, info: Mapping[str, str]) -> dict[str, Any]:
+def merged_discovery(answered: Answered) -> dict[str, Any]:
     """Result of `server/discover` (MCP 2026-07-28, versioning): versions are those that all of them speak."""
     results = [(server, members_of(result)) for server, result in answered]
     versions = list(SUPPORTED_VERSIONS)
@@ -82,14 +89,16 @@ def merged_discovery(answered: Answered, info: Mapping[str, str]) -> dict[str, A
         "supportedVersions": versions,
         "capabilities": merged_capabilities(_capabilities(members) for _, members in results),
         "instructions": merged_instructions((server, _decoded(members, "instructions")) for server, members in results),
-        "_meta": {SERVER_INFO: info},
         **_modern(members for _, members in results),
     }
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def merged_list(method: str, answered: Answered) -> Raw:
-    """Result of one of LISTS: the entries of all servers, as they are shown, and a cursor for what they have more."""
+def merged_list(method: str, answered: Answered, whole: bool = True) -> Raw:
+    """Result of one of LISTS: the entries of all servers, as they are shown, and a cursor for what they have more.
+
+    :param whole: whether all servers have answered; what is not whole nobody is to keep.
+    """
     member, key, _ = LISTS[method]
     entries: list[Raw] = []
     cursors: dict[str, str] = {}
@@ -105,7 +114,7 @@ def merged_list(method: str, answered: Answered) -> Raw:
     merged: dict[str, Any] = {member: entries}
     if cursors:
         merged["nextCursor"] = to_cursor(cursors)
-    return put_together(merged | _modern(results))
+    return put_together(merged | _modern(results, whole))
 
 
 def to_cursor(cursors: Mapping[str, str]) -> str:
@@ -128,17 +137,21 @@ def from_cursor(cursor: object, servers: Iterable[str]) -> dict[str, str]:
     return cursors
 
 
-def _modern(results: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What modern results say of themselves, if these are: for how long they hold, the shortest time of all."""
+def _modern(results: Iterable[Mapping[str, Any]], whole: bool = True) -> dict[str, Any]:
+    """What modern results say of themselves, if these are: for how long they hold, the shortest time of all.
+
+    They are for this client alone, as which servers there are may be; so all pages of a list say the same.
+    """
     all_members = list(results)
     if not any("resultType" in members for members in all_members):
         return {}
     times = [_decoded(members, "ttlMs") for members in all_members]
-    public = all(_decoded(members, "cacheScope") == "public" for members in all_members)
+    shortest = min((time if isinstance(time, int | float) else 0 for time in times), default=0)
     return {
         "resultType": COMPLETE_RESULT,
-        "ttlMs": min((time if isinstance(time, int | float) else 0 for time in times), default=0),
-        "cacheScope": "public" if public else "private",
+        "ttlMs": shortest if whole else 0,
+        "cacheScope": "private",
+        "_meta": {SERVER_INFO: OURSELVES},
     }
 
 

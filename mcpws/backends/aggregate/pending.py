@@ -11,14 +11,31 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mcpws.backends.aggregate.member import Member
 from mcpws.backends.aggregate.merging import Answered
 from mcpws.backends.aggregate.rewriting import shown_result
-from mcpws.errors import RpcError
-from mcpws.jsonrpc.messages import Answer, Error, ErrorObject, Message, Request, RequestId, Result, with_id
+from mcpws.errors import BackendLost, RpcError
+from mcpws.jsonrpc.messages import (
+    Answer,
+    Error,
+    ErrorObject,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Result,
+    put_together,
+    with_id,
+)
+from mcpws.mcp.meta import read_meta
+from mcpws.mcp.methods import CANCELLED, INITIALIZE
 
 Send = Callable[[Message], None]
 
 
 class Pending(Protocol):
     """One such request."""
+
+    @property
+    def token(self) -> RequestId | None:
+        """Under which its client wants to hear of its progress."""
 
     @property
     def members(self) -> Collection[Member]:
@@ -37,9 +54,10 @@ class Pending(Protocol):
 class Routed:
     """A request that one server answers."""
 
-    __slots__ = ("_id", "_member", "_method", "_send")
+    __slots__ = ("_id", "_member", "_method", "_send", "token")
 
     def __init__(self, request: Request, member: Member, send: Send) -> None:
+        self.token = read_meta(request).progress_token
         self._id = request.id
         self._method = request.method
         self._member = member
@@ -85,7 +103,9 @@ class Gathered:
         late: Callable[[Member], None],
         over: Callable[[RequestId], None],
     ) -> None:
+        self.token = read_meta(request).progress_token
         self._id = request.id
+        self._method = request.method
         self._order = [member.name for member in members]
         self._waiting = dict.fromkeys(members)
         self._results: dict[str, Raw] = {}
@@ -126,9 +146,14 @@ class Gathered:
 
     def _too_slow(self) -> None:
         self._timeout = None
+        self._over(self._id)
         for member in self._waiting:
             self._late(member)
-        self._over(self._id)
+            if self._method != INITIALIZE:
+                params = {"requestId": self._id, "reason": "it takes too long"}
+                member.tell(Notification(CANCELLED, put_together(params)))
+            late = BackendLost(f"The server {member.name} did not answer in time", {"server": member.name})
+            self._errors.append(Error.answering(self._id, late).error)
         self._end()
 
     def _end(self) -> None:

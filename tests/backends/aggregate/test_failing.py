@@ -18,6 +18,7 @@ from mcpws.testing import RecordingBackend
 from mcpws.testing.recording import RecordedConversation
 from tests.backends.aggregate.conftest import Gated, NewClient, server, text
 from tests.backends.conftest import StatelessClient
+from tests.conftest import LoggedErrors
 
 TIMEOUT = AggregateLimits().timeout
 BEGUN: InitializeResult[Any, Any] = InitializeResult("2025-11-25", {"tools": {}, "logging": {}, "resources": {}}, None)
@@ -328,3 +329,156 @@ def test_servers_come_and_go_while_there_are_clients(rig: Rig) -> None:
     assert len(rig.tools()) == 10
     assert text(rig.client.tool("bob__who")) == "bob"
     assert len(rig.client.told("notifications/tools/list_changed")) >= 2
+
+
+def test_one_that_fails_again_and_again_is_tried_again_after_a_while_only(rig: Rig) -> None:
+    rig.initialise()
+    rig.now.link.lost(BackendLost("it crashed"))
+    for _ in range(2):
+        id = rig.client.begin("tools/call", name="odd__it", arguments={})
+        rig.now.link.lost(BackendLost("it crashed as it began"))
+        with pytest.raises(RemoteError, match="it crashed as it began"):
+            rig.client.answer(id)
+    tries = len(rig.odd.conversations)
+    with pytest.raises(RemoteError, match="it is tried again in") as caught:
+        rig.client.tool("odd__it")
+    assert caught.value.data["retryAfterMs"] > 0
+    assert rig.tools() == ["ada"] * 5
+    assert len(rig.odd.conversations) == tries
+    # A client that lists again whenever it is told to is told of the crash, and of nothing after that.
+    assert len(rig.client.told("notifications/tools/list_changed")) == 1
+    rig.clock.advance(2)
+    rig.client.begin("tools/call", name="odd__it", arguments={})
+    assert len(rig.odd.conversations) == tries + 1
+
+
+@pytest.mark.parametrize("stuck", ["initialize", "greeting"])
+def test_no_call_waits_for_ever_for_a_server_that_does_not_begin(rig: Rig, stuck: str) -> None:
+    if stuck == "initialize":
+        info = {"name": "tester", "version": "1"}
+        rig.client.begin("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=info)
+        rig.clock.advance(TIMEOUT)
+    else:
+        rig.initialise()
+        rig.now.link.lost(BackendLost("it crashed"))
+    id = rig.client.begin("tools/call", name="odd__it", arguments={})
+    rig.clock.advance(TIMEOUT)
+    with pytest.raises(RemoteError, match="The server odd has not begun within 30 s"):
+        rig.client.answer(id)
+    # Nobody asked it anything before it had begun.
+    assert [request.method for request in rig.now.requests] == ["initialize"]
+
+
+def test_a_stateless_call_does_not_wait_for_ever_either(clock: Clock, new_client: NewClient) -> None:
+    rig = Rig(clock, new_client, Slow())
+    client = StatelessClient(rig.aggregate, rig.client.identity)  # type: ignore[arg-type]
+    id = client.begin("tools/call", name="odd__it", arguments={})
+    clock.advance(TIMEOUT)
+    with pytest.raises(RemoteError, match="has not begun within 30 s"):
+        client.answer(id)
+    client.close()
+    assert rig.aggregate.stop().called
+
+
+def test_what_waits_is_bounded_in_bytes_too(clock: Clock, new_client: NewClient) -> None:
+    rig = Rig(clock, new_client, Slow())
+    client = StatelessClient(rig.aggregate, rig.client.identity)  # type: ignore[arg-type]
+    ids = [client.begin("tools/call", name="odd__it", arguments={"a": "x" * 1024 * 1024}) for _ in range(4)]
+    assert client.answer(ids[0]) is None
+    with pytest.raises(RemoteError, match="too much waits for it"):
+        client.answer(ids[-1])
+    client.close()
+    assert rig.aggregate.stop().called
+
+
+def test_a_subscription_is_acknowledged_though_a_server_never_does(clock: Clock) -> None:
+    odd = RecordingBackend(modern=True)
+    aggregate = Aggregate({"odd": odd, "ada": server("ada", clock)}, clock=clock)
+    client = StatelessClient(aggregate, Gated(aggregate, None).identity)  # type: ignore[arg-type]
+    client.begin("subscriptions/listen", notifications={"toolsListChanged": True})
+    clock.advance(TIMEOUT)
+    ((told),) = client.told("notifications/subscriptions/acknowledged")
+    assert told["notifications"] == {"toolsListChanged": True}
+    assert aggregate.stop().called
+
+
+def test_a_listener_has_its_part_again_when_the_server_is_back(clock: Clock) -> None:
+    odd = RecordingBackend(modern=True)
+    aggregate = Aggregate({"odd": odd, "ada": server("ada", clock)}, clock=clock)
+    client = StatelessClient(aggregate, Gated(aggregate, None).identity)  # type: ignore[arg-type]
+    id = client.begin("subscriptions/listen", notifications={"toolsListChanged": True})
+    meta = {"_meta": {"io.modelcontextprotocol/subscriptionId": id}}
+    granted = to_raw({**meta, "notifications": {"toolsListChanged": True}})
+    for _ in range(2):
+        assert odd.conversations[-1].requests[0].method == "subscriptions/listen"
+        odd.conversations[-1].link.send(Notification("notifications/subscriptions/acknowledged", granted))
+        odd.conversations[-1].link.lost(BackendLost("it crashed"))
+        client.begin("tools/call", name="odd__it", arguments={})
+    # As it went, as it was back, and as it went again.
+    assert client.told("notifications/tools/list_changed") == [meta] * 3
+    assert len(client.told("notifications/subscriptions/acknowledged")) == 1
+    assert aggregate.stop().called
+
+
+def test_progress_is_only_of_who_was_asked_to_report_it(rig: Rig) -> None:
+    rig.initialise()
+    rig.client.begin("tools/call", name="ada__wait", arguments={}, _meta={"progressToken": "t"})
+    rig.now.link.send(Notification("notifications/progress", to_raw({"progressToken": "t", "progress": 1})))
+    assert rig.client.told("notifications/progress") == []
+    assert rig.counted("dropped") == 1
+
+
+def test_one_that_is_too_slow_for_a_list_is_told_to_stop(rig: Rig) -> None:
+    rig.initialise()
+    id = rig.client.begin("tools/list")
+    rig.clock.advance(TIMEOUT)
+    assert rig.now.received[-1] == Notification(
+        "notifications/cancelled", to_raw({"requestId": id, "reason": "it takes too long"})
+    )
+
+
+def test_a_list_does_not_end_as_if_that_were_all_where_a_server_fails_on_a_later_page(rig: Rig) -> None:
+    rig.initialise()
+    id = rig.client.begin("tools/list")
+    rig.now.answer(rig.take("tools/list"), {"tools": [], "nextCursor": "2"})
+    cursor = rig.client.answer(id)["nextCursor"]
+    id = rig.client.begin("tools/list", cursor=cursor)
+    rig.now.link.lost(BackendLost("it crashed"))
+    with pytest.raises(RemoteError, match="it crashed"):
+        rig.client.answer(id)
+
+
+def test_a_client_is_told_which_servers_it_does_without(clock: Clock, new_client: NewClient) -> None:
+    rig = Rig(clock, new_client, Refusing())
+    rig.client.initialize()
+    (told,) = rig.client.told("notifications/message")
+    assert (told["level"], told["data"]) == ("warning", "The server odd is gone: no such program")
+    assert rig.aggregate.stop().called
+
+
+def test_the_version_is_what_all_servers_have_settled_on(clock: Clock, new_client: NewClient) -> None:
+    backends = {"one": RecordingBackend(), "two": RecordingBackend()}
+    aggregate = Aggregate(backends, clock=clock)
+    info = {"name": "tester", "version": "1"}
+    result = new_client(aggregate).call("initialize", protocolVersion="2024-11-05", capabilities={}, clientInfo=info)
+    assert result["protocolVersion"] == "2025-11-25"
+    assert aggregate.stop().called
+
+
+def test_a_level_that_there_is_not_is_refused(client: Gated) -> None:
+    with pytest.raises(RemoteError, match=r"\$\.level"):
+        client.call("logging/setLevel", level="shouting")
+
+
+def test_all_are_stopped_though_one_cannot_be(clock: Clock, logged_errors: LoggedErrors) -> None:
+    one, other = RecordingBackend(), RecordingBackend()
+    one.stop = lambda: fail(RuntimeError("no"))  # type: ignore[method-assign]
+    assert Aggregate({"one": one, "other": other}, clock=clock).stop().called
+    assert other.stopped == 1
+    assert len(logged_errors.flush(RuntimeError)) == 1
+
+
+def test_a_stateless_client_is_told_of_a_missing_resource_by_the_code_of_its_era(stateless: StatelessClient) -> None:
+    with pytest.raises(RemoteError, match="Resource not found: memo://1") as caught:
+        stateless.call("resources/read", uri="memo://1")
+    assert caught.value.code == -32602

@@ -16,7 +16,10 @@ wstest=(
     "Werkzeug==1.0.1" "klein==17.10.0" "service_identity==18.1.0" "unittest2==1.1.0"
     "autobahn[twisted,accelerate]==0.10.9" "autobahntestsuite==25.10.1"
 )
-node=("@modelcontextprotocol/sdk@1.32.2" "@modelcontextprotocol/server-everything@2026.8.31" "ws@8.23.0")
+node=(
+    "@modelcontextprotocol/sdk@1.32.2" "@modelcontextprotocol/server-everything@2026.8.31"
+    "@modelcontextprotocol/server-filesystem@2026.8.31" "ws@8.23.0"
+)
 
 install_python() { # directory requirement...
     "$python" -m venv --clear "$1"
