@@ -1,6 +1,7 @@
 """All public names. `mcpws` has them from here, when the first of them is asked for."""
 
 from mcpws.admin.factory import administered
+from mcpws.backends.aggregate import Aggregate
 from mcpws.backends.app import App
 from mcpws.backends.app.away import ThreadContext
 from mcpws.backends.app.content import CacheHint
@@ -75,6 +76,7 @@ from mcpws.ws.server import ServerFactory, ServerProtocol
 from mcpws.ws.target import Target
 
 __all__ = [
+    "Aggregate",
     "App",
     "Audio",
     "Backend",

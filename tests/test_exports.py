@@ -8,6 +8,7 @@ import pytest
 import mcpws
 
 PUBLIC = {
+    "Aggregate",
     "App", "Audio", "Backend", "BackendLost", "CacheHint", "CannotAsk", "CapabilityMissing", "Carrier", "Channel",
     "Check", "ClientFactory", "ClientIdentity", "Completion", "ConfigError", "ConnectFailed", "ConnectionClosed",
     "ConnectionState", "ConnectionStatistics", "Context", "CreateMessageResult", "DualEra", "ElicitResult",

@@ -63,6 +63,7 @@ const connections = new KeyedTable(
     text("client_version"),
     text("protocol"),
     text("peer"),
+    { name: "server", value: (item) => item.server || null, hint: (item) => item.server },
     text("state"),
     number("age", format.age),
     number("messages_received"),
@@ -104,6 +105,16 @@ const errors = new KeyedTable(element("error-table"), (item) => item.name, [
 ]);
 const limits = new KeyedTable(element("limit-table"), (item) => item.name, [text("name"), number("count")]);
 const backend = new KeyedTable(element("backend-table"), (item) => item.name, [text("name"), number("count")]);
+
+const servers = new KeyedTable(element("server-table"), (item) => item.name, [
+  text("path"),
+  { name: "state", value: (item) => item.unready ?? "ready", hint: (item) => item.unready ?? "" },
+  text("summary"),
+  number("connections"),
+  number("messages_received"),
+  number("messages_sent"),
+  number("errors"),
+]);
 
 const children = new KeyedTable(element("child-table"), (item) => item.pid, [
   number("pid", String),
@@ -179,6 +190,9 @@ function show(status) {
   errors.update(counted(status.errors));
   limits.update(counted(status.limits));
   backend.update(counted(status.backend));
+  element("servers").hidden = status.servers.length === 0;
+  document.body.classList.toggle("several", status.servers.length > 0);
+  servers.update(status.servers);
   children.update(status.children);
   refusals.update(keyed(status.refusals));
 }
