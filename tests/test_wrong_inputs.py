@@ -228,7 +228,7 @@ ENVIRONMENT = [
         *("MCPWS_MAX_CONECTIONS", "5"),
         says="MCPWS_MAX_CONECTIONS: no such setting: did you mean MCPWS_MAX_CONNECTIONS?",
     ),
-    environment("MCPWS_SECRET", "hunter2", says="MCPWS_SECRET: no such setting"),
+    environment("MCPWS_PASSWORD", "hunter2", says="MCPWS_PASSWORD: no such setting"),
     environment("MCPWS_COMPRESSION", "perhaps", says="MCPWS_COMPRESSION: must be true or false (got 'perhaps')"),
     environment(
         *("MCPWS_HOST", "0.0.0.0"),
