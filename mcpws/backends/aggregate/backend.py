@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcpws.backends.aggregate.conversation import AggregateConversation, AggregateCounters
+from mcpws.backends.aggregate.conversation import AggregateConversation
+from mcpws.backends.aggregate.counters import AggregateCounters
 from mcpws.backends.aggregate.names import check_name
 from mcpws.errors import ShuttingDown
 from mcpws.mcp.schema import OURSELVES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from msgspec import Raw
@@ -21,6 +20,7 @@ from mcpws.backends.aggregate.answers import (
     version_for,
 )
 from mcpws.backends.aggregate.asking import Questions
+from mcpws.backends.aggregate.counters import AggregateCounters
 from mcpws.backends.aggregate.listening import (
     Listening,
     acknowledgement_of_nothing,
@@ -79,17 +79,6 @@ from mcpws.mcp.methods import (
 from mcpws.seam.interfaces import Backend, Identity, Link
 
 log = Logger()
-
-
-@dataclass(slots=True)
-class AggregateCounters:
-    """Numbers of what did not go as it should: servers that were `left_out` of a conversation or `lost` in it, messages
-    that were `dropped` because they belonged nowhere, and those that were `refused` because there was no room."""
-
-    left_out: int = 0
-    lost: int = 0
-    dropped: int = 0
-    refused: int = 0
 
 
 class AggregateConversation:
@@ -220,7 +209,7 @@ class AggregateConversation:
                 self._counters.dropped += 1
             return
         if pending.answered(member, answer):
-            self._pending.pop(id, None)
+            self._forget(id, pending)
         if type(answer) is Error and self.greeting is not None and id == self.greeting.id:
             member.initialised(answer)
 
@@ -263,7 +252,7 @@ class AggregateConversation:
             self._link.send(cancelled)
         for id, pending in list(self._pending.items()):
             if member in pending.members and pending.gone(member, reason):
-                self._pending.pop(id, None)
+                self._forget(id, pending)
         if was_up:
             self._changed(LIST_CHANGED)
 
@@ -300,7 +289,12 @@ class AggregateConversation:
         pending = self._pending.get(message.id) if type(message) is Request else None
         if pending is not None and member in pending.members and pending.gone(member, reason):
             assert type(message) is Request
-            self._pending.pop(message.id, None)
+            self._forget(message.id, pending)
+
+    def _forget(self, id: RequestId, pending: Pending) -> None:
+        """A request is over. Its id may be in use again already, by what its client sent next."""
+        if self._pending.get(id) is pending:
+            del self._pending[id]
 
     def _member(self, name: str, backend: Backend) -> Member:
         return Member(name, backend, self, clock=self._clock, timeout=self._timeout, random=self._random)
@@ -488,7 +482,7 @@ class AggregateConversation:
         listening = None if id is None else self._pending.get(id)
         if isinstance(listening, Listening) and id is not None and member in listening.members:
             if listening.gone(member, BackendLost(f"The server {member.name} has ended it")):
-                self._pending.pop(id, None)
+                self._forget(id, listening)
         else:
             self._counters.dropped += 1
 

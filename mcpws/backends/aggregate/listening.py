@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
+from mcpws.backends.aggregate.counters import AggregateCounters
 from mcpws.backends.aggregate.member import Member
 from mcpws.backends.aggregate.names import uri_with_server, uri_without_server
 from mcpws.backends.aggregate.pending import Send
@@ -49,7 +49,9 @@ class Listening:
     :param counters: whose `dropped` counts what does not fit.
     """
 
-    def __init__(self, request: Request, send: Send, clock: IReactorTime, timeout: float, counters: Any) -> None:
+    def __init__(
+        self, request: Request, send: Send, clock: IReactorTime, timeout: float, counters: AggregateCounters
+    ) -> None:
         self.token = read_meta(request).progress_token
         self._id = request.id
         self._send = send

@@ -244,3 +244,26 @@ def test_a_client_that_reads_slowly_pauses_all_servers_and_a_slow_server_its_cli
     assert client.pauses == [True, False]
     client.close()
     assert aggregate.stop().called
+
+
+def test_an_id_may_be_used_again_as_soon_as_it_is_answered(clock: Clock, new_client: NewClient) -> None:
+    backend = RecordingBackend()
+    aggregate = Aggregate({"one": backend}, clock=clock)
+    client = new_client(aggregate)
+    client.begin("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={})
+    asked = [{"id": 7, "method": "tools/call", "params": {"name": f"one__{name}"}} for name in ("first", "second")]
+    send = client.send
+
+    def send_and_ask_on(message: Any) -> None:
+        client.send = send  # type: ignore[method-assign]
+        send(message)
+        client.give(**asked[1])
+
+    client.send = send_and_ask_on  # type: ignore[method-assign]
+    client.give(**asked[0])
+    (conversation,) = backend.conversations
+    conversation.answer(conversation.requests[-1], {"content": []})
+    conversation.answer(conversation.requests[-1], {"content": [1]})
+    assert [one.get("result") for one in client.sent if one["id"] == 7] == [{"content": []}, {"content": [1]}]
+    client.close()
+    assert aggregate.stop().called
