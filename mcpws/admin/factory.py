@@ -9,7 +9,7 @@ from mcpws.admin.access import only_admins
 from mcpws.admin.activity import Activity
 from mcpws.admin.server import admin_server
 from mcpws.admin.together import Part, Sum
-from mcpws.admin.view import STATUS_PATH, View
+from mcpws.admin.view import PLAYGROUND_PATH, STATUS_PATH, View
 from mcpws.backends.aggregate import SEPARATOR
 from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
@@ -31,18 +31,20 @@ def administered(
     reactor: Any = None,
     observer: Observer | None = None,
     token: str | None = None,
+    playground: bool = True,
     activity: Activity | None = None,
     parts: Callable[[], Sequence[Part]] | None = None,
     servers: Mapping[str, ServerFactory] | None = None,
     **server: Any,
 ) -> ServerFactory:
-    """A ServerFactory that answers `/healthz`, `/readyz`, `/metrics`, `/status.json` and `/status` as well.
+    """A ServerFactory that answers `/healthz`, `/readyz`, `/metrics`, `/status.json`, `/status` and `/playground`.
 
-    :param token: with which the last three may be asked for from elsewhere; None for this machine alone.
+    :param token: with which the last four may be asked for from elsewhere; None for this machine alone.
+    :param playground: whether the last one is there.
     :param activity: if a Stdio that answers has it for its observer, so that its children are told of.
     :param parts: gives the servers that are at other paths of the port, if there are any, in `servers`.
     :param server: further arguments of the factory, but for `timings`; `pages` come beside these.
-    :raises ConfigError: as the factory does, and if `/status` is one of the paths of its WebSockets.
+    :raises ConfigError: as the factory does, and if a page has one of the paths of its WebSockets.
     """
     # Only who asks for pages waits for twisted.web to be imported.
     from mcpws.admin.pages import admin_pages
@@ -52,6 +54,8 @@ def administered(
     config = config or WebSocketConfig()
     if STATUS_PATH in config.paths:
         raise ConfigError("paths", STATUS_PATH, "is where the status page is: --status off frees it")
+    if playground and PLAYGROUND_PATH in config.paths:
+        raise ConfigError("paths", PLAYGROUND_PATH, "is where the server can be tried: --playground off frees it")
     clock = steady(reactor)
     activity = activity or Activity(clock)
     timings = Timings(OF_CLIENTS, clock)
@@ -77,7 +81,7 @@ def administered(
         config,
         reactor=reactor,
         observer=together(observer, activity),
-        pages={**(server.pop("pages", None) or {}), **admin_pages(view, token)},
+        pages={**(server.pop("pages", None) or {}), **admin_pages(view, token, config.paths if playground else ())},
         servers={**(servers or {}), STATUS_PATH: _admin(view, lambda: factory, token, reactor)},
         timings=timings,
         **server,

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from twisted.web.server import NOT_DONE_YET, Request
 
 from mcpws.admin.access import only_admins
 from mcpws.admin.answer import ReadOnly
-from mcpws.admin.assets import Assets
+from mcpws.admin.assets import STATUS, Assets
 from mcpws.admin.health import Health
+from mcpws.admin.playground import Playground
 from mcpws.admin.status import status_of
-from mcpws.admin.view import STATUS_PATH, View
+from mcpws.admin.view import PLAYGROUND_PATH, STATUS_PATH, View
 from mcpws.http.page import Page
 
 ANY_HOST = ("*",)
 
 
-def admin_pages(view: View, token: str | None = None) -> Mapping[str, Page]:
+def admin_pages(view: View, token: str | None = None, tried: Sequence[str] = ()) -> Mapping[str, Page]:
     """All pages, for `ServerFactory(pages=)`.
 
     `/healthz` and `/readyz` say next to nothing, and that to everybody, under whatever name they are called.
 
     :param token: with which the others may be asked for from elsewhere; None to serve them to this machine alone.
+    :param tried: paths of WebSockets that a page lets people try; without any there is no such page.
     """
     only_us = [only_admins(token)]
-    return {
+    pages = {
         "/healthz": Page(Health(lambda: None), hosts=ANY_HOST),
         "/readyz": Page(Health(view.unready), hosts=ANY_HOST),
         "/metrics": Page(_Snapshot(view, "text/plain; version=0.0.4; charset=utf-8", _metrics), only_us, ANY_HOST),
-        STATUS_PATH: Page(Assets(), only_us, ANY_HOST),
+        STATUS_PATH: Page(Assets(STATUS), only_us, ANY_HOST),
         "/status.json": Page(_Snapshot(view, "application/json", _status), only_us, ANY_HOST),
     }
+    if tried:
+        pages[PLAYGROUND_PATH] = Page(Playground(tried, view.parts), only_us, ANY_HOST)
+    return pages
 
 
 class _Snapshot(ReadOnly):

@@ -18,6 +18,9 @@ from mcpws.turns.timing import Counted
 STATUS_PATH = "/status"
 """Of the page, and of the WebSocket that feeds it."""
 
+PLAYGROUND_PATH = "/playground"
+"""Of the page in which the server is tried."""
+
 DRAINING = "the service is shutting down"
 
 

@@ -102,7 +102,14 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     if shown:
         token = None if config.admin_token_file is None else read_token(config.admin_token_file)
         factory = administered(
-            backend, config, reactor=reactor, observer=observer, token=token, activity=activity, **more
+            backend,
+            config,
+            reactor=reactor,
+            observer=observer,
+            token=token,
+            playground=config.playground == "on",
+            activity=activity,
+            **more,
         )
     else:
         factory = ServerFactory(backend, config, reactor=reactor, observer=observer, **more)

@@ -147,6 +147,13 @@ class Admin(Group, table="admin", title="Pages for those who run it"):
         help="Serve /healthz and /readyz and, for this machine or who has the admin token, /status, /status.json and "
         "/metrics.",
     )
+    playground: Literal["on", "off"] = setting(
+        "on",
+        side="server",
+        metavar="on|off",
+        help="Serve /playground as well, likewise: a page in which the tools, resources and prompts are tried by hand. "
+        "--status off removes it too.",
+    )
     admin_token_file: str | None = setting(
         None,
         side="server",

@@ -1,5 +1,7 @@
 // The feed: the state of the server as it changes, over a WebSocket that speaks MCP, or else asked for each second.
 
+import { Rpc, RpcError, urlOf } from "./rpc.js";
+
 const PATH = "/status";
 const URI = "mcpws://status";
 const PROTOCOL = "2025-11-25";
@@ -13,91 +15,38 @@ const LONGEST_WAIT_MS = 10_000;
 
 /** One conversation in MCP. `onChanged` is called when the resource has changed, `onClosed` once when it is over. */
 class Session {
-  #socket;
-  #open = new Map(); // requests without an answer, by id
-  #last = 0;
-  #onChanged;
-  #onClosed;
+  #rpc;
 
   constructor(onChanged, onClosed) {
-    this.#onChanged = onChanged;
-    this.#onClosed = onClosed;
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    this.#socket = new WebSocket(`${scheme}//${location.host}${PATH}`, "mcp");
-    this.#socket.onmessage = ({ data }) => this.#received(data);
-    this.#socket.onclose = () => this.close();
+    this.#rpc = new Rpc(urlOf(PATH), {
+      onNotification: (method) => method === "notifications/resources/updated" && onChanged(),
+      onClosed,
+    });
   }
 
   /** Fulfilled once the resource is subscribed to; rejected if that cannot be. */
   async begin() {
-    await new Promise((resolve, reject) => {
-      this.#open.set(0, { resolve, reject, timer: setTimeout(() => this.close(), PATIENCE_MS) });
-      this.#socket.onopen = () => this.#settle(0, "resolve");
-    });
+    await this.#rpc.opened();
     await this.request("initialize", { protocolVersion: PROTOCOL, capabilities: {}, clientInfo: CLIENT });
-    this.#send({ method: "notifications/initialized" });
+    this.#rpc.notify("notifications/initialized");
     await this.request("resources/subscribe", { uri: URI });
   }
 
-  /** The result of a request; rejected with its error, or if the conversation is over first. */
-  request(method, params) {
-    return new Promise((resolve, reject) => {
-      if (this.#socket.readyState !== WebSocket.OPEN) {
-        reject(new Error("the connection is closed"));
-        return;
+  /** The result of a request; a server that does not answer is as good as gone. */
+  async request(method, params) {
+    try {
+      return await this.#rpc.request(method, params, { patience: PATIENCE_MS });
+    } catch (error) {
+      if (!(error instanceof RpcError)) {
+        this.close();
       }
-      const id = ++this.#last;
-      this.#open.set(id, { resolve, reject, timer: setTimeout(() => this.close(), PATIENCE_MS) });
-      this.#send({ id, method, params });
-    });
+      throw error;
+    }
   }
 
   /** End it, if it has not ended. */
   close() {
-    this.#socket.onmessage = this.#socket.onopen = this.#socket.onclose = null;
-    this.#socket.close();
-    for (const id of [...this.#open.keys()]) {
-      this.#settle(id, "reject", new Error("the connection was lost"));
-    }
-    const onClosed = this.#onClosed;
-    this.#onClosed = () => {};
-    onClosed();
-  }
-
-  #settle(id, how, value) {
-    const waiting = this.#open.get(id);
-    if (waiting !== undefined) {
-      this.#open.delete(id);
-      clearTimeout(waiting.timer);
-      waiting[how](value);
-    }
-  }
-
-  #send(message) {
-    this.#socket.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
-  }
-
-  #received(data) {
-    let message;
-    try {
-      message = JSON.parse(data);
-    } catch {
-      this.close();
-      return;
-    }
-    if (message.method === undefined) {
-      if (message.error === undefined) {
-        this.#settle(message.id, "resolve", message.result);
-      } else {
-        this.#settle(message.id, "reject", new Error(message.error.message));
-      }
-    } else if (message.method === "notifications/resources/updated") {
-      this.#onChanged();
-    } else if (message.method === "ping") {
-      this.#send({ id: message.id, result: {} });
-    } else if (message.id !== undefined) {
-      this.#send({ id: message.id, error: { code: -32601, message: "Method not found" } });
-    }
+    this.#rpc.close();
   }
 }
 
