@@ -102,13 +102,15 @@ function form({ message, requestedSchema }, answer) {
 function page({ message, url }, answer) {
   const whole = String(url);
   const target = parsed(whole);
-  const host = target ? ["It leads to ", make("strong", {}, target.host), ": ", make("code", {}, whole)] : [make("code", {}, whole)];
+  const host = target ? ["It leads to ", make("strong", {}, target.host), ": "] : [];
+  const link = { href: target?.href, target: "_blank", rel: "noopener noreferrer", className: "button" };
   const opens = target
-    ? make("a", { href: target.href, target: "_blank", rel: "noopener noreferrer", className: "button" }, "Open the page in a new tab")
+    ? make("a", link, "Open the page in a new tab")
     : make("span", { className: "problem" }, "This is no address of a web page; it cannot be opened here.");
+  const address = make("p", { className: "address" }, ...host, make("code", {}, whole));
   return [
     "The server asks you to open a page",
-    [make("p", { className: "asked" }, String(message)), make("p", { className: "address" }, ...host), make("p", {}, opens)],
+    [make("p", { className: "asked" }, String(message)), address, make("p", {}, opens)],
     [button("Accept", () => answer({ action: "accept" }), { className: "primary" }), ...refusals(answer)],
   ];
 }
@@ -130,7 +132,7 @@ function sampling(params, answer, refuse) {
     const content = { type: "text", text: text.value };
     answer({ role: "assistant", content, model: model.value || MODEL, stopReason: "endTurn" });
   };
-  const system = systemPrompt ? [make("p", { className: "role" }, "system"), make("pre", { className: "said" }, String(systemPrompt))] : [];
+  const system = systemPrompt ? [messageOf({ role: "system", content: { type: "text", text: systemPrompt } })] : [];
   const wishes = Object.keys(rest).filter((name) => name !== "_meta").length
     ? [make("details", {}, make("summary", {}, "What the server wishes"), tree(rest))]
     : [];
@@ -140,11 +142,19 @@ function sampling(params, answer, refuse) {
       ...system,
       ...(Array.isArray(messages) ? messages : []).map((one) => messageOf(one ?? {})),
       ...wishes,
-      make("div", { className: "field" }, make("label", { htmlFor: text.id, className: "name" }, "Answer"), text, problem),
-      make("div", { className: "field" }, make("label", { htmlFor: model.id, className: "name" }, "Name of the model"), model),
+      labelled("Answer", text, problem),
+      labelled("Name of the model", model),
     ],
-    [button("Answer", send, { className: "primary" }), button("Decline", () => refuse("the user rejected the request"))],
+    [
+      button("Answer", send, { className: "primary" }),
+      button("Decline", () => refuse("the user rejected the request")),
+    ],
   ];
+}
+
+function labelled(words, control, ...more) {
+  const label = make("label", { htmlFor: control.id, className: "name" }, words);
+  return make("div", { className: "field" }, label, control, ...more);
 }
 
 function refusals(answer) {

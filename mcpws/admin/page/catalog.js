@@ -31,7 +31,8 @@ export class Catalog {
     for (const [kind, { words }] of Object.entries(KINDS)) {
       const count = make("span", { className: "count" });
       const list = make("ul", {});
-      const details = make("details", { open: true, hidden: true, dataset: { kind } }, make("summary", {}, words, " ", count), list);
+      const summary = make("summary", {}, words, " ", count);
+      const details = make("details", { open: true, hidden: true, dataset: { kind } }, summary, list);
       this.#lists[kind] = { details, list, count };
       place.append(details);
     }
@@ -82,7 +83,8 @@ export class Catalog {
     const { id } = KINDS[kind];
     const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const all = this.#items[kind];
-    const matching = all.filter((item) => `${item[id]}\n${item.title}\n${item.description}`.toLowerCase().includes(this.#words));
+    const textOf = (item) => [item[id], item.title, item.description].join("\n").toLowerCase();
+    const matching = all.filter((item) => textOf(item).includes(this.#words));
     count.textContent = matching.length < all.length ? `${matching.length} of ${all.length}` : String(all.length);
     list.replaceChildren(...matching.map((item) => make("li", {}, this.#entry(kind, item))));
     if (focused !== null) {
@@ -93,10 +95,12 @@ export class Catalog {
   #entry(kind, item) {
     const id = String(item[KINDS[kind].id]);
     const key = `${kind} ${id}`;
-    const name = kind === "tool" || kind === "prompt" ? id : String(item.title ?? item.name ?? id);
-    const about = kind === "tool" || kind === "prompt" ? (item.description ?? item.title) : id;
+    const isCalled = kind === "tool" || kind === "prompt";
+    const name = isCalled ? id : String(item.title ?? item.name ?? id);
+    const about = isCalled ? (item.description ?? item.title) : id;
     const words = about ? make("span", { className: "about" }, String(about).split("\n")[0]) : null;
-    const entry = make("button", { type: "button", dataset: { key } }, make("span", { className: "name" }, name), words);
+    const named = make("span", { className: "name" }, name);
+    const entry = make("button", { type: "button", dataset: { key } }, named, words);
     if (key === this.#current) {
       entry.setAttribute("aria-current", "true");
     }

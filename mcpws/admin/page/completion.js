@@ -5,7 +5,7 @@ import { make, newId } from "./dom.js";
 const PAUSE_MS = 150; // after the last key, before the server is asked
 const MOST = 20;
 
-/** Have `suggest(text)`, which promises a list of texts, propose values for an input (ARIA: combobox with a listbox). */
+/** Have `suggest(text)`, which promises a list of texts, propose values for an input (ARIA: a combobox). */
 export function offer(input, suggest) {
   new Offer(input, suggest);
 }
@@ -13,7 +13,13 @@ export function offer(input, suggest) {
 class Offer {
   #input;
   #suggest;
-  #list = make("ul", { id: newId("offers"), role: "listbox", className: "offers", hidden: true, "aria-label": "Proposed values" });
+  #list = make("ul", {
+    id: newId("offers"),
+    role: "listbox",
+    className: "offers",
+    hidden: true,
+    "aria-label": "Proposed values",
+  });
   #timer = 0;
   #turn = 0; // answers to earlier ones come too late
   #at = -1;

@@ -12,7 +12,8 @@ const BASE64 = /^[A-Za-z0-9+/=_\s-]*$/;
 export function contentOf(block, read) {
   const given = isObject(block) ? block : { type: typeof block, value: block };
   const show = Object.hasOwn(SHOWN, given.type) ? SHOWN[given.type] : unknown;
-  return make("div", { className: "block", dataset: { type: String(given.type) } }, show(given, read), notes(given.annotations));
+  const dataset = { type: String(given.type) };
+  return make("div", { className: "block", dataset }, show(given, read), notes(given.annotations));
 }
 
 /** An element for the contents of a resource: its text, or what its bytes are. */
@@ -20,7 +21,8 @@ export function resourceOf(resource, read) {
   const { uri, mimeType, text, blob } = isObject(resource) ? resource : {};
   const head = make("p", { className: "from" }, make("code", {}, String(uri)), mimeType ? ` ${mimeType}` : null);
   if (typeof blob !== "string") {
-    return make("div", { className: "resource" }, head, typeof text === "string" ? said(text, mimeType) : tree(resource));
+    const shown = typeof text === "string" ? said(text, mimeType) : tree(resource);
+    return make("div", { className: "resource" }, head, shown);
   }
   const [kind] = KIND.exec(mimeType ?? "") ?? [];
   const shown = kind ? played({ data: blob, mimeType }, String(uri)) : null;
@@ -60,7 +62,10 @@ function played({ data, mimeType }, words) {
     return make("p", { className: "problem" }, `This is no image and no sound: ${mimeType}`);
   }
   const src = `data:${mimeType};base64,${data}`;
-  const element = kind === "image" ? make("img", { src, alt: words }) : make("audio", { src, controls: true, "aria-label": words });
+  const element =
+    kind === "image"
+      ? make("img", { src, alt: words })
+      : make("audio", { src, controls: true, "aria-label": words });
   const broken = make("p", { className: "problem", hidden: true }, `The browser cannot show this ${mimeType}`);
   element.addEventListener("error", () => {
     broken.hidden = false;
@@ -73,7 +78,7 @@ function link({ uri, name, title, description, mimeType }, read) {
   return make(
     "div",
     { className: "link" },
-    make("p", {}, make("strong", {}, String(words)), " ", make("code", {}, String(uri)), mimeType ? ` ${mimeType}` : null),
+    make("p", {}, make("strong", {}, String(words)), " ", make("code", {}, String(uri)), mimeType && ` ${mimeType}`),
     description ? make("p", { className: "hint" }, String(description)) : null,
     read ? button("Read it", () => read(String(uri)), { className: "small", "aria-label": `Read ${words}` }) : null,
   );

@@ -3,7 +3,7 @@
 import { boundsOf, numberOf, problemOfList, problemOfNumber, problemOfText } from "./check.js";
 import { offer } from "./completion.js";
 import { make, newId } from "./dom.js";
-import { choicesOf, NOTHING, resolved, wordsFor } from "./schema.js";
+import { choicesOf, NOTHING, resolved, sameJson, wordsFor } from "./schema.js";
 
 const NEEDED = "is needed";
 const LEFT_OUT = "(left out)";
@@ -12,9 +12,9 @@ const PLACEHOLDERS = { "date-time": "2026-07-28T12:30:00Z", email: "name@example
 /**
  * What every field has, as a place for one control.
  *
- * `spec` is `name` and `schema` of the value, whether it is `required`, what it is at first (`initial`, or NOTHING), the
- * `root` of the schema, and whether somebody else shows what it is called (`bare`). After `read(problems)` those that are
- * wrong are in the list, and say so.
+ * `spec` is `name`, own `title` and `schema` of the value, whether it is `required`, what it is at first (`initial`, or
+ * NOTHING), the `root` of the schema, whether somebody else shows what it is called (`bare`), and whether it is part of
+ * what has to be whole anyway (`isPart`). After `read(problems)` those that are wrong are in the list, and say so.
  */
 class Field {
   constructor(spec, control, { labelled = true } = {}) {
@@ -80,7 +80,9 @@ export class TextField extends Field {
   constructor(spec) {
     const { schema, initial, suggest } = spec;
     const isLine = Boolean(schema.format || schema.pattern || suggest) && !String(initial).includes("\n");
-    const control = isLine ? make("input", { type: schema.format === "date" ? "date" : "text" }) : make("textarea", { rows: 1 });
+    const control = isLine
+      ? make("input", { type: schema.format === "date" ? "date" : "text" })
+      : make("textarea", { rows: 1 });
     const example = schema.examples?.[0];
     control.placeholder = typeof example === "string" ? example : (PLACEHOLDERS[schema.format] ?? "");
     control.value = initial === NOTHING ? "" : typeof initial === "string" ? initial : JSON.stringify(initial);
@@ -139,11 +141,13 @@ export class ChoiceField extends Field {
   constructor(spec, choices = choicesOf(spec.schema)) {
     const { required, initial } = spec;
     const control = make("select", {});
-    const given = choices.findIndex((one) => initial !== NOTHING && JSON.stringify(one.value) === JSON.stringify(initial));
+    const given = choices.findIndex((one) => initial !== NOTHING && sameJson(one.value, initial));
     if (given < 0 || !required) {
       control.append(make("option", { value: "" }, required ? "Choose…" : LEFT_OUT));
     }
-    control.append(...choices.map(({ title, hint }, index) => make("option", { value: index, title: hint ?? "" }, title)));
+    control.append(
+      ...choices.map(({ title, hint }, index) => make("option", { value: index, title: hint ?? "" }, title)),
+    );
     control.value = given < 0 ? "" : given;
     super(spec, control);
     this.choices = choices;
@@ -214,13 +218,14 @@ export class JsonField extends Field {
   }
 }
 
-export function titleOf({ name, schema }) {
-  return typeof schema.title === "string" && schema.title ? schema.title : name;
+/** What a value is called: its own title, and not that of a schema that others share with it. */
+export function titleOf({ name, title }) {
+  return typeof title === "string" && title ? title : name;
 }
 
 /** What is said beside the name: what the value is called on the wire, its kind, and whether it is needed. */
-export function about({ name, schema, root, required }) {
-  const words = [wordsFor(schema, root), required ? "required" : null].filter(Boolean).join(", ");
-  const told = titleOf({ name, schema }) === name ? null : make("code", {}, name);
+export function about({ name, title, schema, root, required, isPart }) {
+  const words = [wordsFor(schema, root), required && !isPart ? "required" : null].filter(Boolean).join(", ");
+  const told = titleOf({ name, title }) === name ? null : make("code", {}, name);
   return [told, make("span", { className: "kind" }, words)];
 }

@@ -1,6 +1,6 @@
 // A form made from a JSON Schema: fields for what it knows, JSON for the rest, and for all of it if one likes.
 
-import { button, make, newId } from "./dom.js";
+import { button, make } from "./dom.js";
 import {
   BooleanField,
   ChoiceField,
@@ -11,7 +11,7 @@ import {
   TextField,
 } from "./fields.js";
 import { ArrayGroup, MapGroup, ObjectGroup, VariantGroup } from "./groups.js";
-import { isObject, kindOf, NOTHING, only, resolved, sameJson } from "./schema.js";
+import { holds, isObject, kindOf, NOTHING, only, resolved } from "./schema.js";
 
 const DEEPEST = 12; // groups within each other, after which a schema that refers to itself is JSON
 
@@ -38,7 +38,7 @@ const YES_OR_NO = [
 /** What shows a value: a field or a group. */
 function shown(given) {
   const schema = only(resolved(given.schema, given.root));
-  const spec = { ...given, schema };
+  const spec = { ...given, schema, title: given.schema?.title };
   const kind = given.depth > DEEPEST ? "json" : kindOf(schema, given.root);
   if (kind === "boolean") {
     const isOpen = !given.required && given.initial === NOTHING;
@@ -128,8 +128,8 @@ export class Form {
   #switch() {
     if (this.#json === null) {
       const initial = this.#root.read([]);
-      const schema = { title: "Arguments as JSON", type: "object" };
-      this.#json = new ObjectText({ name: newId("json"), schema, required: true, initial, root: schema });
+      const schema = { type: "object" };
+      this.#json = new ObjectText({ name: "arguments as JSON", schema, required: true, initial, root: schema });
       this.#place.replaceChildren(this.#json.element);
     } else {
       const problems = [];
@@ -138,11 +138,10 @@ export class Form {
         this.#json.focusable.focus();
         return;
       }
-      const wrong = [];
       this.#show(value);
-      if (!sameJson(this.#root.read(wrong), value) && !wrong.length) {
+      if (!holds(this.#root.read([]), value)) {
         this.#place.replaceChildren(this.#json.element);
-        this.#json.tell("have what the form has no field for; they can be sent as they are");
+        this.#json.tell("have what no field of the form can hold; they can be sent as they are");
         this.#json.focusable.focus();
         return;
       }

@@ -6,6 +6,7 @@ import { about, titleOf } from "./fields.js";
 import { isObject, mayBe, NOTHING, only, resolved, variantsOf, wordsFor } from "./schema.js";
 
 const LEFT_OUT = "(left out)";
+const MOST_BLANKS = 8; // items that are there before somebody adds one
 
 /** What every group has. `spec` is that of a field, and `make(spec)` makes what is in it. */
 class Group {
@@ -17,7 +18,7 @@ class Group {
     this.label = make("span", { className: "name" }, titleOf(spec));
     this.legend = make("legend", { className: bare ? "unseen" : "" }, this.label, " ", ...about(spec));
     const { description } = schema;
-    const hint = typeof description === "string" && description ? make("p", { id: newId("hint"), className: "hint" }, description) : null;
+    const hint = description ? make("p", { id: newId("hint"), className: "hint" }, String(description)) : null;
     const described = hint ? `${hint.id} ${this.problem.id}` : this.problem.id;
     this.element = make(
       "fieldset",
@@ -54,7 +55,8 @@ class Group {
 
   child(name, schema, initial, more = {}) {
     const { root, depth, make: makeOf } = this.spec;
-    return makeOf({ name, schema, initial, root, depth: depth + 1, make: makeOf, required: true, bare: false, ...more });
+    const rest = { root, depth: depth + 1, make: makeOf, required: true, bare: false };
+    return makeOf({ name, schema, initial, ...rest, ...more });
   }
 }
 
@@ -106,7 +108,8 @@ export class ObjectGroup extends Group {
     const given = isObject(initial) ? initial : {};
     this.#members = Object.entries(schema.properties ?? {}).map(([name, one]) => {
       const member = resolved(one, root);
-      const value = Object.hasOwn(given, name) ? given[name] : initial === NOTHING ? (member.default ?? nullOr(member)) : NOTHING;
+      const first = initial === NOTHING && Object.hasOwn(member, "default") ? member.default : NOTHING;
+      const value = Object.hasOwn(given, name) ? given[name] : first;
       return [name, this.child(name, one, value, { required: (schema.required ?? []).includes(name) })];
     });
     if (isObject(schema.additionalProperties)) {
@@ -130,7 +133,8 @@ export class ArrayGroup extends Group {
     this.#add = button("Add item", () => this.#append(NOTHING, true), { className: "small" });
     this.#add.setAttribute("aria-label", `Add an item to ${titleOf(spec)}`);
     this.element.insertBefore(this.#add, this.problem);
-    const given = Array.isArray(initial) ? initial : spec.required ? Array(Math.min(schema.minItems ?? 0, 8)).fill(NOTHING) : [];
+    const blanks = spec.required ? Math.min(schema.minItems ?? 0, MOST_BLANKS) : 0;
+    const given = Array.isArray(initial) ? initial : Array(blanks).fill(NOTHING);
     for (const one of given) {
       this.#append(one);
     }
@@ -154,7 +158,7 @@ export class ArrayGroup extends Group {
   #append(initial, focus = false) {
     const { schema, root } = this.spec;
     const first = initial === NOTHING ? (resolved(schema.items, root).default ?? NOTHING) : initial;
-    const field = this.child(`item ${this.#items.length + 1}`, schema.items, first);
+    const field = this.child(`item ${this.#items.length + 1}`, schema.items, first, { isPart: true });
     const item = { field };
     const remove = button("Remove", () => this.#remove(item), { className: "small" });
     item.element = make("div", { className: "item" }, field.element, remove);
@@ -216,8 +220,8 @@ export class MapGroup extends Group {
   #append(name, value, focus = false) {
     const { schema } = this.spec;
     const { title, description, ...names } = { ...schema.propertyNames, type: "string" };
-    const key = this.child("name", names, name === "" ? NOTHING : name);
-    const field = this.child("value", schema.additionalProperties, value);
+    const key = this.child("name", names, name === "" ? NOTHING : name, { isPart: true });
+    const field = this.child("value", schema.additionalProperties, value, { isPart: true });
     const entry = { key, field };
     const remove = button("Remove", () => this.#remove(entry), { className: "small" });
     remove.setAttribute("aria-label", `Remove a member of ${titleOf(this.spec)}`);
@@ -280,9 +284,4 @@ export class VariantGroup extends Group {
     this.body.replaceChildren(...(this.#field ? [this.#field.element] : []));
     this.body.hidden = this.#field === null || chosen.type === "null";
   }
-}
-
-/** A default of null is one, too, where nothing else is meant by it. */
-function nullOr(schema) {
-  return Object.hasOwn(schema, "default") ? schema.default : NOTHING;
 }

@@ -126,7 +126,9 @@ function formOf(client, given, ref) {
     given.map(({ name, title, description }) => [name, { type: "string", title, description }]),
   );
   const required = given.filter((one) => one.required === true).map(({ name }) => name);
-  const suggest = client.canComplete ? (name, text, others) => client.complete(ref, name, text, without(others, name)) : null;
+  const suggest = client.canComplete
+    ? (name, text, others) => client.complete(ref, name, text, without(others, name))
+    : null;
   return new Form({ type: "object", properties, required }, { suggest, canBeJson: false });
 }
 

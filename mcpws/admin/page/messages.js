@@ -29,7 +29,8 @@ export class Messages {
 
   /** A message was "sent" or "received". */
   add(direction, text) {
-    const entry = { direction, text: cut(text, LONGEST), title: this.#titleOf(direction, text), element: null, time: new Date() };
+    const title = this.#titleOf(direction, text);
+    const entry = { direction, text: cut(text, LONGEST), title, element: null, time: new Date() };
     this.#kept.push(entry);
     this.#new.push(entry);
     this.#characters += entry.text.length;
@@ -122,6 +123,8 @@ export class Messages {
       return `batch of ${message.length}`;
     }
     const { id, method, params, error } = message ?? {};
+    const subject = params?.name ?? params?.uri ?? params?.level;
+    const title = typeof subject === "string" ? `${method} ${cut(subject, 80)}` : method;
     const asker = method === undefined ? (direction === "sent" ? "received" : "sent") : direction;
     const key = `${asker} ${JSON.stringify(id)}`;
     if (method !== undefined) {
@@ -129,15 +132,14 @@ export class Messages {
         if (this.#methods.size >= MOST) {
           this.#methods.delete(this.#methods.keys().next().value);
         }
-        this.#methods.set(key, method);
+        this.#methods.set(key, title);
       }
-      const what = params?.name ?? params?.uri ?? params?.level ?? "";
-      return `${method}${typeof what === "string" && what ? ` ${cut(what, 80)}` : ""}`;
+      return title;
     }
     const asked = this.#methods.get(key) ?? "unknown";
     this.#methods.delete(key);
-    const kind = error ? `error ${error.code}` : (message.result?.resultType ?? "complete") === "input_required" ? "input required" : "result";
-    return `${kind} of ${asked}`;
+    const isAsking = message.result?.resultType === "input_required";
+    return `${error ? `error ${error.code}` : isAsking ? "input required" : "result"} of ${asked}`;
   }
 }
 

@@ -12,7 +12,12 @@ import { urlOf } from "./rpc.js";
 import { Session } from "./session.js";
 import { tree } from "./tree.js";
 
-const STATES = { idle: "not connected", connecting: "connecting", live: "connected", lost: "connection lost, trying again" };
+const STATES = {
+  idle: "not connected",
+  connecting: "connecting",
+  live: "connected",
+  lost: "connection lost, trying again",
+};
 const ITEMS = { tool: toolItem, resource: resourceItem, template: templateItem, prompt: promptItem };
 const CHANGED = {
   "notifications/tools/list_changed": ["tool"],
@@ -274,11 +279,16 @@ function heard(method, params) {
     log.add(params);
   } else if (method === "notifications/resources/updated") {
     for (const { kind, id, item } of views.values()) {
-      if (kind === "resource" && (id === params.uri || String(params.uri).startsWith(`${id.replace(/\/$/, "")}/`)) && session.isWatched(id)) {
+      if (kind === "resource" && session.isWatched(id) && isWithin(String(params.uri), id)) {
         item.changed();
       }
     }
   }
+}
+
+/** What is told of a part of a resource is about the resource, too. */
+function isWithin(uri, whole) {
+  return uri === whole || uri.startsWith(`${whole.replace(/\/$/, "")}/`);
 }
 
 // What there is to press.
@@ -292,7 +302,7 @@ element("connect").addEventListener("submit", (event) => {
 element("disconnect").addEventListener("click", disconnect);
 window.addEventListener("hashchange", choose);
 
-element("log-level").append(...LEVELS.map((level) => make("option", { value: level, selected: level === "info" }, level)));
+element("log-level").append(...LEVELS.map((value) => make("option", { value, selected: value === "info" }, value)));
 element("log-level").addEventListener("change", async ({ target }) => {
   try {
     await session?.setLogLevel(target.value || null);

@@ -26,9 +26,9 @@ export function urlOf(path) {
  * One connection. It never connects again.
  *
  * `onRequest(method, params, signal)` answers the server: it returns the result, or a promise of it, or throws; the
- * signal is aborted when nobody waits for it any more. `onNotification(method, params)` hears the others. `onClosed(why)`
- * is called once, when it is over. `tap(direction, text)` gets all that is "sent" and "received", before anything else
- * looks at it.
+ * signal is aborted when nobody waits for it any more. `onNotification(method, params)` hears the others.
+ * `onClosed(why)` is called once, when it is over. `tap(direction, text)` gets all that is "sent" and "received", before
+ * anything else looks at it.
  */
 export class Rpc {
   #socket;
@@ -37,7 +37,7 @@ export class Rpc {
   #last = 0;
   #on;
 
-  constructor(url, { onRequest = refuse, onNotification = () => {}, onClosed = () => {}, tap = () => {} } = {}) {
+  constructor(url, { onRequest = refuse, onNotification = () => {}, onClosed = () => {}, tap = () => {} }) {
     this.#on = { request: onRequest, notification: onNotification, closed: onClosed, tap };
     this.#socket = new WebSocket(url, "mcp");
     this.#socket.onmessage = ({ data }) => this.#received(data);

@@ -101,7 +101,8 @@ export class Run {
       this.#words.textContent = "";
       this.#answer.replaceChildren();
       this.#show("running", "Waiting for the answer");
-      if (this.element.contains(focused) || focused?.closest(".form")) {
+      // What was pressed cannot be pressed now, and cannot have the focus.
+      if (this.element.closest(".view")?.contains(focused)) {
         this.#cancel.focus();
       }
     } else if (focused === this.#cancel || focused === document.body) {

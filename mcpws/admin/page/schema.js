@@ -1,7 +1,10 @@
 // JSON Schema as tools use it: what kind of value is wanted, with references followed and alternatives told apart.
 
 const MOST_HOPS = 32;
+const MOST_WORDS = 2; // levels of lists and alternatives that are told of
 const TYPES = ["string", "number", "integer", "boolean", "object", "array", "null"];
+
+const WORDS = { map: "object", enum: "one of", several: "some of", const: "fixed", array: "list" };
 
 /** What stands for a value that is not there. */
 export const NOTHING = Symbol("nothing");
@@ -25,8 +28,8 @@ export function resolved(schema, root) {
 }
 
 /**
- * The kind of a resolved schema: "const", "enum", "several" of an enumeration, "choice" between schemas, "object", "map",
- * "array", "boolean", "integer", "number", "string", "null", or "json" for all that has no field of its own.
+ * The kind of a resolved schema: "const", "enum", "several" of an enumeration, "choice" between schemas, "object",
+ * "map", "array", "boolean", "integer", "number", "string", "null", or "json" for all that has no field of its own.
  */
 export function kindOf(schema, root) {
   if ("const" in schema) {
@@ -57,8 +60,11 @@ export function choicesOf(schema) {
     return schema.enum.map((value, index) => ({ value, title: titleOf(schema.enumNames?.[index], value) }));
   }
   const alternatives = schema.oneOf ?? schema.anyOf;
-  if (Array.isArray(alternatives) && alternatives.length && alternatives.every((one) => isObject(one) && "const" in one)) {
-    return alternatives.map((one) => ({ value: one.const, title: titleOf(one.title, one.const), hint: one.description }));
+  const isList = Array.isArray(alternatives) && alternatives.length > 0;
+  if (isList && alternatives.every((one) => isObject(one) && "const" in one)) {
+    return alternatives.map(({ const: value, title, description }) => {
+      return { value, title: titleOf(title, value), hint: description };
+    });
   }
   return null;
 }
@@ -79,10 +85,11 @@ export function variantsOf(schema) {
   return [schema];
 }
 
-/** The one schema of a resolved one that has no real alternatives. */
+/** A resolved schema, with what it demands in itself if it has but one alternative. */
 export function only(schema) {
   const variants = variantsOf(schema);
-  return variants.length === 1 && variants[0] !== schema ? { ...schema, ...variants[0], anyOf: undefined, oneOf: undefined } : schema;
+  const isAlone = variants.length === 1 && variants[0] !== schema;
+  return isAlone ? { ...schema, ...variants[0], anyOf: undefined, oneOf: undefined } : schema;
 }
 
 /** Whether a value may be meant by a resolved schema, by its type and its constants alone. */
@@ -108,14 +115,19 @@ export function mayBe(value, schema, root) {
   return type === undefined || type === jsonType(value) || (type === "number" && typeof value === "number");
 }
 
-/** A few words on what is wanted. */
-export function wordsFor(schema, root) {
+/** A few words on what is wanted; a schema may refer to itself, so that they have to end somewhere. */
+export function wordsFor(schema, root, depth = 0) {
   const kind = kindOf(schema, root);
-  if (kind === "array") {
-    return `list of ${wordsFor(only(resolved(schema.items, root)), root)}`;
+  if (depth < MOST_WORDS && kind === "array") {
+    return `list of ${wordsFor(only(resolved(schema.items, root)), root, depth + 1)}`;
   }
-  const words = { json: typeOf(schema) ?? "any JSON", map: "object", enum: "one of", several: "some of", const: "fixed" };
-  return words[kind] ?? (kind === "string" && schema.format ? schema.format : kind);
+  if (depth < MOST_WORDS && kind === "choice") {
+    return variantsOf(schema).map((one) => wordsFor(only(resolved(one, root)), root, depth + 1)).join(" or ");
+  }
+  if (kind === "json") {
+    return typeOf(schema) ?? "any JSON";
+  }
+  return WORDS[kind] ?? (kind === "string" && schema.format ? String(schema.format) : kind);
 }
 
 export function isObject(value) {
@@ -125,6 +137,18 @@ export function isObject(value) {
 /** Whether two values are the same JSON, whatever the order of members. */
 export function sameJson(one, other) {
   return JSON.stringify(ordered(one)) === JSON.stringify(ordered(other));
+}
+
+/** Whether a value has all that another one has, in each object of it. */
+export function holds(whole, part) {
+  if (isObject(part)) {
+    const hasIt = (name) => Object.hasOwn(whole, name) && holds(whole[name], part[name]);
+    return isObject(whole) && Object.keys(part).every(hasIt);
+  }
+  if (Array.isArray(part)) {
+    return Array.isArray(whole) && whole.length === part.length && part.every((one, index) => holds(whole[index], one));
+  }
+  return whole === part;
 }
 
 function ordered(value) {

@@ -2,8 +2,8 @@
 
 const EXPRESSION = /\{([+#./;?&]?)([^{}]+)\}/g;
 
-// For each operator: what the expression begins with, what is between values, whether they have names, what a name without
-// a value ends with, and whether what is reserved stays as it is.
+// For each operator: what the expression begins with, what is between values, whether they have names, what a name
+// without a value ends with, and whether what is reserved stays as it is.
 const OPERATORS = {
   "": ["", ",", false, "", false],
   "+": ["", ",", false, "", true],
@@ -50,8 +50,8 @@ function named(list) {
 }
 
 function encoded(text, keeps) {
-  const strictly = (part) =>
-    encodeURIComponent(part.toWellFormed()).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  const hex = (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`;
+  const strictly = (part) => encodeURIComponent(part.toWellFormed()).replace(/[!'()*]/g, hex);
   if (!keeps) {
     return strictly(text);
   }

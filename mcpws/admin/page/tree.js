@@ -4,7 +4,7 @@ import { button, cut, make } from "./dom.js";
 
 const MOST = 200; // members that are shown at first
 const LONGEST = 20_000; // characters of a text
-const OPEN_DEPTH = 2;
+const OPEN_DEPTH = 4;
 const FEW = 30; // members: more of them begin closed
 
 /** The tree of a value; `name` is what it is a member of something as, null for the whole. */
@@ -16,7 +16,8 @@ export function tree(value, name = null, depth = 0) {
   const members = Array.isArray(value) ? value.map((one, index) => [index, one]) : Object.entries(value);
   const brackets = Array.isArray(value) ? `[ ${members.length} ]` : `{ ${members.length} }`;
   if (!members.length) {
-    return make("div", { className: "leaf" }, label, label ? ": " : null, make("span", { className: "kind" }, brackets));
+    const empty = make("span", { className: "kind" }, brackets);
+    return make("div", { className: "leaf" }, label, label ? ": " : null, empty);
   }
   const inside = make("div", { className: "branch" });
   const summary = make("summary", {}, label, label ? ": " : null, make("span", { className: "kind" }, brackets));
