@@ -38,6 +38,13 @@ class Playground:
         self.url = f"http://127.0.0.1:{port}/playground"
 
     def open(self, era: str | None = None, fragment: str = "") -> None:
+        # Only a page that has the focus of its window may write to the clipboard.
+        self.tab.command("Emulation.setFocusEmulationEnabled", enabled=True)
+        self.tab.command(
+            "Browser.grantPermissions",
+            permissions=["clipboardReadWrite", "clipboardSanitizedWrite"],
+            origin=self.url.removesuffix("/playground"),
+        )
         self.tab.open(self.url + fragment)
         self.is_connected()
         if era is not None:
@@ -82,7 +89,8 @@ class Playground:
         return self.ended()
 
     def ended(self) -> str:
-        self.tab.wait_for("!['running', undefined].includes(document.querySelector('article .run').dataset.outcome)")
+        outcome = "document.querySelector('article .run').dataset.outcome"
+        self.tab.wait_for(f"!['running', undefined].includes({outcome})")
         return f"{self.outcome}: {self.tab.text('article .answer')}"
 
     @property
@@ -98,8 +106,8 @@ class Playground:
     def problems(self) -> dict[str, str]:
         """What the fields say that is wrong with them, by name."""
         fields = self.tab.evaluate("""
-          [...document.querySelectorAll('article .field')].filter((one) => one.querySelector('[aria-invalid]')).map((one) => {
-            const control = one.querySelector('[aria-invalid]');
+          [...document.querySelectorAll('article .field [aria-invalid]')].map((control) => {
+            const one = control.closest('.field');
             const about = control.getAttribute('aria-describedby').split(' ');
             return [one.dataset.name, about.map((id) => document.getElementById(id).textContent).at(-1)];
           })
@@ -264,7 +272,7 @@ def test_progress_is_shown_and_a_call_is_cancelled(playground: Playground, era: 
     assert tab.evaluate("document.activeElement.textContent") == "Cancel"
     tab.wait_for("document.querySelector('progress').value > 2")
     assert tab.evaluate("document.querySelector('progress').max") == 200
-    assert f"step 3 {IMAGE}" in tab.texts(".progress-words")[0] or "of 200: step" in tab.texts(".progress-words")[0]
+    assert f" {IMAGE}" in tab.text("article .progress-words")
     tab.wait_for("document.querySelectorAll('#log li').length > 2")
     assert tab.texts("#log .level")[0] == "warning"
     playground.press("Cancel")
@@ -351,9 +359,8 @@ def test_the_server_asks_and_is_answered_in_place(playground: Playground, era: s
     playground.press("Decline", ".question")
     assert not playground.ended().startswith("ok")
 
-    playground.press("Add item", "#roots-form")
-    playground.fill("uri", "nowhere", "#roots-form")
     tab.evaluate("document.querySelector('#roots-panel').open = true")
+    playground.press("Add item", "#roots-form")
     playground.fill("uri", "file:///home/ada", "#roots-form")
     playground.press("Apply", "#roots-panel")
     playground.choose("tool", "ask_roots")
@@ -367,7 +374,7 @@ def test_resources_are_read_and_watched_and_lists_follow(playground: Playground,
     tab = playground.tab
     playground.open(era)
     playground.choose("resource", "play://counter")
-    assert '{"counted":0}' in playground.call("Read").replace(" ", "") or playground.outcome == "ok"
+    assert "counted: 0" in playground.call("Read")
     playground.press("Watch")
     tab.wait_for("[...document.querySelectorAll('.run button')].some((one) => one.textContent === 'Watching')")
     playground.choose("tool", "count")
@@ -461,8 +468,6 @@ def test_all_is_done_with_the_keyboard(playground: Playground) -> None:
 def test_messages_are_kept_filtered_and_copied_and_old_ones_are_dropped(playground: Playground) -> None:
     tab = playground.tab
     playground.open("legacy", "#tool=count")
-    permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
-    tab.command("Browser.grantPermissions", permissions=permissions)
     playground.call()
     tab.wait_for("document.querySelector('#messages .title').textContent", "result of tools/call count")
     assert tab.texts("#messages [data-direction=sent] .title")[-1] == "server/discover"
@@ -471,7 +476,6 @@ def test_messages_are_kept_filtered_and_copied_and_old_ones_are_dropped(playgrou
       document.querySelector('#message-filter').dispatchEvent(new Event('input'));
     """)
     assert tab.texts("#messages li:not([hidden]) .title") == ["result of tools/call count", "tools/call count"]
-    tab.evaluate("document.querySelector('#messages li:not([hidden]):last-child button') ?? 0")
     tab.evaluate("[...document.querySelectorAll('#messages li:not([hidden]) button')].at(-1).click()")
     tab.wait_for("document.querySelector('#said').textContent", "message copied")
     copied = json.loads(tab.evaluate("navigator.clipboard.readText()"))
@@ -503,7 +507,6 @@ def test_messages_are_kept_filtered_and_copied_and_old_ones_are_dropped(playgrou
 def test_what_is_copied_as_a_command_does_the_same(playground: Playground, tmp_path: Path) -> None:
     tab = playground.tab
     playground.open("legacy", "#tool=places")
-    tab.command("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
     name = "It's $HOME `id` \"here\" \\ & <there>\nΆλφα !"
     playground.fill("name", name)
     assert playground.call().startswith("ok: ")

@@ -71,10 +71,27 @@ export function say(text) {
 /** Put a text into the clipboard, and say so. */
 export async function copy(text, what) {
   try {
-    await navigator.clipboard.writeText(text);
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+    } else {
+      copySelected(text);
+    }
     say(`${what} copied`);
   } catch (error) {
-    // Only a page of this machine, or of https, may.
-    say(`the browser did not let ${what} be copied: ${error.message}`);
+    say(`the ${what} could not be copied: ${error.message}`);
+  }
+}
+
+/** The older way, for pages that are neither of this machine nor of https: they have no other. */
+function copySelected(text) {
+  const focused = document.activeElement;
+  const area = make("textarea", { className: "unseen", value: text });
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  focused?.focus();
+  if (!isCopied) {
+    throw new Error("the browser does not let it");
   }
 }

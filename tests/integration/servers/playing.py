@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from mcpws import App, Context, ToolError
+from mcpws.errors import InvalidParams
 from mcpws.mcp.content import Audio, EmbeddedResource, Image, ResourceContents, ResourceLink, Text, ToolResult
 
 SCRIPT = "<script>alert(1)</script>"
@@ -168,11 +168,9 @@ def fail() -> str:
 
 
 @app.tool
-def refuse() -> Deferred[str]:
+def refuse() -> str:
     """Answer with an error."""
-    from mcpws.errors import InvalidParams
-
-    raise InvalidParams(reason=SCRIPT)
+    raise InvalidParams(f"Not with {IMAGE}", {"reason": SCRIPT})
 
 
 @app.tool
