@@ -324,9 +324,7 @@ def test_the_server_asks_and_is_answered_in_place(playground: Playground, era: s
     playground.press("Call")
     tab.wait_for(asked)
     assert tab.text(".question code") == "https://login.example.com/start?a=1"
-    link = tab.evaluate(
-        "(({href, target, rel}) => ({href, target, rel}))(document.querySelector('.question a'))"
-    )
+    link = tab.evaluate("(({href, target, rel}) => ({href, target, rel}))(document.querySelector('.question a'))")
     assert link == {
         "href": "https://login.example.com/start?a=1",
         "target": "_blank",
@@ -507,7 +505,7 @@ def test_messages_are_kept_filtered_and_copied_and_old_ones_are_dropped(playgrou
 def test_what_is_copied_as_a_command_does_the_same(playground: Playground, tmp_path: Path) -> None:
     tab = playground.tab
     playground.open("legacy", "#tool=places")
-    name = "It's $HOME `id` \"here\" \\ & <there>\nΆλφα !"
+    name = 'It\'s $HOME `id` "here" \\ & <there>\nŽluťoučký !'
     playground.fill("name", name)
     assert playground.call().startswith("ok: ")
     playground.press("Copy as command")
@@ -565,3 +563,53 @@ def test_a_path_that_is_not_served_is_told(playground: Playground) -> None:
     playground.press("Connect", "#connect")
     tab.wait_for("document.querySelector('#problem').textContent.includes('/nowhere could not be connected to')")
     assert tab.evaluate("document.body.dataset.state") == "idle"
+
+
+def test_templates_are_expanded_as_rfc_6570_has_it(playground: Playground) -> None:
+    playground.open()
+    values = {"name": "Köln/a b", "path": "/x y/%41", "q": "1&2", "empty": "", "long": "abcdef"}
+    expected = {
+        "f:///{name}": "f:///K%C3%B6ln%2Fa%20b",
+        "f://{+path}/end": "f:///x%20y/%41/end",
+        "f:///{#name}": "f:///#K%C3%B6ln/a%20b",
+        "f:///a{?q,empty,none}": "f:///a?q=1%262&empty=",
+        "f:///a?b=c{&q}": "f:///a?b=c&q=1%262",
+        "f:///a{;q,empty}": "f:///a;q=1%262;empty",
+        "f:///{long:3}{.long:2}{/long*}": "f:///abc.ab/abcdef",
+        "f:///{constructor}": "f:///",
+    }
+    expanded = playground.tab.evaluate(f"""
+      import('/playground/template.js').then(({{ expand }}) =>
+        {json.dumps(list(expected))}.map((one) => expand(one, {json.dumps(values)})))
+    """)
+    assert dict(zip(expected, expanded, strict=True)) == expected
+
+
+def test_no_schema_breaks_the_page(playground: Playground) -> None:
+    """A form is made of whatever a server sends, and what cannot be is JSON, or told."""
+    playground.open()
+    circle = {"$ref": "#/$defs/a"}
+    schemas: list[object] = [
+        None,
+        True,
+        [],
+        {"properties": None},
+        {"properties": {"__proto__": {"type": "string"}, "constructor": {"format": "constructor"}}},
+        {"properties": {"a": {"type": ["string", "null", "number"]}, "b": {"type": "nothing"}, "c": False}},
+        {"properties": {"a": {"$ref": "#/nowhere"}, "b": {"$ref": "https:other"}, "c": {"pattern": "("}}},
+        {"properties": {"a": {"type": "string", "format": "constructor", "title": 5, "description": ["x"]}}},
+        {"properties": {"a": circle}, "$defs": {"a": {"properties": {"a": circle}, "required": ["a"]}}},
+        {"properties": {"a": circle}, "$defs": {"a": circle}},
+        {"properties": {"a": {"anyOf": [circle, {"type": "null"}]}}, "$defs": {"a": {"anyOf": [circle, circle]}}},
+        {"additionalProperties": {"type": "integer"}},
+        {"properties": {"a": {"items": {"items": {"type": "integer"}}}, "b": {"enum": [1, None, {"a": []}]}}},
+    ]
+    made = playground.tab.evaluate(f"""
+      import('/playground/form.js').then(({{ Form }}) => {json.dumps(schemas)}.map((schema) => {{
+        const form = new Form(schema);
+        document.querySelector('#item-place').append(form.element);
+        return form.read();
+      }}))
+    """)
+    assert made == [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}]
+    assert_quiet(playground.tab)

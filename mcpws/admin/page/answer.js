@@ -33,7 +33,7 @@ export function failureOf(error) {
   if (!(error instanceof RpcError)) {
     return [make("p", { className: "said" }, error.message)];
   }
-  const meaning = MEANINGS[error.code];
+  const meaning = Object.hasOwn(MEANINGS, error.code) ? MEANINGS[error.code] : null;
   const code = make("p", { className: "code-of" }, `Error ${error.code}`, meaning ? ` (${meaning})` : null);
   const data = error.data === undefined ? [] : [make("h4", {}, "Data"), tree(error.data)];
   return [code, make("p", { className: "said" }, String(error.message)), ...data];

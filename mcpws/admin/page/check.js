@@ -7,14 +7,14 @@ const TIME = /^([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-const FORMATS = {
+const FORMATS = new Map(Object.entries({
   email: [(text) => EMAIL.test(text), "must be an address such as name@example.com"],
   uri: [(text) => URI.test(text), "must be a URI, with its scheme"],
   date: [isDate, "must be a date such as 2026-07-28"],
   time: [(text) => TIME.test(text), "must be a time such as 12:30:00Z"],
   "date-time": [isDateTime, "must be a date and a time such as 2026-07-28T12:30:00Z"],
   uuid: [(text) => UUID.test(text), "must be a UUID"],
-};
+}));
 
 /** Of a text. */
 export function problemOfText(text, schema) {
@@ -29,7 +29,7 @@ export function problemOfText(text, schema) {
   if (pattern !== undefined && regular(pattern)?.test(text) === false) {
     return `must match ${pattern}`;
   }
-  const [fits, words] = FORMATS[format] ?? [];
+  const [fits, words] = FORMATS.get(format) ?? [];
   return fits && !fits(text) ? words : null;
 }
 

@@ -7,7 +7,11 @@ import { choicesOf, NOTHING, resolved, sameJson, wordsFor } from "./schema.js";
 
 const NEEDED = "is needed";
 const LEFT_OUT = "(left out)";
-const PLACEHOLDERS = { "date-time": "2026-07-28T12:30:00Z", email: "name@example.com", time: "12:30:00Z" };
+const PLACEHOLDERS = new Map([
+  ["date-time", "2026-07-28T12:30:00Z"],
+  ["email", "name@example.com"],
+  ["time", "12:30:00Z"],
+]);
 
 /**
  * What every field has, as a place for one control.
@@ -84,7 +88,7 @@ export class TextField extends Field {
       ? make("input", { type: schema.format === "date" ? "date" : "text" })
       : make("textarea", { rows: 1 });
     const example = schema.examples?.[0];
-    control.placeholder = typeof example === "string" ? example : (PLACEHOLDERS[schema.format] ?? "");
+    control.placeholder = typeof example === "string" ? example : (PLACEHOLDERS.get(schema.format) ?? "");
     control.value = initial === NOTHING ? "" : typeof initial === "string" ? initial : JSON.stringify(initial);
     control.autocomplete = "off";
     control.spellcheck = false;
@@ -227,5 +231,5 @@ export function titleOf({ name, title }) {
 export function about({ name, title, schema, root, required, isPart }) {
   const words = [wordsFor(schema, root), required && !isPart ? "required" : null].filter(Boolean).join(", ");
   const told = titleOf({ name, title }) === name ? null : make("code", {}, name);
-  return [told, make("span", { className: "kind" }, words)];
+  return [told, " ", make("span", { className: "kind" }, words)];
 }

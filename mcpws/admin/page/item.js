@@ -51,7 +51,7 @@ export function toolItem(client, tool) {
     const given = form.read();
     return given === null ? null : { name: tool.name, arguments: given };
   };
-  const run = new Run({ client, verb: "Call", method: "tools/call", params });
+  const run = new Run({ client, what: tool.name, verb: "Call", method: "tools/call", params });
   return new Item("Tool", { title: tool.annotations?.title, ...defined(tool) }, form, run, {
     name: tool.name,
     about: [hintsOf(tool.annotations), schemasOf(tool)],
@@ -66,7 +66,7 @@ export function promptItem(client, prompt) {
     const values = form.read();
     return values === null ? null : { name: prompt.name, arguments: values };
   };
-  const run = new Run({ client, verb: "Get", method: "prompts/get", params });
+  const run = new Run({ client, what: prompt.name, verb: "Get", method: "prompts/get", params });
   return new Item("Prompt", prompt, form, run, { name: prompt.name });
 }
 
@@ -78,7 +78,7 @@ export function templateItem(client, template) {
     const values = form.read();
     return values === null ? null : { uri: expand(template.uriTemplate, values) };
   };
-  const run = new Run({ client, verb: "Read", method: "resources/read", params });
+  const run = new Run({ client, what: template.name, verb: "Read", method: "resources/read", params });
   const about = [addressOf(template.uriTemplate, template)];
   return new Item("Resource template", template, form, run, { name: template.name, about });
 }
@@ -88,7 +88,8 @@ export function resourceItem(client, resource) {
   const { uri } = resource;
   const news = make("p", { className: "news", role: "status" });
   const watch = button("Watch", () => toggle(), { "aria-pressed": "false", hidden: !client.canWatch });
-  const run = new Run({ client, verb: "Read", method: "resources/read", params: () => ({ uri }), more: [watch] });
+  const params = () => ({ uri });
+  const run = new Run({ client, what: uri, verb: "Read", method: "resources/read", params, more: [watch] });
   const about = [addressOf(uri, resource), news];
   const item = new Item("Resource", resource, null, run, { name: resource.name ?? uri, about });
   let changes = 0;

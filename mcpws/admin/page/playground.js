@@ -59,9 +59,10 @@ const log = new Log(element("log"), element("log-count"));
 let roots = [];
 const questions = new Questions(element("questions"), () => roots);
 const catalog = new Catalog(element("lists"), element("catalog-filter"), (kind, item) => {
-  show(kind, item);
-  shown.heading.focus({ preventScroll: true });
-  element("item").scrollIntoView({ block: "nearest" });
+  if (show(kind, item)) {
+    shown.heading.focus({ preventScroll: true });
+    element("item").scrollIntoView({ block: "nearest" });
+  }
 });
 
 let session = null;
@@ -90,9 +91,10 @@ const client = {
   commandOf: (method, params) =>
     commandOf(urlOf(address.path), method, params, address.era === "auto" ? null : address.era),
   read(uri) {
-    show("resource", catalog.find("resource", uri) ?? { uri, name: uri });
-    shown.heading.focus();
-    shown.run.begin();
+    if (show("resource", catalog.find("resource", uri) ?? { uri, name: uri })) {
+      shown.heading.focus();
+      shown.run.begin();
+    }
   },
 };
 
@@ -246,7 +248,7 @@ function renew(kind) {
 /** Show what the address of the page names, or else the first there is. */
 function choose() {
   const [[kind, id] = []] = new URLSearchParams(location.hash.slice(1));
-  if (kind in KINDS) {
+  if (Object.hasOwn(KINDS, kind ?? "")) {
     const item = catalog.find(kind, id);
     if (item) {
       show(kind, item);
@@ -260,20 +262,28 @@ function choose() {
   }
 }
 
+/** Show an item; false if that cannot be. */
 function show(kind, item) {
   const id = String(item[KINDS[kind].id]);
   const key = `${kind} ${id}`;
   if (!views.has(key)) {
-    views.set(key, { kind, id, made: JSON.stringify(item), item: ITEMS[kind](client, item) });
+    try {
+      views.set(key, { kind, id, made: JSON.stringify(item), item: ITEMS[kind](client, item) });
+    } catch (error) {
+      // A description may be of any shape, and a schema may go round in a circle.
+      say(`the ${kind} ${id} cannot be shown: ${error.message}`);
+      return false;
+    }
   }
   shown = views.get(key).item;
   element("item-place").replaceChildren(shown.element);
   catalog.mark(kind, id);
   history.replaceState(null, "", `#${new URLSearchParams({ [kind]: id })}`);
+  return true;
 }
 
 function heard(method, params) {
-  if (method in CHANGED) {
+  if (Object.hasOwn(CHANGED, method)) {
     CHANGED[method].forEach(list);
   } else if (method === "notifications/message") {
     log.add(params);

@@ -4,11 +4,13 @@ import { failureOf, resultOf } from "./answer.js";
 import { button, copy, durationOf, make, newId, say } from "./dom.js";
 
 /**
- * `verb` is what its button says, `method` that of the request; `params()` gives its parameters, or null if there is
- * something to be put right first. `client` sends it: `client.request`, `client.read(uri)`, `client.commandOf`.
+ * `what` is what it is about, `verb` what its button says, `method` that of the request; `params()` gives its parameters,
+ * or null if there is something to be put right first. `client` sends it: `client.request`, `client.read(uri)`,
+ * `client.commandOf`.
  */
 export class Run {
   #client;
+  #what;
   #method;
   #params;
   #begin;
@@ -23,8 +25,9 @@ export class Run {
   #stop = null;
   #last = null;
 
-  constructor({ client, verb, method, params, more = [] }) {
+  constructor({ client, what, verb, method, params, more = [] }) {
     this.#client = client;
+    this.#what = what;
     this.#method = method;
     this.#params = params;
     this.#more = more;
@@ -114,7 +117,7 @@ export class Run {
     this.element.dataset.outcome = outcome;
     this.#status.textContent = words;
     if (outcome !== "running" && !this.element.checkVisibility?.()) {
-      say(`${words}: it is not shown now`);
+      say(`${this.#what}: ${words}`);
     }
   }
 

@@ -49,7 +49,8 @@ export function kindOf(schema, root) {
     if (!isTyped(schema.items) || schema.prefixItems !== undefined) {
       return "json";
     }
-    return schema.uniqueItems === true && choicesOf(resolved(schema.items, root)) !== null ? "several" : "array";
+    // Nobody wants the same one twice, and if somebody does, there is JSON.
+    return choicesOf(resolved(schema.items, root)) === null ? "array" : "several";
   }
   return TYPES.includes(type) ? type : "json";
 }

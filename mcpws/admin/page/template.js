@@ -32,7 +32,7 @@ export function expand(template, values) {
   return template.replace(EXPRESSION, (_, operator, list) => {
     const [first, between, hasNames, empty, keeps] = OPERATORS[operator];
     const parts = named(list)
-      .filter(({ name }) => values[name] !== undefined)
+      .filter(({ name }) => Object.hasOwn(values, name))
       .map(({ name, length }) => {
         const whole = values[name];
         const value = encoded(length === null ? whole : [...whole].slice(0, length).join(""), keeps);
