@@ -18,6 +18,7 @@ import click
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 
+from mcpws.admin.view import PLAYGROUND_PATH
 from mcpws.backends.app import App
 from mcpws.cli.report import FAILED, exit_status
 from mcpws.cli.service_options import ServiceCommand, service_options
@@ -181,7 +182,9 @@ def _serve(asked: _Asked, turn: Turn | None = None, kept: KeptSockets | None = N
         if turn is None or turn.first:
             with suppress(OSError):
                 urls, servers = assembly.service.urls, assembly.servers()
-                click.echo(welcome(description, urls, config, this_command(), config.app, servers), err=True)
+                page = PLAYGROUND_PATH if config.status == config.playground == "on" else None
+                said = welcome(description, urls, config, this_command(), config.app, servers, page)
+                click.echo(said, err=True)
         else:
             say(f"loaded in {time.monotonic() - began_at:.1f} s: {description.summary}")
 

@@ -65,12 +65,14 @@ def welcome(
     command: OwnCommand,
     source: str | None = None,
     servers: Sequence[str] = (),
+    page: str | None = None,
 ) -> str:
     """The whole text, without a newline at its end.
 
     :param urls: where clients connect, without paths; the first is the one to try.
     :param source: what the person named to be served, None for nothing.
     :param servers: paths of the servers that it is made of, each with what is to be said of it.
+    :param page: path of the page in which this machine may try the server, if there is one.
     """
     web = [url for url in urls if url.startswith(("ws:", "wss:"))]
     lines = [served.summary + (f" ({source})" if source and source not in served.summary else ""), ""]
@@ -81,7 +83,11 @@ def welcome(
     lines += ["", f"Who may connect: {_who(urls, config)}"]
     if web:
         url = web[0] if "/" in config.paths else web[0] + config.paths[0]
-        lines += ["", "In another terminal:", f"    {command.typed} tools {url}"]
+        terminal = f"    {command.typed} tools {url}"
+        if page is not None and _LOOPBACK.match(web[0]):
+            lines += ["", "In another terminal, or in a browser:", terminal, f"    http{web[0][2:]}{page}"]
+        else:
+            lines += ["", "In another terminal:", terminal]
         lines += ["", "In the configuration of a desktop host:", *_host_block(served.name, url, command)]
     lines += ["", "Ctrl-C ends it."]
     return "\n".join(lines)

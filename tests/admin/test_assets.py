@@ -1,4 +1,4 @@
-"""The files of the status page: what is served, and that a browser runs nothing that is not one of them."""
+"""The files of the pages: what is served, and that a browser runs nothing that is not one of them."""
 
 import re
 from html.parser import HTMLParser
@@ -7,11 +7,21 @@ from importlib.resources import files
 import pytest
 
 from mcpws import App
-from mcpws.admin.assets import PAGE, PARTS, POLICY
+from mcpws.admin.assets import PLAYGROUND, POLICY, STATUS, Site
 from tests.admin.test_pages import Watched
 
 FOLDER = files("mcpws.admin") / "page"
-SERVED = {"/status": PAGE, "/status/": PAGE, **{f"/status/{name}": name for name in PARTS}}
+SITES = {"/status": STATUS, "/playground": PLAYGROUND}
+
+
+def served_at(path: str, site: Site) -> dict[str, str]:
+    """Names of files by their paths."""
+    return {path: site.page, f"{path}/": site.page, **{f"{path}/{name}": name for name in site.parts}}
+
+
+SERVED = {path: name for at, site in SITES.items() for path, name in served_at(at, site).items()}
+NAMES = sorted(set(SERVED.values()))
+SCRIPTS = {"/status": "status.js", "/playground": "playground.js"}
 KINDS = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -57,7 +67,11 @@ def headers(watched: Watched, path: str, more: str = "") -> tuple[str, dict[str,
     return line.partition(" ")[2], dict(fields), client.received.decode()
 
 
-PAGE_TEXT = (FOLDER / PAGE).read_text(encoding="utf-8")
+def page_of(site: Site) -> Elements:
+    return Elements((FOLDER / site.page).read_text(encoding="utf-8"))
+
+
+of_each_page = pytest.mark.parametrize(("path", "site"), SITES.items(), ids=["status", "playground"])
 
 
 @pytest.mark.parametrize(("path", "name"), SERVED.items())
@@ -68,7 +82,7 @@ def test_a_file_is_served_as_what_it_is_and_may_load_only_what_is_served_here(
     assert status == "200 OK"
     assert text == (FOLDER / name).read_text(encoding="utf-8")
     assert fields["content-type"] == KINDS[name.rpartition(".")[2]]
-    assert fields["content-security-policy"] == POLICY
+    assert fields["content-security-policy"] == SITES[f"/{path.split('/')[1]}"].policy
     assert fields["x-content-type-options"] == "nosniff"
     assert fields["referrer-policy"] == "no-referrer"
     assert fields["cache-control"] == "no-store"
@@ -79,10 +93,12 @@ def test_the_policy_allows_nothing_that_is_written_in_the_page() -> None:
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+    assert STATUS.policy == POLICY
+    assert PLAYGROUND.policy == f"{POLICY}; media-src data:"
 
 
 def test_every_file_of_the_folder_is_served() -> None:
-    assert {one.name for one in FOLDER.iterdir()} == {PAGE, *PARTS}
+    assert sorted(one.name for one in FOLDER.iterdir()) == NAMES
 
 
 @pytest.mark.parametrize(
@@ -97,6 +113,11 @@ def test_every_file_of_the_folder_is_served() -> None:
         "/status/%2e%2e/assets.py",
         "/status/..%2fassets.py",
         "/status/%2Fetc%2Fpasswd",
+        "/status/playground.js",
+        "/playground/none",
+        "/playground/status.js",
+        "/playground/../assets.py",
+        "/playground/paths.json/more",
     ],
 )
 def test_nothing_else_is(watched: Watched, path: str) -> None:
@@ -113,8 +134,9 @@ def test_it_is_for_admins_alone(watched: Watched, path: str) -> None:
     assert watched.get(path, method="HEAD")[0] == "200 OK"
 
 
-def test_the_page_has_no_script_style_or_code_in_itself() -> None:
-    page = Elements(PAGE_TEXT)
+@of_each_page
+def test_the_page_has_no_script_style_or_code_in_itself(path: str, site: Site) -> None:
+    page = page_of(site)
     assert page.inline.strip() == ""
     assert all(attributes.get("src") for tag, attributes in page.found if tag == "script")
     names = {name for _, attributes in page.found for name in attributes}
@@ -122,38 +144,54 @@ def test_the_page_has_no_script_style_or_code_in_itself() -> None:
     assert not {name for name in names if name.startswith("on")}
 
 
-def test_the_page_loads_its_own_files_alone() -> None:
-    page = Elements(PAGE_TEXT)
+@of_each_page
+def test_the_page_loads_its_own_files_alone(path: str, site: Site) -> None:
+    page = page_of(site)
     links = [link for link in page.values("src") + page.values("href") if not link.startswith(("data:", "#"))]
-    assert set(links) <= {*SERVED, "/status.json"}
-    for name in PARTS:
+    assert set(links) <= {*served_at(path, site), "/status.json", "/status"}
+    for name in site.parts:
         text = (FOLDER / name).read_text(encoding="utf-8")
         imported = re.findall(r"""\bfrom "\./([^"]+)";""", text)
         assert len(imported) == len(re.findall(r"^import\b|\bimport\(", text, re.MULTILINE))
-        assert set(imported) <= set(PARTS)
+        assert set(imported) <= set(site.parts)
 
 
-@pytest.mark.parametrize("name", [PAGE, *PARTS])
+@pytest.mark.parametrize("name", NAMES)
 def test_no_file_names_another_host_or_makes_markup_of_texts(name: str) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")
     assert re.findall(r"\b(?:https?|wss?)://|[\"'`(]//|url\(|@import", text) == []
     assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text) == []
 
 
-def test_what_a_script_or_a_reader_looks_for_is_there_once() -> None:
-    page = Elements(PAGE_TEXT)
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(".html")])
+def test_no_line_is_too_long_to_be_read(name: str) -> None:
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    assert max(map(len, lines)) <= 121
+    assert len(lines) <= 360
+
+
+@of_each_page
+def test_what_a_script_or_a_reader_looks_for_is_there_once(path: str, site: Site) -> None:
+    page = page_of(site)
     ids = page.values("id")
     assert len(ids) == len(set(ids))
-    script = (FOLDER / "status.js").read_text(encoding="utf-8")
+    script = (FOLDER / SCRIPTS[path]).read_text(encoding="utf-8")
     assert set(re.findall(r"""(?:element|write)\("([\w-]+)\"""", script)) <= set(ids)
     for attribute in "for", "aria-labelledby", "aria-describedby":
         assert set(page.values(attribute)) <= set(ids)
 
 
-def test_every_table_says_what_it_is_and_every_heading_of_what() -> None:
-    page = Elements(PAGE_TEXT)
+@of_each_page
+def test_every_table_says_what_it_is_and_every_heading_of_what(path: str, site: Site) -> None:
+    page = page_of(site)
     tags = [tag for tag, _ in page.found]
-    assert tags.count("caption") == tags.count("table") > 0
-    assert {attributes.get("scope") for tag, attributes in page.found if tag == "th"} == {"col"}
+    assert tags.count("caption") == tags.count("table")
+    assert {attributes.get("scope") for tag, attributes in page.found if tag == "th"} <= {"col"}
     for landmark in "header", "main":
         assert tags.count(landmark) == 1
+
+
+def test_every_field_of_the_playground_has_a_label() -> None:
+    page = page_of(PLAYGROUND)
+    fields = [str(attributes["id"]) for tag, attributes in page.found if tag in ("input", "select", "textarea")]
+    assert sorted(fields) == sorted(page.values("for"))

@@ -47,12 +47,13 @@ class Watched(Served):
             tool_timings(app, self.timings, clock),
             clock,
         )
+        config = WebSocketConfig(**settings)
         super().__init__(
             app,
             clock=clock,
-            config=WebSocketConfig(**settings),
+            config=config,
             observer=self.activity,
-            pages=admin_pages(self.view, token),
+            pages=admin_pages(self.view, token, config.paths),
             timings=self.timings,
         )
 

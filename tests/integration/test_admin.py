@@ -143,7 +143,7 @@ def test_children_are_told_of(start: Start) -> None:
 def test_a_proxy_and_another_origin_get_nothing_without_a_token(start: Start, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("sesame\n")
     served = start("--admin-token-file", "token")
-    for path in "/metrics", "/status.json":
+    for path in "/metrics", "/status.json", "/playground", "/playground/paths.json":
         assert get(served, path)[0] == 200
         assert get(served, path, X_Forwarded_For="192.0.2.1")[0] == 401
         assert get(served, path, X_Forwarded_For="192.0.2.1", Authorization="Bearer sesame")[0] == 200
@@ -154,7 +154,7 @@ def test_a_proxy_and_another_origin_get_nothing_without_a_token(start: Start, tm
 
 def test_all_of_it_can_be_off(start: Start) -> None:
     served = start("--status", "off")
-    for path in "/healthz", "/readyz", "/metrics", "/status.json":
+    for path in "/healthz", "/readyz", "/metrics", "/status.json", "/playground":
         assert get(served, path)[0] == 404
     assert get(served, "/")[0] == 426
 
@@ -167,6 +167,10 @@ def test_all_of_it_can_be_off(start: Start) -> None:
             "--admin-token-file: cannot be read: No such file or directory (got 'nowhere')",
         ),
         (("--status", "maybe"), "--status: must be on or off (got 'maybe')"),
+        (
+            ("--path", "/playground"),
+            "--path: is where the server can be tried: --playground off frees it (got '/playground')",
+        ),
         (("--path", "/status"), "--path: is where the status page is: --status off frees it (got '/status')"),
     ],
 )

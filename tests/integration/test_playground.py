@@ -185,15 +185,16 @@ def test_a_form_says_what_is_wrong_before_anything_is_sent(playground: Playgroun
     }
     assert not any(one.startswith("tools/call") for one in playground.sent())
 
-    for name, value in {
+    right: dict[str, object] = {
         "mail": "a@example.com",
         "product": "AB-1",
         "count": "3",
         "street": "Hermes",
         "tip": ".25",
         "gift": True,
-    }.items():
-        playground.fill(name, value)
+    }
+    for name, corrected in right.items():
+        playground.fill(name, corrected)
     assert playground.problems() == {}
     playground.press("Add item", "[data-name=lines]")
     assert tab.evaluate("document.activeElement.closest('.group').dataset.name") == "item 2"
@@ -205,8 +206,8 @@ def test_a_form_says_what_is_wrong_before_anything_is_sent(playground: Playgroun
     tab.write("AB-1")
     playground.fill("value", "2.5", "[data-name=prices]")
     # A date in place of null, a whole object, an integer in place of a text.
-    for name, kind in {"day": "date", "billing": "Address", "note": "integer"}.items():
-        group = f"document.querySelector('[data-name={name}] > select')"
+    for group_name, kind in {"day": "date", "billing": "Address", "note": "integer"}.items():
+        group = f"document.querySelector('[data-name={group_name}] > select')"
         tab.evaluate(f"""
           {group}.value = [...{group}.options].find((one) => one.textContent === {json.dumps(kind)}).value;
           {group}.dispatchEvent(new Event("change", {{ bubbles: true }}));

@@ -49,6 +49,18 @@ def test_the_whole_text_fits_a_screen() -> None:
     assert max(map(len, WHOLE.splitlines())) <= 80
 
 
+def test_the_page_to_try_it_in_is_named_to_this_machine() -> None:
+    def lines(url: str) -> list[str]:
+        config = WebSocketConfig()
+        return welcome(CALCULATOR, [url], config, SCRIPT, "tools.py", page="/playground").splitlines()
+
+    at = lines("ws://127.0.0.1:8082").index("In another terminal, or in a browser:")
+    assert lines("ws://127.0.0.1:8082")[at + 2] == "    http://127.0.0.1:8082/playground"
+    assert "    https://localhost:8082/playground" in lines("wss://localhost:8082")
+    assert len(lines("ws://127.0.0.1:8082")) < 24
+    assert not any("playground" in line for line in lines("ws://example.com:8082") + lines("unix:/run/mcpws.sock"))
+
+
 def test_long_urls_have_a_line_each_and_many_are_counted() -> None:
     urls = [f"wss://a-rather-long-name-{number}.example.com:8443" for number in range(3)]
     lines = text(*urls, hosts=tuple(url[6:-5] for url in urls)).splitlines()

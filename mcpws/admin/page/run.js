@@ -4,9 +4,9 @@ import { failureOf, resultOf } from "./answer.js";
 import { button, copy, durationOf, make, newId, say } from "./dom.js";
 
 /**
- * `what` is what it is about, `verb` what its button says, `method` that of the request; `params()` gives its parameters,
- * or null if there is something to be put right first. `client` sends it: `client.request`, `client.read(uri)`,
- * `client.commandOf`.
+ * `what` is what it is about, `verb` what its button says, `method` that of the request; `params()` gives its
+ * parameters, or null if there is something to be put right first. `client` sends it: `client.request`,
+ * `client.read(uri)`, `client.commandOf`.
  */
 export class Run {
   #client;

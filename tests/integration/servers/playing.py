@@ -82,7 +82,7 @@ async def slow(context: Context, steps: int = 200) -> str:
     for step in range(steps):
         context.progress(step, steps, f"step {step} {IMAGE}")
         context.log("warning", {"step": step}, "slow")
-        await deferLater(reactor, 0.05)  # type: ignore[arg-type]  # a module, whose type is no one's
+        await deferLater(reactor, 0.05)
     return "done"
 
 
