@@ -27,6 +27,7 @@ LAYERS = (
     ("ws",),
     ("service",),
     ("client",),
+    ("recording",),
     ("backends",),
     ("admin",),
     ("transport", "serving", "testing"),

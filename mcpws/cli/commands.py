@@ -24,6 +24,7 @@ _COMMANDS = {
     "prompt": ("reading", "Fill in a prompt and print its messages."),
     "prompts": ("listing", "List the prompts of a server."),
     "read": ("reading", "Read a resource."),
+    "replay": ("replay", "Play a recording back, and tell what is different."),
     "resources": ("listing", "List the resources of a server."),
     "serve": ("serve", "Serve an App of yours, any stdio MCP server, or a demo."),
     "tool": ("calling", "Call a tool and print its result."),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -53,14 +53,22 @@ class WebSocketService(Service):
     """Listens with `factory` on every endpoint; when it stops, it drains and leaves nothing behind.
 
     :param endpoints: descriptions as for `twisted.internet.endpoints.serverFromString`, or bare port numbers.
+    :param ended: called when nothing is left of the conversations, and waited for: what was told of them ends with it.
 
     Starting raises ListenFailed when an endpoint cannot be had; none is left open then.
     """
 
     name = "mcpws"
 
-    def __init__(self, factory: ServerFactory, endpoints: Sequence[str], reactor: Any) -> None:
+    def __init__(
+        self,
+        factory: ServerFactory,
+        endpoints: Sequence[str],
+        reactor: Any,
+        ended: Callable[[], Deferred[None] | None] = lambda: None,
+    ) -> None:
         self.factory = factory
+        self._ended = ended
         descriptions = [endpoint_description(one) for one in endpoints]
         self._endpoints = [(one, make_endpoint(reactor, one)) for one in descriptions]
         self._ports: list[tuple[str, IListeningPort]] = []
@@ -90,11 +98,12 @@ class WebSocketService(Service):
         self._listen()
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, drain, stop the backend; fires when that is done."""
+        """Stop listening, drain, stop the backend, and what was told of it all; fires when that is done."""
         super().stopService()
         for listening in self._listening:
             listening.cancel()
-        return self.stop_listening().addCallback(lambda _: self.factory.stop())
+        stopped = self.stop_listening().addCallback(lambda _: self.factory.stop())
+        return stopped.addBoth(lambda result: maybeDeferred(self._ended).addCallback(lambda _: result))
 
     def stop_listening(self) -> Deferred[None]:
         """Accept no more clients; fires when that is so. Those that are there stay."""

@@ -22,6 +22,7 @@ from mcpws.service.listen import WebSocketService
 from mcpws.serving.backend import backend_of
 from mcpws.serving.config import ServiceConfig
 from mcpws.serving.demo import demo_app
+from mcpws.serving.kept import Kept
 from mcpws.serving.several import Several
 from mcpws.turns.heartbeat import period
 from mcpws.turns.steady import steady
@@ -72,7 +73,8 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
         return factory.statistics()
 
     shown = config.status == "on"
-    observer = service_log(config.access_log, config.log_level)
+    kept = Kept.of(config, reactor)
+    observer = together(service_log(config.access_log, config.log_level), kept.observer)
     # Children are told of; an App has none, and is loaded before anything looks at the time.
     has_children = config.stdio is not None or bool(config.entries)
     activity = Activity(steady(reactor)) if shown and has_children else None
@@ -113,4 +115,5 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
         )
     else:
         factory = ServerFactory(backend, config, reactor=reactor, observer=observer, **more)
-    return Assembly(WebSocketService(factory, config.listen, listener or reactor), backend, stdios, several)
+    service = WebSocketService(factory, config.listen, listener or reactor, ended=kept.end)
+    return Assembly(service, backend, stdios, several)

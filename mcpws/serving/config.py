@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from mcpws.backends.eras import EraTranslation
-from mcpws.config import WebSocketConfig
+from mcpws.config import MIB, WebSocketConfig
 from mcpws.errors import ConfigError
 from mcpws.mcp.versions import MODERN_VERSIONS
 from mcpws.service.endpoints import check_endpoint
@@ -184,7 +184,46 @@ class Log(Group, table="log", title="The log"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Admin, Log):
+class Recording(Group, table="record", title="Recordings and traces"):
+    """Settings of what is kept of conversations, and of what other programs are told of them."""
+
+    record: str | None = setting(
+        None,
+        side="server",
+        key="file",
+        metavar="FILE",
+        twice="one file has all conversations",
+        help="Append every conversation to this file, secrets left out, for mcpws replay.",
+    )
+    record_size: int = setting(
+        100 * MIB,
+        side="server",
+        key="size",
+        unit="bytes",
+        least=1024,
+        metavar="BYTES",
+        needs="record",
+        help="Of the file; at that size no more is recorded.",
+    )
+    record_secrets: tuple[str, ...] = setting(
+        (),
+        side="server",
+        key="secrets",
+        option="record-secret",
+        metavar="NAME",
+        needs="record",
+        help="Leave out values of this name besides those that are known to be secret.",
+    )
+    otel: Literal["on", "off"] = setting(
+        "off",
+        side="server",
+        metavar="on|off",
+        help="Send a span of each request to OpenTelemetry, as the OTEL_... variables of the environment say.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig(Serving, Children, EraTranslation, WebSocketConfig, Admin, Log, Recording):
     """All settings of a service by their names; those of its WebSockets among them, so that it is a WebSocketConfig.
 
     :raises ConfigError: it names the field.

@@ -1,0 +1,55 @@
+"""Values that a client only carries: what a server gave it, and it gives back, has to be the new server's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OPAQUE = {
+    "requestState": "requestState",
+    "nextCursor": "cursor",
+    "cursor": "cursor",
+    "taskId": "taskId",
+    "io.modelcontextprotocol/subscriptionId": "subscription",
+    "elicitationId": "elicitationId",
+}
+"""Members whose texts only the server can read; those with the same word on the right may have each other's."""
+
+MAX_CARRIED = 100_000
+"""Values of one conversation; what is more is sent as it was recorded."""
+
+
+class Carried:
+    """What the new server gave in the place of what the recorded one did, for one conversation."""
+
+    def __init__(self) -> None:
+        self._new: dict[tuple[str, str], str] = {}
+
+    def learn(self, recorded: Any, got: Any) -> None:
+        """Note where `got`, which came in the place of `recorded`, has other such values."""
+        if isinstance(recorded, dict) and isinstance(got, dict):
+            for name, before in recorded.items():
+                after = got.get(name)
+                kind = OPAQUE.get(name)
+                if kind is not None and isinstance(before, str) and isinstance(after, str):
+                    if len(self._new) < MAX_CARRIED:
+                        self._new[kind, before] = after
+                else:
+                    self.learn(before, after)
+        elif isinstance(recorded, list) and isinstance(got, list):
+            # One list may be the shorter one.
+            for before, after in zip(recorded, got, strict=False):
+                self.learn(before, after)
+
+    def renewed(self, value: Any) -> Any:
+        """`value`, as the client sent it, with the new server's values in it."""
+        if isinstance(value, dict):
+            return {name: self._renewed(name, one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.renewed(one) for one in value]
+        return value
+
+    def _renewed(self, name: str, value: Any) -> Any:
+        kind = OPAQUE.get(name)
+        if kind is not None and isinstance(value, str):
+            return self._new.get((kind, value), value)
+        return self.renewed(value)

@@ -1,0 +1,42 @@
+"""Observers of a service that keep something, or send it elsewhere: they begin with it, and end after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from mcpws.recording.recorder import Recorder
+from mcpws.seam.observer import Observer
+from mcpws.serving.config import ServiceConfig
+from mcpws.turns.steady import steady
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the settings ask for; None where they do not."""
+
+    recorder: Recorder | None
+
+    @classmethod
+    def of(cls, config: ServiceConfig, reactor: Any) -> Kept:
+        """As `config` says.
+
+        :raises ConfigError: the file cannot be had. It names the field.
+        """
+        recorder = None
+        if config.record is not None:
+            recorder = Recorder(config.record, steady(reactor), most=config.record_size, names=config.record_secrets)
+        return cls(recorder)
+
+    @property
+    def observer(self) -> Observer | None:
+        """Is told of the clients; None for nobody."""
+        return self.recorder
+
+    def end(self) -> Deferred[None] | None:
+        """End what was begun; fires when that is done, within a bound."""
+        if self.recorder is not None:
+            self.recorder.close()
+        return None
