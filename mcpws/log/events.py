@@ -14,9 +14,8 @@ from typing import Literal, TypeAlias
 from twisted.logger import Logger, LogLevel
 
 from mcpws.config import WebSocketConfig
-from mcpws.mcp.meta import TRACE_PARENT
 from mcpws.mcp.naming import cut
-from mcpws.mcp.trace import TraceContext, parse
+from mcpws.mcp.trace import trace_of_handshake
 from mcpws.policy.pace import Pace
 from mcpws.seam.interfaces import Identity
 from mcpws.seam.observer import Call, ClientInfo, Closing, Ended, Exit, MessageObserver, Observer, Party, Refused
@@ -241,7 +240,7 @@ class AccessLog(ConnectionLog, MessageObserver):
         if error is not None:
             said += f" {error.code} {quoted(error.message)}"
         said += f" in {seconds} s, {ended.size} bytes"
-        trace = call.trace or _trace_of_handshake(party.identity)
+        trace = call.trace or trace_of_handshake(party.identity.headers)
         if trace is not None:
             said += f", trace {trace.trace_id}"
         write(
@@ -261,11 +260,6 @@ class AccessLog(ConnectionLog, MessageObserver):
             trace_id=None if trace is None else trace.trace_id,
             span_id=None if trace is None else trace.span_id,
         )
-
-
-def _trace_of_handshake(who: Identity) -> TraceContext | None:
-    given = who.headers.get(TRACE_PARENT)
-    return None if given is None else parse(given)
 
 
 def service_log(access_log: bool | None, level: str) -> Observer | None:

@@ -22,6 +22,7 @@ SERVER_INFO = f"{PREFIX}serverInfo"
 SUBSCRIPTION_ID = f"{PREFIX}subscriptionId"
 PROGRESS_TOKEN = "progressToken"
 TRACE_PARENT = "traceparent"
+TRACE_STATE = "tracestate"
 
 OF_REQUESTS = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
 """Members that a modern request has for itself."""

@@ -14,8 +14,34 @@ OPAQUE = {
 }
 """Members whose texts only the server can read; those with the same word on the right may have each other's."""
 
+QUESTIONS, REPLIES = "inputRequests", "inputResponses"
+"""Members whose own members the server has named; the client gives the names back."""
+
 MAX_CARRIED = 100_000
 """Values of one conversation; what is more is sent as it was recorded."""
+
+
+def with_names_of(recorded: dict[str, Any], got: dict[str, Any]) -> dict[str, Any]:
+    """The questions `got`, by the names that their like have in `recorded`: of those with others, the next to ask so."""
+    names = _names(recorded, got)
+    return {names.get(name, name): one for name, one in got.items()}
+
+
+def _names(recorded: dict[str, Any], got: dict[str, Any]) -> dict[str, str]:
+    """Recorded names of questions, by the new ones that are not the same."""
+    waiting = {name: _asked(one) for name, one in recorded.items() if name not in got}
+    found: dict[str, str] = {}
+    for name, one in got.items():
+        if name not in recorded:
+            like = next((before for before, asked in waiting.items() if asked == _asked(one)), None)
+            if like is not None:
+                del waiting[like]
+                found[name] = like
+    return found
+
+
+def _asked(question: Any) -> Any:
+    return question.get("method") if isinstance(question, dict) else None
 
 
 class Carried:
@@ -31,8 +57,10 @@ class Carried:
                 after = got.get(name)
                 kind = OPAQUE.get(name)
                 if kind is not None and isinstance(before, str) and isinstance(after, str):
-                    if len(self._new) < MAX_CARRIED:
-                        self._new[kind, before] = after
+                    self._note(kind, before, after)
+                elif name == QUESTIONS and isinstance(before, dict) and isinstance(after, dict):
+                    for new, old in _names(before, after).items():
+                        self._note(REPLIES, old, new)
                 else:
                     self.learn(before, after)
         elif isinstance(recorded, list) and isinstance(got, list):
@@ -48,8 +76,14 @@ class Carried:
             return [self.renewed(one) for one in value]
         return value
 
+    def _note(self, kind: str, before: str, after: str) -> None:
+        if len(self._new) < MAX_CARRIED:
+            self._new[kind, before] = after
+
     def _renewed(self, name: str, value: Any) -> Any:
         kind = OPAQUE.get(name)
         if kind is not None and isinstance(value, str):
             return self._new.get((kind, value), value)
+        if name == REPLIES and isinstance(value, dict):
+            value = {self._new.get((REPLIES, one), one): reply for one, reply in value.items()}
         return self.renewed(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from mcpws.recording.carried import OPAQUE
+from mcpws.recording.carried import OPAQUE, QUESTIONS, with_names_of
 from mcpws.recording.secrets import LEFT_OUT
 
 Kind: TypeAlias = Literal["changed", "missing", "extra", "moved"]
@@ -84,8 +84,13 @@ def _of_members(expected: dict[str, Any], got: dict[str, Any], ignored: Ignored,
         elif name not in expected:
             if not ignored.has(inner):
                 yield Difference(inner, "extra", None, got[name])
-        elif not (name in OPAQUE and isinstance(expected[name], str) and isinstance(got[name], str)):
-            yield from differences(expected[name], got[name], ignored, inner)
+        else:
+            before, after = expected[name], got[name]
+            if name in OPAQUE and isinstance(before, str) and isinstance(after, str):
+                continue
+            if name == QUESTIONS and isinstance(before, dict) and isinstance(after, dict):
+                after = with_names_of(before, after)
+            yield from differences(before, after, ignored, inner)
 
 
 def _of_items(expected: list[Any], got: list[Any], ignored: Ignored, path: str) -> Iterator[Difference]:

@@ -205,14 +205,13 @@ class Recording(Group, table="record", title="Recordings and traces"):
         needs="record",
         help="Of the file; at that size no more is recorded.",
     )
-    record_secrets: tuple[str, ...] = setting(
+    record_without: tuple[str, ...] = setting(
         (),
         side="server",
-        key="secrets",
-        option="record-secret",
+        key="without",
         metavar="NAME",
         needs="record",
-        help="Leave out values of this name besides those that are known to be secret.",
+        help="Leave out values of this name, too, besides those that are known to be secret.",
     )
     otel: Literal["on", "off"] = setting(
         "off",

@@ -7,9 +7,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mcpws.errors import ConfigError
 from mcpws.recording.recorder import Recorder
-from mcpws.seam.observer import Observer
+from mcpws.seam.observer import Observer, together
 from mcpws.serving.config import ServiceConfig
+from mcpws.serving.telemetry import Telemetry
 from mcpws.turns.steady import steady
 
 
@@ -18,25 +20,31 @@ class Kept:
     """What the settings ask for; None where they do not."""
 
     recorder: Recorder | None
+    telemetry: Telemetry | None
 
     @classmethod
     def of(cls, config: ServiceConfig, reactor: Any) -> Kept:
         """As `config` says.
 
-        :raises ConfigError: the file cannot be had. It names the field.
+        :raises ConfigError: the file cannot be had, or the extra `otel` is not installed. It names the field.
         """
         recorder = None
         if config.record is not None:
-            recorder = Recorder(config.record, steady(reactor), most=config.record_size, names=config.record_secrets)
-        return cls(recorder)
+            recorder = Recorder(config.record, steady(reactor), most=config.record_size, names=config.record_without)
+        try:
+            return cls(recorder, Telemetry(reactor) if config.otel == "on" else None)
+        except ConfigError:
+            if recorder is not None:
+                recorder.close()
+            raise
 
     @property
     def observer(self) -> Observer | None:
         """Is told of the clients; None for nobody."""
-        return self.recorder
+        return together(self.recorder, None if self.telemetry is None else self.telemetry.observer)
 
     def end(self) -> Deferred[None] | None:
         """End what was begun; fires when that is done, within a bound."""
         if self.recorder is not None:
             self.recorder.close()
-        return None
+        return None if self.telemetry is None else self.telemetry.end()
