@@ -22,7 +22,7 @@ MAX_CARRIED = 100_000
 
 
 def with_names_of(recorded: dict[str, Any], got: dict[str, Any]) -> dict[str, Any]:
-    """The questions `got`, by the names that their like have in `recorded`: of those with others, the next to ask so."""
+    """The questions `got` by the names of their like in `recorded`: where none is the same, the next to ask so."""
     names = _names(recorded, got)
     return {names.get(name, name): one for name, one in got.items()}
 

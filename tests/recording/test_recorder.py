@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
@@ -222,6 +222,7 @@ def warnings_of(act: Any) -> list[str]:
     return [formatEvent(event) for event in events if event["log_level"] >= LogLevel.warn]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 600), max_size=12), st.integers(1024, 3000))
 def test_a_file_never_has_more_than_it_may(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], most: int
