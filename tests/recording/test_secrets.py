@@ -140,6 +140,12 @@ def test_further_names_may_be_given() -> None:
     assert recorded["params"]["arguments"] == {"Iban": LEFT_OUT, "ibans": "x"}
 
 
+def test_they_need_not_be_in_ascii() -> None:
+    assert (
+        without(message(arguments={"lösung": SECRET}), Secrets(["LÖSUNG"]))["params"]["arguments"]["lösung"] == LEFT_OUT
+    )
+
+
 def test_headers_that_have_secrets_are_left_out_and_known() -> None:
     secrets = Secrets()
     found = secrets.headers(

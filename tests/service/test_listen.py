@@ -2,6 +2,7 @@
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.internet.testing import MemoryReactorClock
@@ -90,3 +91,21 @@ def test_stopping_ends_when_the_factory_has_drained() -> None:
     assert stopped.called
     assert serving.ports == ()
     assert not serving.running
+
+
+def test_what_was_told_of_it_ends_last_and_is_waited_for() -> None:
+    reactor = MemoryReactorClock()
+    ended: list[Deferred[None]] = []
+
+    def end() -> Deferred[None]:
+        ended.append(Deferred())
+        return ended[0]
+
+    factory = ServerFactory(App("a", "1", clock=reactor), reactor=reactor)
+    serving = WebSocketService(factory, ["1"], reactor, ended=end)
+    serving.startService()
+    stopped = serving.stopService()
+    assert len(ended) == 1
+    assert not stopped.called
+    ended[0].callback(None)
+    assert stopped.called

@@ -17,7 +17,6 @@ from mcpws.serving.assembly import assemble
 from mcpws.serving.config import ServiceConfig
 from mcpws.serving.kept import Kept
 from mcpws.serving.telemetry import END_SECONDS, Telemetry
-from mcpws.testing import result_of
 
 
 class Reactor(Clock):
