@@ -18,11 +18,19 @@ from mcpws.cli.report import USAGE
 from mcpws.cli.running import run
 from mcpws.errors import ConnectFailed, HandshakeRefused, McpwsError
 from mcpws.fronts.stdio import GRACE, StdioFront
+from mcpws.recording.recorder import RECORDED_BYTES, Recorder
+from mcpws.turns.steady import steady
 
 
 @click.command(short_help="Be the stdio MCP server that is really at URL.")
 @connecting
-def connect(remote: Remote) -> None:
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Append the conversation to this file, secrets left out, for mcpws replay.",
+)
+def connect(remote: Remote, record: str | None) -> None:
     """Be a stdio MCP server that is really the one at URL, for programs that know only stdio.
 
     Standard output carries the protocol alone. The end of the input is the end of the connection, once what is in
@@ -43,17 +51,20 @@ def connect(remote: Remote) -> None:
 
     end_seconds = GRACE + remote.config.close_timeout
     try:
-        reason = run(lambda reactor: _bridge(remote, reactor), remote.verbose, end_seconds=end_seconds, leave=restore)
+        reason = run(
+            lambda reactor: _bridge(remote, reactor, record), remote.verbose, end_seconds=end_seconds, leave=restore
+        )
     finally:
         restore()
     if reason is not None:
         raise reason
 
 
-async def _bridge(remote: Remote, reactor: Any) -> McpwsError | None:
+async def _bridge(remote: Remote, reactor: Any, record: str | None) -> McpwsError | None:
     """Pass messages until one side ends; why, if it was not the client."""
+    recorder = None if record is None else Recorder(record, steady(reactor), most=RECORDED_BYTES)
     upstream = Upstream(remote.target, reactor=reactor, config=remote.config)
-    front = StdioFront(upstream, clock=reactor, max_line=remote.max_message_size)
+    front = StdioFront(upstream, clock=reactor, max_line=remote.max_message_size, observer=recorder)
     StandardIO(front, reactor=reactor)
     try:
         reason = await front.when_done()
@@ -66,6 +77,8 @@ async def _bridge(remote: Remote, reactor: Any) -> McpwsError | None:
             raise
     finally:
         await upstream.stop()
+        if recorder is not None:
+            recorder.close()
     if reason is None and front.output_lost and not stat.S_ISFIFO(os.fstat(1).st_mode):
         # The reader of a pipe may go when it likes; what is lost on the way to a file is a failure.
         return McpwsError("standard output could not be written")

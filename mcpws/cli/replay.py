@@ -161,11 +161,13 @@ def lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
         if outcome.lost is not None:
             yield printable(f"  the connection was lost: {outcome.lost}")
     counts = as_counts(outcomes)
-    answers = counts.pop("not_sent")
-    yield (
-        "{conversations} conversations, {sent} messages sent, {messages} of the server expected: {same} same, "
-        "{different} different, {missing} missing, {extra} extra".format(**counts)
-    ) + (f"; {answers} answers not sent, as nobody asked" if answers else "")
+    told = (
+        "conversations: {conversations}, messages sent: {sent}, expected: {messages} "
+        "({same} same, {different} different, {missing} missing), extra: {extra}"
+    )
+    if counts["not_sent"]:
+        told += ", answers that nobody asked for: {not_sent}"
+    yield told.format(**counts)
 
 
 def _of_message(one: Compared) -> Iterator[str]:

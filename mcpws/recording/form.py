@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 
 from mcpws.errors import ConfigError, RpcError
 from mcpws.jsonrpc.codec import decode
-from mcpws.jsonrpc.messages import Message, Notification, Request
+from mcpws.jsonrpc.messages import Message
 from mcpws.jsonrpc.surrogates import reader
 
 FORMAT = 1
@@ -212,12 +212,3 @@ def _utterance(line: Said, number: int, path: str) -> Utterance:
 
 def _bad(path: str, number: int, problem: str) -> ConfigError:
     return ConfigError("FILE", path, f"line {number} {problem}")
-
-
-def described(message: Message) -> str:
-    """What a message is, in few words: its method, or that it is an answer."""
-    if isinstance(message, Request):
-        return f"request {message.method}"
-    if isinstance(message, Notification):
-        return message.method
-    return "answer"

@@ -12,6 +12,7 @@ from typing import Literal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from mcpws.config import MIB
 from mcpws.errors import ConfigError
 from mcpws.jsonrpc.messages import Message
 from mcpws.recording.form import BEGINNING, FORMAT, Closed, Full, Introduced, Line, Opened, Run, Said, Side, written
@@ -21,6 +22,9 @@ from mcpws.turns.timer import Timer
 from mcpws.version import __version__
 
 log = Logger()
+
+RECORDED_BYTES = 100 * MIB
+"""Of a file, where nobody says how many."""
 
 KEPT_BYTES = 64 * 1024
 """Bytes that are kept back, at most, to be written together."""

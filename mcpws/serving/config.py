@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from mcpws.backends.eras import EraTranslation
-from mcpws.config import MIB, WebSocketConfig
+from mcpws.config import WebSocketConfig
 from mcpws.errors import ConfigError
 from mcpws.mcp.versions import MODERN_VERSIONS
+from mcpws.recording.recorder import RECORDED_BYTES
 from mcpws.service.endpoints import check_endpoint
 from mcpws.serving.command import words_of
 from mcpws.settings import Group, Setting, setting, settings_of
@@ -196,7 +197,7 @@ class Recording(Group, table="record", title="Recordings and traces"):
         help="Append every conversation to this file, secrets left out, for mcpws replay.",
     )
     record_size: int = setting(
-        100 * MIB,
+        RECORDED_BYTES,
         side="server",
         key="size",
         unit="bytes",

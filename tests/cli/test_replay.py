@@ -38,7 +38,7 @@ def test_what_is_the_same_takes_a_line_each() -> None:
     assert list(lines([outcome(SAME), outcome(SAME, SAME)])) == [
         "connection 7 (line 12): same",
         "connection 7 (line 12): same",
-        "2 conversations, 6 messages sent, 3 of the server expected: 3 same, 0 different, 0 missing, 0 extra",
+        "conversations: 2, messages sent: 6, expected: 3 (3 same, 0 different, 0 missing), extra: 0",
     ]
 
 
@@ -55,8 +55,8 @@ def test_what_is_different_is_told_with_its_line_its_place_and_both_values() -> 
         '  request roots/list: extra, {"method":"roots/list","x":"\\u001b"}',
         "  and 2 more that nobody expected",
         "  the connection was lost: code 1011 ?",
-        "1 conversations, 3 messages sent, 3 of the server expected: 1 same, 1 different, 1 missing, 3 extra; 1 answers "
-        "not sent, as nobody asked",
+        "conversations: 1, messages sent: 3, expected: 3 (1 same, 1 different, 1 missing), extra: 3, "
+        "answers that nobody asked for: 1",
     ]
 
 

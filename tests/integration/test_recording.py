@@ -21,6 +21,7 @@ pytestmark = pytest.mark.integration
 __all__ = ["start"]
 
 SECRET = "hunter22-4711"
+WHO = {"clientInfo": {"name": "host", "version": "1"}}
 SHOP = """\
 from mcpws import App, Context
 
@@ -102,7 +103,7 @@ async def test_a_conversation_is_the_same_again_and_a_change_is_all_that_is_told
 
     status, out, err = await run("replay", str(file), same.url, "--secret", "password", PASSWORD="other-pass")
     assert (status, err) == (0, "")
-    assert "1 conversations" in out
+    assert "conversations: 1, " in out
     assert ": same\n" in out
 
     status, out, err = await run("replay", str(file), changed.url, "--secret", "password=x", "--json")
@@ -155,6 +156,28 @@ async def test_a_file_that_is_full_is_left_as_it_is_and_the_service_goes_on(star
     assert "ann-of-cleves" not in file.read_text()
     assert json.loads(file.read_text().splitlines()[-1])["event"] == "full"
     assert f"no more is recorded: {file} is full" in served.said()
+
+
+@ensureDeferred
+async def test_what_a_host_says_through_connect_is_recorded_there(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "host.jsonl"
+    served = shop(start, tmp_path)
+    url = served.url
+
+    def host() -> None:
+        said: list[dict[str, Any]] = [
+            {"id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}} | WHO},
+            {"method": "notifications/initialized"},
+            {"id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2}}},
+        ]
+        lines = "".join(json.dumps({"jsonrpc": "2.0", **one}) + "\n" for one in said)
+        command = [*COMMAND, "connect", url, "--record", str(file)]
+        subprocess.run(command, input=lines.encode(), capture_output=True, timeout=SECONDS, check=True)
+
+    await deferToThread(host)
+    status, out, err = await run("replay", str(file), url)
+    assert (status, err) == (0, ""), out
+    assert "messages sent: 3, expected: 2 (2 same" in out
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,12 @@ async def test_the_environment_says_what_the_service_is_called_and_twistd_sends_
     socket = tmp_path / "s"
     async with collecting(monkeypatch) as collector:
         files = ["--pidfile", str(tmp_path / "pid"), "--logfile", str(tmp_path / "log")]
-        command = [BIN / "twistd", *files, "mcpws", "--otel", "on", "--listen", f"unix:{socket}"]
-        await deferToThread(subprocess.run, command, cwd=tmp_path, check=True, timeout=60)
+        command = [str(BIN / "twistd"), *files, "mcpws", "--otel", "on", "--listen", f"unix:{socket}"]
+
+        def begin() -> None:
+            subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+
+        await deferToThread(begin)
         pid = int((tmp_path / "pid").read_text())
         endpoint = UNIXClientEndpoint(reactor, str(socket))
         async with await connect("ws://127.0.0.1:8082", endpoint=endpoint) as session:

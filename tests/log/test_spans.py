@@ -194,6 +194,9 @@ def test_who_does_not_keep_the_trace_gets_no_span(rig: Rig) -> None:
 def test_malformed_contexts_are_as_none(rig: Rig) -> None:
     rig.answered(with_meta(traceparent="nonsense"), Ended("ok", 0.1, 1), headers={"traceparent": "nonsense"})
     assert rig.last.parent is None
+
+
+def test_a_malformed_state_is_as_none_and_its_context_stays(rig: Rig) -> None:
     rig.answered(with_meta(traceparent=PARENT, tracestate="=,=;"), Ended("ok", 0.1, 1))
     assert rig.last.parent is not None
     assert not rig.last.parent.trace_state

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import implementer
 
 from mcpws import App
 from mcpws.config import MIB
@@ -214,11 +215,16 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, name: str, problem: str
 
 def warnings_of(act: Any) -> list[str]:
     events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
+
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        events.append(event)
+
+    globalLogPublisher.addObserver(observe)
     try:
         act()
     finally:
-        globalLogPublisher.removeObserver(events.append)
+        globalLogPublisher.removeObserver(observe)
     return [formatEvent(event) for event in events if event["log_level"] >= LogLevel.warn]
 
 
