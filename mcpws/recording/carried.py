@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcpws.mcp.meta import SUBSCRIPTION_ID
+from mcpws.mcp.schema import INPUT_RESPONSES, REQUEST_STATE
+
 OPAQUE = {
-    "requestState": "requestState",
+    REQUEST_STATE: REQUEST_STATE,
     "nextCursor": "cursor",
     "cursor": "cursor",
     "taskId": "taskId",
-    "io.modelcontextprotocol/subscriptionId": "subscription",
+    SUBSCRIPTION_ID: SUBSCRIPTION_ID,
     "elicitationId": "elicitationId",
 }
 """Members whose texts only the server can read; those with the same word on the right may have each other's."""
 
-QUESTIONS, REPLIES = "inputRequests", "inputResponses"
+QUESTIONS, REPLIES = "inputRequests", INPUT_RESPONSES
 """Members whose own members the server has named; the client gives the names back."""
 
 MAX_CARRIED = 100_000
