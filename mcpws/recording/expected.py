@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from mcpws.jsonrpc.messages import Message, Notification, Request
+from mcpws.mcp.meta import PROGRESS_TOKEN
 from mcpws.recording.differences import Difference, Ignored, differences
 from mcpws.recording.form import Utterance
 
@@ -63,5 +64,5 @@ def key_of(message: Message, value: dict[str, Any]) -> Key:
         params = value.get("params")
         params = params if isinstance(params, dict) else {}
         # As text: anything may stand there.
-        return "notification", message.method, repr(params.get("progressToken")), repr(params.get("uri"))
+        return "notification", message.method, repr(params.get(PROGRESS_TOKEN)), repr(params.get("uri"))
     return "answer", type(message.id), message.id

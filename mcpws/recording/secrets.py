@@ -17,6 +17,7 @@ from msgspec import Raw
 from mcpws.jsonrpc.codec import encode
 from mcpws.jsonrpc.messages import Message, put_together
 from mcpws.jsonrpc.surrogates import reader
+from mcpws.mcp.meta import PROGRESS_TOKEN
 
 LEFT_OUT = "[left out]"
 """Stands for a value that was left out, or for a part of a text."""
@@ -41,7 +42,7 @@ NAMES = (
 WHOLE_NAMES = ("auth", "otp", "pin", "pwd")
 """Names that are whole names of secrets."""
 
-HARMLESS = ("progressToken", "maxTokens")
+HARMLESS = (PROGRESS_TOKEN, "maxTokens")
 """Names of MCP's own that only look like it."""
 
 SHORTEST = 6

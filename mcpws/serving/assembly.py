@@ -38,17 +38,19 @@ class Assembly:
     :param backend: what answers.
     :param stdios: whose processes answer, now.
     :param several: the servers that it is made of; None where it is one.
+    :param end_seconds: that it may take to end what was kept of it.
     """
 
     service: WebSocketService
     backend: Backend
     stdios: Callable[[], Sequence[Stdio]]
     several: Several | None = None
+    end_seconds: float = 0
 
     @property
     def stop_seconds(self) -> float:
-        """That the backend may take to stop, once nobody is connected any more."""
-        return max((one.stop_seconds for one in self.stdios()), default=0)
+        """That it may take to stop, once nobody is connected any more."""
+        return max((one.stop_seconds for one in self.stdios()), default=0) + self.end_seconds
 
     def servers(self) -> list[str]:
         """Path of each of several servers, with what is wrong if something is."""
@@ -116,4 +118,4 @@ def assemble(config: ServiceConfig, reactor: Any, listener: Any = None) -> Assem
     else:
         factory = ServerFactory(backend, config, reactor=reactor, observer=observer, **more)
     service = WebSocketService(factory, config.listen, listener or reactor, ended=kept.end)
-    return Assembly(service, backend, stdios, several)
+    return Assembly(service, backend, stdios, several, kept.end_seconds)

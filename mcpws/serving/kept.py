@@ -11,7 +11,7 @@ from mcpws.errors import ConfigError
 from mcpws.recording.recorder import Recorder
 from mcpws.seam.observer import Observer, together
 from mcpws.serving.config import ServiceConfig
-from mcpws.serving.telemetry import Telemetry
+from mcpws.serving.telemetry import END_SECONDS, Telemetry
 from mcpws.turns.steady import steady
 
 
@@ -42,6 +42,11 @@ class Kept:
     def observer(self) -> Observer | None:
         """Is told of the clients; None for nobody."""
         return together(self.recorder, None if self.telemetry is None else self.telemetry.observer)
+
+    @property
+    def end_seconds(self) -> float:
+        """That `end` may take."""
+        return 0 if self.telemetry is None else END_SECONDS
 
     def end(self) -> Deferred[None] | None:
         """End what was begun; fires when that is done, within a bound."""

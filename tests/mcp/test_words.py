@@ -48,8 +48,9 @@ def test_each_method_is_named_in_one_file() -> None:
 def test_each_reserved_member_of_meta_is_named_in_one_file() -> None:
     written = homes()
     assert written[meta.PREFIX] == {"mcp/meta.py"}
-    assert written[meta.PROGRESS_TOKEN] == written[meta.TRACE_PARENT] == {"mcp/meta.py"}
-    assert not [text for text in written if text in META - {meta.PREFIX, meta.PROGRESS_TOKEN, meta.TRACE_PARENT}]
+    plain = {meta.PROGRESS_TOKEN, meta.TRACE_PARENT, meta.TRACE_STATE}
+    assert {name: written[name] for name in plain} == {name: {"mcp/meta.py"} for name in plain}
+    assert not [text for text in written if text in META - {meta.PREFIX, *plain}]
 
 
 def test_each_version_is_named_in_one_file() -> None:
