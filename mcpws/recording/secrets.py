@@ -233,11 +233,18 @@ class Secrets:
             self._learn(text)
 
     def _learn(self, secret: str) -> None:
-        if len(secret) >= SHORTEST and secret != LEFT_OUT:
-            self._known.pop(secret, None)
-            self._known[secret] = None
-            if len(self._known) > MAX_KNOWN:
-                del self._known[next(iter(self._known))]
+        if len(secret) < SHORTEST or secret == LEFT_OUT:
+            return
+        # A text may be JSON, in which it is written with escapes.
+        for one in {secret: None, _quoted(secret): None, json.dumps(secret)[1:-1]: None}:
+            self._known.pop(one, None)
+            self._known[one] = None
+        while len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _texts(value: Any) -> Iterator[str]:

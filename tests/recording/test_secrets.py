@@ -130,6 +130,13 @@ def test_a_secret_that_was_seen_is_left_out_of_the_texts_that_follow() -> None:
     assert secrets.text(f"about {SECRET}") == f"about {LEFT_OUT}"
 
 
+@pytest.mark.parametrize("secret", ['quo"ted\\one', "zwölf Jäger", "two\nlines"])
+def test_it_is_found_in_json_as_well_however_it_is_written_there(secret: str) -> None:
+    texts = [json.dumps({"other": secret}), json.dumps({"other": secret}, ensure_ascii=False), f"({secret})"]
+    recorded = without(answer(structuredContent={"token": secret}, texts=texts))
+    assert recorded["result"]["texts"] == ['{"other": "[left out]"}', '{"other": "[left out]"}', "([left out])"]
+
+
 def test_no_more_secrets_are_known_than_there_may_be() -> None:
     secrets = Secrets(known=[f"secret-{number:03}" for number in range(MAX_KNOWN + 1)])
     assert secrets.text("secret-000 secret-001") == f"secret-000 {LEFT_OUT}"
