@@ -544,7 +544,8 @@ def test_the_page_lives_on_when_the_server_is_started_again(start: Start, tab: T
     first.interrupt()
     first.end()
     tab.wait_for("document.body.dataset.state", "lost")
-    assert tab.text("#problem").startswith("The connection was lost (1001")
+    # Or, a moment later, that nobody is there to connect to again.
+    assert "connection was lost" in tab.text("#problem")
     start(SERVER, "--port", str(playground.url.rpartition(":")[2].partition("/")[0])).wait_for("Ctrl-C ends it.")
     playground.is_connected()
     assert playground.call().startswith("ok: ")
