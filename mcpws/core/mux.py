@@ -8,7 +8,6 @@ from who happens to be busy, because what a server does for one that has gone ma
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Container, Hashable, Sequence
 from typing import Any, Generic, TypeVar
@@ -18,8 +17,8 @@ from msgspec import Raw, Struct
 
 from mcpws.core.ledger import cancelled_id
 from mcpws.errors import InvalidParams, InvalidRequest, TooManyRequests
+from mcpws.jsonrpc.members import may_name, members_of
 from mcpws.jsonrpc.messages import Answer, Error, Message, Notification, Request, RequestId, Result, alike, put_together
-from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import PROGRESS_TOKEN, SUBSCRIPTION_ID
 from mcpws.mcp.methods import CANCELLED, LISTEN, PROGRESS
 
@@ -27,9 +26,7 @@ M = TypeVar("M", bound=Hashable)
 
 _LEFT = "the client is gone"
 
-_find_escape = re.compile(rb"\\u00").search
 _decode_id = msgspec.json.Decoder(RequestId).decode
-_read_members = reader(dict[str, Raw])
 
 
 class _Open(Struct, Generic[M], frozen=True):
@@ -134,13 +131,13 @@ class Mux(Generic[M]):
         if isinstance(message, (Result, Error)):
             one = self._answered_by(message)
         elif type(message) is Notification:
-            members = _members_of(message.params)
+            members = members_of(message.params)
             if message.method == PROGRESS:
                 one = self._named(members.get(PROGRESS_TOKEN))
             elif message.method == CANCELLED:
                 one = self._named(members.get("requestId"))
             else:
-                one = self._named(_members_of(members.get("_meta")).get(SUBSCRIPTION_ID))
+                one = self._named(members_of(members.get("_meta")).get(SUBSCRIPTION_ID))
         else:
             one = None
         return None if one is None else one.member
@@ -167,7 +164,7 @@ class Mux(Generic[M]):
             raise TooManyRequests(self._max_open)
         number = self._last + 1
         params, token = request.params, None
-        if params is not None and _may_name(request, params, b'progressToken"'):
+        if params is not None and may_name(request, params, b'progressToken"'):
             params, token = _with_token(params, number)
             if token in own.tokens:
                 path = {"path": "$.params._meta.progressToken"}
@@ -186,7 +183,7 @@ class Mux(Generic[M]):
             self.dropped["client"] += 1
             return None
         self._close(self._open[number])
-        return Notification(CANCELLED, put_together({**_members_of(notification.params), "requestId": number}))
+        return Notification(CANCELLED, put_together({**members_of(notification.params), "requestId": number}))
 
     def _answer(self, answer: Answer) -> Sequence[tuple[M, Message]]:
         one = self._answered_by(answer)
@@ -197,8 +194,8 @@ class Mux(Generic[M]):
             return ((one.member, Error(one.id, answer.error)),)
         assert type(answer) is Result
         result = answer.result
-        if one.listens and _may_name(answer, result, b'subscriptionId"'):
-            result = put_together(_with_subscription(_members_of(result), one.id))
+        if one.listens and may_name(answer, result, b'subscriptionId"'):
+            result = put_together(_with_subscription(members_of(result), one.id))
         return ((one.member, Result(one.id, result)),)
 
     def _answered_by(self, answer: Answer) -> _Open[M] | None:
@@ -208,13 +205,13 @@ class Mux(Generic[M]):
     def _notification(self, notification: Notification) -> Sequence[tuple[M, Message]]:
         method, params = notification.method, notification.params
         if method == PROGRESS:
-            members = _members_of(params)
+            members = members_of(params)
             one = self._named(members.get(PROGRESS_TOKEN))
             if one is None or one.token is None:
                 return self._drop("progress")
             members[PROGRESS_TOKEN] = one.token
         elif method == CANCELLED:
-            members = _members_of(params)
+            members = members_of(params)
             one = self._named(members.get("requestId"))
             # A server ends subscriptions so, and nothing else (MCP 2026-07-28, cancellation).
             if one is None or not one.listens:
@@ -222,9 +219,9 @@ class Mux(Generic[M]):
             self._close(one)
             members["requestId"] = one.id
         else:
-            named = params is not None and _may_name(notification, params, b'subscriptionId"')
-            members = _members_of(params) if named else {}
-            meta = _members_of(members.get("_meta"))
+            named = params is not None and may_name(notification, params, b'subscriptionId"')
+            members = members_of(params) if named else {}
+            meta = members_of(members.get("_meta"))
             if SUBSCRIPTION_ID not in meta:
                 return self._unowned(notification)
             one = self._named(meta[SUBSCRIPTION_ID])
@@ -258,32 +255,15 @@ class Mux(Generic[M]):
         return ()
 
 
-def _may_name(message: Message, part: Raw, name: bytes) -> bool:
-    """Whether `part` of the message may have a member whose name ends so; a search costs less than a decode.
-
-    Names may be spelled with escapes, which for what MCP's names are made of all begin alike.
-    """
-    data = message.data or bytes(part)
-    return name in data or (b"\\" in data and _find_escape(data) is not None)
-
-
-def _members_of(value: Raw | None) -> dict[str, Any]:
-    """The members of a JSON object, undecoded and without duplicates; none of anything else."""
-    try:
-        return {} if value is None else _read_members(value)
-    except ValueError:
-        return {}
-
-
 def _with_token(params: Raw, number: int) -> tuple[Raw, RequestId | None]:
     """`params` with `number` for a progress token, and the one that it had.
 
     What is returned has no member twice: of two tokens the server might heed the one that was not replaced.
     """
-    members = _members_of(params)
+    members = members_of(params)
     if "_meta" not in members:
         return params, None
-    meta = _members_of(members["_meta"])
+    meta = members_of(members["_meta"])
     token = None
     if PROGRESS_TOKEN in meta:
         try:
@@ -298,7 +278,7 @@ def _with_token(params: Raw, number: int) -> tuple[Raw, RequestId | None]:
 
 def _with_subscription(members: dict[str, Any], id: RequestId) -> dict[str, Any]:
     """`members` with the subscription id in their `_meta`, if there is one, replaced by `id`."""
-    meta = _members_of(members.get("_meta"))
+    meta = members_of(members.get("_meta"))
     if SUBSCRIPTION_ID in meta:
         members["_meta"] = {**meta, SUBSCRIPTION_ID: id}
     return members

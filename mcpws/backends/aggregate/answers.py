@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from mcpws.backends.aggregate.merging import Answered, merged_list
-from mcpws.backends.aggregate.rewriting import decoded, members_of
+from mcpws.backends.aggregate.rewriting import decoded
 from mcpws.errors import BackendLost, InvalidParams, MethodNotFound, ResourceNotFound, RpcError
+from mcpws.jsonrpc.members import members_of
 from mcpws.jsonrpc.messages import EMPTY, Error, ErrorObject, Message, Request, RequestId, Result, put_together
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.levels import Level

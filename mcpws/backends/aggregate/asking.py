@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Raw
 
 from mcpws.backends.aggregate.member import Member
-from mcpws.backends.aggregate.rewriting import may_have, members_of
 from mcpws.core.ledger import cancelled_id, reported_token
+from mcpws.jsonrpc.members import may_name, members_of
 from mcpws.jsonrpc.messages import Answer, Notification, Request, RequestId, alike, put_together, with_id
 from mcpws.mcp.meta import PROGRESS_TOKEN
 from mcpws.mcp.methods import CANCELLED
@@ -42,7 +42,7 @@ class Questions:
             return None
         self._last += 1
         params, token = request.params, None
-        if params is not None and may_have(request, params, b'progressToken"'):
+        if params is not None and may_name(request, params, b'progressToken"'):
             params, token = _with_token(params, self._last)
         self._open[self._last] = _Question(member, request.id, token)
         return Request(self._last, request.method, params)

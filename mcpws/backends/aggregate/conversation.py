@@ -37,7 +37,7 @@ from mcpws.backends.aggregate.merging import (
 )
 from mcpws.backends.aggregate.names import uri_with_server
 from mcpws.backends.aggregate.pending import Gathered, Pending, Routed
-from mcpws.backends.aggregate.rewriting import NAMED, addressed, decoded, members_of, shown_params
+from mcpws.backends.aggregate.rewriting import NAMED, addressed, decoded, shown_params
 from mcpws.core.ledger import cancelled_id, reported_token
 from mcpws.errors import (
     BackendLost,
@@ -47,6 +47,7 @@ from mcpws.errors import (
     RpcError,
     TooManyRequests,
 )
+from mcpws.jsonrpc.members import members_of
 from mcpws.jsonrpc.messages import (
     EMPTY,
     Answer,

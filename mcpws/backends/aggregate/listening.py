@@ -11,8 +11,9 @@ from mcpws.backends.aggregate.counters import AggregateCounters
 from mcpws.backends.aggregate.member import Member
 from mcpws.backends.aggregate.names import uri_with_server, uri_without_server
 from mcpws.backends.aggregate.pending import Send
-from mcpws.backends.aggregate.rewriting import members_of, shown_params
+from mcpws.backends.aggregate.rewriting import shown_params
 from mcpws.errors import RpcError
+from mcpws.jsonrpc.members import members_of
 from mcpws.jsonrpc.messages import (
     Answer,
     Error,

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from mcpws.backends.aggregate.rewriting import decoded, members_of, shown_entry
+from mcpws.backends.aggregate.rewriting import decoded, shown_entry
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.members import members_of
 from mcpws.jsonrpc.messages import put_together
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.meta import SERVER_INFO

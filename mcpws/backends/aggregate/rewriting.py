@@ -14,27 +14,18 @@ from msgspec import Raw
 
 from mcpws.backends.aggregate.names import uri_with_server, uri_without_server, with_server, without_server
 from mcpws.errors import InvalidParams
+from mcpws.jsonrpc.members import may_name, members_of
 from mcpws.jsonrpc.messages import Message, Request, put_together, to_raw
 from mcpws.jsonrpc.surrogates import reader
 from mcpws.mcp.methods import BY_NAME, BY_URI, COMPLETE, PROMPTS_GET, RESOURCES_READ, TOOLS_CALL
 
 # As nearly everybody writes it.
 _begins_with_name = re.compile(rb'\{\s*"name"\s*:\s*"([A-Za-z0-9_.-]{1,256})"').match
-_find_escape = re.compile(rb"\\u00").search
-_read_members = reader(dict[str, Raw])
 _read_parts = reader(list[Raw])
 _read_text = reader(str)
 
 NAMED = BY_NAME | BY_URI | {COMPLETE}
 """Requests that name what they are about, and so the server that it is of."""
-
-
-def members_of(value: Raw | bytes | None) -> dict[str, Any]:
-    """The members of a JSON object, undecoded; none of anything else."""
-    try:
-        return {} if value is None else _read_members(value)
-    except ValueError:
-        return {}
 
 
 def addressed(request: Request) -> tuple[str, Request]:
@@ -78,7 +69,7 @@ def shown_result(method: str, message: Message, result: Raw, server: str) -> Raw
     """Result of a request of NAMED with the URIs of `server` in it as they are shown; None if it has none."""
     if method == RESOURCES_READ:
         return _changed(result, "contents", lambda one: _with_uri(one, server))
-    if method not in (TOOLS_CALL, PROMPTS_GET) or not may_have(message, result, b'"resource'):
+    if method not in (TOOLS_CALL, PROMPTS_GET) or not may_name(message, result, b'"resource'):
         return None
     if method == TOOLS_CALL:
         return _changed(result, "content", lambda one: _shown_block(one, server))
@@ -107,15 +98,6 @@ def shown_params(params: Raw | None, key: str, show: Callable[[str], str]) -> Ra
     except (KeyError, ValueError):
         return params
     return put_together(members)
-
-
-def may_have(message: Message, part: Raw, name: bytes) -> bool:
-    """Whether `part` of the message may hold this text; a search costs less than a decode.
-
-    Names may be spelled with escapes, which for what MCP's names are made of all begin alike.
-    """
-    data = message.data or bytes(part)
-    return name in data or (b"\\" in data and _find_escape(data) is not None)
 
 
 def _changed(result: Raw, key: str, change: Callable[[Raw], Raw]) -> Raw | None:
