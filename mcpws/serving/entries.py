@@ -34,7 +34,7 @@ MAX_NAME = 64
 _IN_JSON = ("mcpServers", "servers")
 _SERVED = ("command", "app", "url")
 # What hosts say of a server that has no meaning here is left to them.
-_OF_HOSTS = (*_SERVED[:1], "args", "env", "cwd", "url", "type", "disabled")
+_OF_HOSTS = ("command", "args", "env", "cwd", "url", "type", "disabled")
 _LOCAL, _WEBSOCKET = ("stdio", "local"), ("ws", "websocket")
 # Two underscores part the name of a server from that of a tool.
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+|_{2,}")

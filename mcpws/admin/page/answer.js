@@ -1,24 +1,10 @@
 // Answers to requests, as elements: results of each kind, and errors.
 
+import { MEANINGS } from "./codes.js";
 import { contentOf, resourceOf } from "./content.js";
 import { button, copy, make } from "./dom.js";
 import { RpcError } from "./rpc.js";
 import { tree } from "./tree.js";
-
-const MEANINGS = {
-  "-32700": "parse error",
-  "-32600": "invalid request",
-  "-32601": "method not found",
-  "-32602": "invalid params",
-  "-32603": "internal error",
-  "-32002": "resource not found",
-  "-32021": "missing client capability",
-  "-32022": "unsupported protocol version",
-  413: "answer too large",
-  429: "too many requests",
-  502: "bad gateway",
-  503: "unavailable",
-};
 
 const SHOWN = { "tools/call": ofTool, "resources/read": ofResource, "prompts/get": ofPrompt };
 

@@ -1,5 +1,6 @@
 // The page: where each number of the server's state goes.
 
+import { MEANINGS } from "./codes.js";
 import { call, subscribe } from "./feed.js";
 import * as format from "./format.js";
 import { History } from "./history.js";
@@ -9,22 +10,6 @@ import { KeyedTable } from "./table.js";
 const STATES = { live: "live", polling: "polling", lost: "connection lost, trying again" };
 
 const SAID_MS = 8000;
-
-const MEANINGS = {
-  "-32700": "parse error",
-  "-32600": "invalid request",
-  "-32601": "method not found",
-  "-32602": "invalid params",
-  "-32603": "internal error",
-  "-32002": "resource not found",
-  "-32021": "missing client capability",
-  "-32022": "unsupported protocol version",
-  413: "answer too large",
-  429: "too many requests",
-  502: "bad gateway",
-  503: "unavailable",
-  other: "all others",
-};
 
 const element = (id) => document.getElementById(id);
 
@@ -100,7 +85,7 @@ const tools = timed("tool-table", "tool");
 
 const errors = new KeyedTable(element("error-table"), (item) => item.name, [
   text("name", { name: "code" }),
-  { name: "meaning", value: (item) => MEANINGS[item.name] ?? null },
+  { name: "meaning", value: (item) => (item.name === "other" ? "all others" : MEANINGS[item.name]) ?? null },
   number("count"),
 ]);
 const limits = new KeyedTable(element("limit-table"), (item) => item.name, [text("name"), number("count")]);
