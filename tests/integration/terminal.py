@@ -86,3 +86,17 @@ class OnTerminal:
 
 def plain(shown: bytes) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r\n", "\n")
+
+
+async def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Status, standard output and standard error of a command that has no terminal."""
+    done: subprocess.CompletedProcess[bytes] = await deferToThread(
+        subprocess.run,
+        [*COMMAND, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()

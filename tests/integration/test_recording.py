@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from twisted.internet.threads import deferToThread
 
 from mcpws import Session, connect
 from tests.integration.foreground import Foreground, Start, start
-from tests.integration.terminal import COMMAND, SECONDS
+from tests.integration.terminal import COMMAND, SECONDS, run
 
 pytestmark = pytest.mark.integration
 
@@ -50,20 +49,6 @@ async def empty(context: Context) -> str:
 def log_in(user: str, password: str) -> dict[str, str]:
     return {"token": "tok-" + password, "text": f"hello {password}"}
 """
-
-
-async def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Status, standard output and standard error of a command that has no terminal."""
-    done: subprocess.CompletedProcess[bytes] = await deferToThread(
-        subprocess.run,
-        [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def shop(start: Start, folder: Path, *arguments: str, plus: int = 0) -> Foreground:

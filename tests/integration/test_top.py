@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor as installed
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThread
 
 from mcpws import ClientIdentity, RemoteError, connect
 from tests.integration.foreground import APP, Foreground, Start, start
-from tests.integration.terminal import COMMAND, SECONDS, OnTerminal
+from tests.integration.terminal import OnTerminal, run
 
 pytestmark = pytest.mark.integration
 
@@ -27,20 +24,6 @@ __all__ = ["start"]
 reactor: Any = installed
 ALTERNATE, MAIN = b"\x1b[?1049h", b"\x1b[?1049l"
 NO_CURSOR, CURSOR = b"\x1b[?25l", b"\x1b[?25h"
-
-
-async def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Status, standard output and standard error of a command that has no terminal."""
-    done: subprocess.CompletedProcess[bytes] = await deferToThread(
-        subprocess.run,
-        [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def serve(start: Start, folder: Path, *arguments: str) -> Foreground:
